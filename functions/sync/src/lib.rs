@@ -1,0 +1,1 @@
+//! The sync function: claim, read, decide, apply, record; and the sweep.

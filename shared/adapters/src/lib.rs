@@ -1,0 +1,1 @@
+//! The edges: WorkOS, Orgvue, DynamoDB, SQS and EventBridge Scheduler.

@@ -1,0 +1,14 @@
+//! The language and the decisions of the Orgvue SCIM sync: pure functions over values.
+//!
+//! There is no IO, clock, randomness or async here, and no dependency that has them: time and identifiers are arguments.
+//! The path of a sync: [`desired`](desired::desired) → [`plan`](plan::plan) → [`guard`](guard::guard).
+//! The path of a webhook: [`signature::verify`] → [`event::parse`] → the transitions of [`pending`].
+
+pub mod directory;
+pub mod event;
+pub mod finding;
+pub mod group_name;
+pub mod ids;
+pub mod integration;
+pub mod login;
+pub mod signature;

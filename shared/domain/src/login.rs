@@ -1,0 +1,164 @@
+//! Logins: an account's e-mail address, compared without case and written as it was found.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+
+use serde::{Deserialize, Serialize};
+
+/// Longest e-mail address that can be delivered to (RFC 5321 4.5.3.1.3, less the angle brackets).
+const LOGIN_BYTES_MAX: usize = 254;
+
+/// An account's e-mail address, trimmed.
+///
+/// Equality, order and hash ignore case; the text keeps the case it came with.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub struct Login {
+    text: String,
+    folded: String,
+}
+
+/// A text that is no e-mail address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not an e-mail address")]
+pub struct InvalidLogin;
+
+impl Login {
+    /// Checks an e-mail address that comes from a person or a directory.
+    ///
+    /// # Errors
+    /// [`InvalidLogin`] when it is no address of the form `name@host.domain`, or hides characters that nobody can see.
+    pub fn parse(text: &str) -> Result<Self, InvalidLogin> {
+        let text = text.trim();
+        let options = email_address::Options::default().without_display_text().without_domain_literal().with_required_tld();
+        let valid = text.len() <= LOGIN_BYTES_MAX
+            && !text.chars().any(is_invisible)
+            && email_address::EmailAddress::parse_with_options(text, options).is_ok();
+        if valid { Ok(Self::as_found(text)) } else { Err(InvalidLogin) }
+    }
+
+    /// A login as it stands in a dataset, whatever it looks like.
+    pub fn as_found(text: &str) -> Self {
+        let text = text.trim().to_owned();
+        Self { folded: text.to_lowercase(), text }
+    }
+
+    /// The address in the case it came with.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether there is nothing there.
+    pub fn is_blank(&self) -> bool {
+        self.text.is_empty()
+    }
+
+    /// What follows the last `@`.
+    pub fn domain(&self) -> Option<Domain> {
+        self.folded.rsplit_once('@').map(|(_, domain)| Domain(domain.to_owned()))
+    }
+}
+
+/// Characters that do not show: an address that holds one looks like another person's.
+fn is_invisible(c: char) -> bool {
+    c.is_control()
+        || c.is_whitespace()
+        || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}' | '\u{feff}')
+}
+
+impl From<String> for Login {
+    fn from(text: String) -> Self {
+        Self::as_found(&text)
+    }
+}
+
+impl From<Login> for String {
+    fn from(login: Login) -> String {
+        login.text
+    }
+}
+
+impl PartialEq for Login {
+    fn eq(&self, other: &Self) -> bool {
+        self.folded == other.folded
+    }
+}
+
+impl Eq for Login {}
+
+impl PartialOrd for Login {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Login {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.folded.cmp(&other.folded)
+    }
+}
+
+impl Hash for Login {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.folded.hash(state);
+    }
+}
+
+impl fmt::Display for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// The part of an e-mail address behind the `@`, in lower case.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Domain(String);
+
+impl Domain {
+    /// Checks a domain that a person wrote, with or without a leading `@`.
+    ///
+    /// # Errors
+    /// [`InvalidLogin`] when no e-mail address can end in it.
+    pub fn parse(text: &str) -> Result<Self, InvalidLogin> {
+        let text = text.trim();
+        let bare = text.strip_prefix('@').unwrap_or(text);
+        Login::parse(&format!("a@{bare}"))?;
+        Ok(Self(bare.to_lowercase()))
+    }
+}
+
+impl fmt::Display for Domain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn logins_are_compared_without_case_and_keep_theirs() {
+        let ada = Login::parse(" Ada@Example.com ").unwrap();
+        assert_eq!(ada, Login::as_found("ada@example.COM"));
+        assert_eq!(ada.as_str(), "Ada@Example.com");
+        assert_eq!(ada.domain().unwrap().to_string(), "example.com");
+    }
+
+    #[test]
+    fn refuses_what_is_no_address_or_hides_something() {
+        for bad in ["", " ", "ada", "ada@", "@example.com", "ada@example", "a b@example.com", "ada@exam\u{200b}ple.com", "Ada <ada@example.com>"] {
+            assert_eq!(Login::parse(bad), Err(InvalidLogin), "{bad:?}");
+        }
+        for good in ["ada+tag@example.com", "o'neil@example.co.uk", "ädä@exämple.com"] {
+            assert!(Login::parse(good).is_ok(), "{good}");
+        }
+    }
+
+    #[test]
+    fn domains_may_begin_with_an_at_sign() {
+        assert_eq!(Domain::parse("@Orgvue.com"), Domain::parse("orgvue.com"));
+        assert!(Domain::parse("@").is_err());
+    }
+}

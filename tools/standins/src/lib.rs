@@ -1,0 +1,1 @@
+//! WorkOS and Orgvue stand-in servers over in-memory models.
