@@ -1,0 +1,205 @@
+//! The accounts that are in one tenant, as its Users dataset has them.
+//!
+//! A [`Current`] exists only for a dataset that has the configured properties, whose values have the configured form,
+//! and that contains the account which owns the API token: that proves the right dataset and a whole view.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::civil::Date;
+use serde_json::{Map, Value};
+
+use crate::finding::{Finding, FindingCode};
+use crate::group_name::Role;
+use crate::ids::{ItemId, TenantId};
+use crate::integration::{DatasetSpelling, EnabledForm, RoleForm, Tenant};
+use crate::login::Login;
+
+/// One item of a dataset: property values by property key, and `_id`.
+pub type Row = Map<String, Value>;
+
+/// Why a dataset cannot be worked on. Nothing has been written when one of these is raised.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DatasetRefusal {
+    /// The configuration names a property that the dataset does not have.
+    #[error("the dataset has no property \"{key}\": correct [dataset] in the integration file, or add the property")]
+    MissingProperty {
+        /// The property key.
+        key: String,
+    },
+    /// A row has no `_id`, so it could not be written safely.
+    #[error("a row has no _id: this is no answer of the items endpoint")]
+    MissingItemId,
+    /// A value has another form than the configuration says.
+    #[error("item {item} has {found} in \"{key}\" where {expected} is configured: correct [dataset] in the integration file")]
+    WrongForm {
+        /// The property key.
+        key: String,
+        /// The row.
+        item: ItemId,
+        /// The JSON type that is there.
+        found: &'static str,
+        /// What is configured.
+        expected: &'static str,
+    },
+    /// The account that owns the API token is not in the dataset.
+    #[error("the dataset does not contain the api_account: it is not this tenant's Users dataset, or the token sees only a part of it")]
+    ApiAccountMissing,
+}
+
+/// The accounts of one tenant.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Current {
+    /// By login; a login with several rows is in none.
+    pub accounts: BTreeMap<Login, Account>,
+    /// Logins with several rows.
+    pub duplicates: BTreeMap<Login, usize>,
+    /// Rows without a login.
+    pub blanks: Vec<ItemId>,
+}
+
+/// One account of a tenant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// The row to write to.
+    pub id: ItemId,
+    /// As the dataset writes it.
+    pub login: Login,
+    /// As a set: order and repetition in the dataset mean nothing.
+    pub roles: BTreeSet<Role>,
+    /// Whether the account can be used, but for its expiry date.
+    pub enabled: bool,
+    /// Whether the expiry date is past.
+    pub expired: bool,
+    /// The whole row, kept so that what is overwritten can be put back.
+    pub row: Row,
+}
+
+impl Account {
+    /// Whether somebody can administer the tenant with this account today.
+    pub fn is_usable_admin(&self) -> bool {
+        self.enabled && !self.expired && self.roles.contains(&Role::admin())
+    }
+}
+
+impl Current {
+    /// Reads the rows of a dataset.
+    ///
+    /// # Errors
+    /// A [`DatasetRefusal`] when the rows cannot be worked on as configured.
+    pub fn read(rows: Vec<Row>, tenant: &Tenant, spelling: &DatasetSpelling, today: Date) -> Result<Self, DatasetRefusal> {
+        let mut by_login: BTreeMap<Login, Vec<Account>> = BTreeMap::new();
+        let mut current = Self::default();
+        for row in rows {
+            let account = account(row, spelling, today)?;
+            if account.login.is_blank() {
+                current.blanks.push(account.id);
+            } else {
+                by_login.entry(account.login.clone()).or_default().push(account);
+            }
+        }
+        if tenant.api_account.as_ref().is_some_and(|login| !by_login.contains_key(login)) {
+            return Err(DatasetRefusal::ApiAccountMissing);
+        }
+        for (login, mut accounts) in by_login {
+            if accounts.len() > 1 {
+                current.duplicates.insert(login, accounts.len());
+            } else if let Some(account) = accounts.pop() {
+                current.accounts.insert(login, account);
+            }
+        }
+        Ok(current)
+    }
+
+    /// What is wrong with the dataset itself, row by row.
+    pub fn findings(&self, tenant: &TenantId) -> Vec<Finding> {
+        let duplicates = self.duplicates.iter().map(|(login, n_rows)| {
+            Finding::new(FindingCode::DuplicateAccount, format!("{n_rows} rows of the Users dataset have this login")).login(login)
+        });
+        let blanks = self.blanks.iter().map(|item| Finding::new(FindingCode::BlankLogin, format!("the row {item} of the Users dataset has no login")));
+        duplicates.chain(blanks).map(|finding| finding.tenant(tenant)).collect()
+    }
+}
+
+/// Checks that a dataset has the properties that we read and write.
+///
+/// # Errors
+/// [`DatasetRefusal::MissingProperty`] names the first that is not there.
+pub fn check_properties(keys: &BTreeSet<String>, spelling: &DatasetSpelling) -> Result<(), DatasetRefusal> {
+    let needed = [&spelling.login, &spelling.role, &spelling.enabled];
+    match needed.into_iter().find(|key| !keys.contains(*key)) {
+        Some(key) => Err(DatasetRefusal::MissingProperty { key: key.clone() }),
+        None => Ok(()),
+    }
+}
+
+fn account(row: Row, spelling: &DatasetSpelling, today: Date) -> Result<Account, DatasetRefusal> {
+    let id = row.get("_id").and_then(Value::as_str).filter(|id| !id.is_empty()).map(ItemId::new).ok_or(DatasetRefusal::MissingItemId)?;
+    let login = match row.get(&spelling.login).unwrap_or(&Value::Null) {
+        Value::Null => Login::as_found(""),
+        Value::String(text) => Login::as_found(text),
+        other => return Err(wrong_form(&spelling.login, &id, other, "text")),
+    };
+    let roles = roles(&row, &id, spelling)?;
+    // Orgvue's list knows only true; blank is disabled, and a forgotten switch is its most common mistake.
+    let enabled = match row.get(&spelling.enabled) {
+        Some(Value::Bool(enabled)) => *enabled,
+        Some(Value::String(text)) => text == "TRUE",
+        Some(_) | None => false,
+    };
+    let expired = row.get(&spelling.expiry_date).and_then(Value::as_str).and_then(expiry_date).is_some_and(|date| date < today);
+    Ok(Account { id, login, roles, enabled, expired, row })
+}
+
+fn roles(row: &Row, id: &ItemId, spelling: &DatasetSpelling) -> Result<BTreeSet<Role>, DatasetRefusal> {
+    let value = row.get(&spelling.role).unwrap_or(&Value::Null);
+    let refuse = |found, expected| Err(wrong_form(&spelling.role, id, found, expected));
+    let texts: Vec<&str> = match (&spelling.role_form, value) {
+        (_, Value::Null) => Vec::new(),
+        (RoleForm::Text { separator }, Value::String(text)) => text.split(separator.as_str()).collect(),
+        (RoleForm::Text { .. }, other) => return refuse(other, "text"),
+        (RoleForm::Array, Value::Array(values)) => match values.iter().find(|value| !value.is_string()) {
+            Some(other) => return refuse(other, "an array of texts"),
+            None => values.iter().filter_map(Value::as_str).collect(),
+        },
+        (RoleForm::Array, other) => return refuse(other, "an array"),
+    };
+    Ok(texts.into_iter().map(str::trim).filter(|text| !text.is_empty()).map(Role::as_found).collect())
+}
+
+fn wrong_form(key: &str, item: &ItemId, found: &Value, expected: &'static str) -> DatasetRefusal {
+    let found = match found {
+        Value::Null => "nothing",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
+    };
+    DatasetRefusal::WrongForm { key: key.to_owned(), item: item.clone(), found, expected }
+}
+
+/// Reads the forms in which Orgvue's documentation writes dates. What is no date never expires.
+fn expiry_date(text: &str) -> Option<Date> {
+    let text = text.trim();
+    text.get(..10)
+        .and_then(|day| day.parse().ok())
+        .or_else(|| Date::strptime("%d/%m/%Y", text).ok())
+}
+
+/// The property values that an account with these roles must have, in the dataset's own form. Roles come in their order.
+pub fn spell_account(roles: &BTreeSet<Role>, enabled: bool, spelling: &DatasetSpelling) -> Row {
+    let texts: Vec<&str> = roles.iter().map(Role::as_str).collect();
+    let role = match &spelling.role_form {
+        RoleForm::Text { separator } => Value::from(texts.join(separator)),
+        RoleForm::Array => Value::from(texts),
+    };
+    Row::from_iter([(spelling.role.clone(), role), (spelling.enabled.clone(), spell_enabled(enabled, spelling.enabled_form))])
+}
+
+/// The switch, in the dataset's own form.
+pub fn spell_enabled(enabled: bool, form: EnabledForm) -> Value {
+    match form {
+        EnabledForm::Boolean => Value::from(enabled),
+        EnabledForm::Text => Value::from(if enabled { "TRUE" } else { "FALSE" }),
+    }
+}

@@ -1,0 +1,191 @@
+//! Who should have an account in which tenant, with which roles, as the directory has it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::directory::{Directory, User};
+use crate::finding::{Finding, FindingCode};
+use crate::group_name::{self, GroupName, Role};
+use crate::ids::{GroupId, TenantId, UserId};
+use crate::integration::{Integration, Tenancy};
+use crate::login::Login;
+
+/// Above this many users in no Orgvue group, they are one finding: a customer may sync 50,000 users of whom 200 use Orgvue.
+const OUTSIDERS_LISTED_MAX: usize = 1_000;
+
+/// What the directory asks for, over all tenants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// Per tenant of the integration, every one of them.
+    pub tenants: BTreeMap<TenantId, Desired>,
+    /// Users and groups that cannot be synced, sorted.
+    pub findings: Vec<Finding>,
+    /// The active users by their login, so that a leaver can be told from a user whose groups changed.
+    pub active: BTreeMap<Login, UserId>,
+}
+
+/// The accounts that should be in one tenant.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Desired {
+    /// By login.
+    pub accounts: BTreeMap<Login, DesiredAccount>,
+    /// Logins that nobody may decide about: two users have one address.
+    pub untouched: BTreeSet<Login>,
+    /// How many users should be in the tenant but have no usable address: any account might be theirs.
+    pub unknown_owners: usize,
+}
+
+/// One account that should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DesiredAccount {
+    /// The address as the directory writes it.
+    pub login: Login,
+    /// At least one of them is a platform role.
+    pub roles: BTreeSet<Role>,
+    /// Whose account it is.
+    pub user: UserId,
+}
+
+/// Works out the desired accounts of every tenant, and what stands in the way of the others.
+pub fn desired(directory: &Directory, integration: &Integration) -> Decision {
+    let mut findings = Vec::new();
+    let grants = grants(directory, integration, &mut findings);
+    let roles = roles_by_user(directory, &grants);
+    let logins = Logins::of(directory, &mut findings);
+
+    let mut tenants: BTreeMap<_, _> = integration
+        .tenants
+        .iter()
+        .map(|tenant| (tenant.id.clone(), Desired { untouched: logins.shared.clone(), ..Desired::default() }))
+        .collect();
+    let mut outsiders = Vec::new();
+    for user in directory.users.values().filter(|user| user.active) {
+        let Some(by_tenant) = roles.get(&user.id) else {
+            outsiders.push(user);
+            continue;
+        };
+        for (tenant, roles) in by_tenant {
+            let desired = tenants.get_mut(tenant).expect("the grammar yields configured tenants only");
+            match account(user, tenant, roles, integration) {
+                Ok(account) if desired.untouched.contains(&account.login) => {}
+                Ok(account) => {
+                    desired.accounts.insert(account.login.clone(), account);
+                }
+                Err(finding) => {
+                    if matches!(finding.code, FindingCode::NoEmail | FindingCode::InvalidEmail) {
+                        desired.unknown_owners += 1;
+                    }
+                    findings.push(finding);
+                }
+            }
+        }
+    }
+    findings.extend(outsider_findings(&outsiders, integration));
+    findings.sort();
+    Decision { tenants, findings, active: logins.single }
+}
+
+/// What each group that the grammar accepts gives to its members; a finding for each group of ours that it does not.
+fn grants(directory: &Directory, integration: &Integration, findings: &mut Vec<Finding>) -> BTreeMap<GroupId, GroupName> {
+    let mut grants = BTreeMap::new();
+    for group in directory.groups.values() {
+        match group_name::parse(&group.name, integration) {
+            Some(Ok(name)) => {
+                grants.insert(group.id.clone(), name);
+            }
+            Some(Err(error)) => findings.push(Finding::new(error.code(), &error).group(&group.id, &group.name)),
+            None => {}
+        }
+    }
+    findings.extend(roles_that_differ_by_case(directory, &grants));
+    grants
+}
+
+fn roles_that_differ_by_case(directory: &Directory, grants: &BTreeMap<GroupId, GroupName>) -> Vec<Finding> {
+    let mut seen: BTreeMap<(&TenantId, String), &Role> = BTreeMap::new();
+    let mut findings = Vec::new();
+    for (id, GroupName { tenant, role }) in grants {
+        let first = *seen.entry((tenant, role.as_str().to_lowercase())).or_insert(role);
+        if first != role {
+            let what = format!("the role {role} differs from the role {first} by case only");
+            findings.push(Finding::new(FindingCode::RolesDifferByCase, what).group(id, &directory.groups[id].name).tenant(tenant));
+        }
+    }
+    findings
+}
+
+fn roles_by_user(directory: &Directory, grants: &BTreeMap<GroupId, GroupName>) -> BTreeMap<UserId, BTreeMap<TenantId, BTreeSet<Role>>> {
+    let mut roles: BTreeMap<UserId, BTreeMap<TenantId, BTreeSet<Role>>> = BTreeMap::new();
+    for (group, GroupName { tenant, role }) in grants {
+        for user in directory.members.get(group).into_iter().flatten() {
+            roles.entry(user.clone()).or_default().entry(tenant.clone()).or_default().insert(role.clone());
+        }
+    }
+    roles
+}
+
+/// The active users' addresses: those of one user, and those that several share.
+struct Logins {
+    single: BTreeMap<Login, UserId>,
+    shared: BTreeSet<Login>,
+}
+
+impl Logins {
+    fn of(directory: &Directory, findings: &mut Vec<Finding>) -> Self {
+        let mut users: BTreeMap<Login, Vec<&UserId>> = BTreeMap::new();
+        for user in directory.users.values().filter(|user| user.active) {
+            if let Some(Ok(login)) = user.email.as_deref().map(Login::parse) {
+                users.entry(login).or_default().push(&user.id);
+            }
+        }
+        let mut logins = Self { single: BTreeMap::new(), shared: BTreeSet::new() };
+        for (login, users) in users {
+            if let [user] = users[..] {
+                logins.single.insert(login, user.clone());
+                continue;
+            }
+            for user in &users {
+                let what = format!("{} active users have this e-mail address", users.len());
+                findings.push(Finding::new(FindingCode::DuplicateLogin, what).login(&login).user(user));
+            }
+            logins.shared.insert(login);
+        }
+        logins
+    }
+}
+
+fn account(user: &User, tenant: &TenantId, roles: &BTreeSet<Role>, integration: &Integration) -> Result<DesiredAccount, Finding> {
+    let finding = |code, what: String| Finding::new(code, what).user(&user.id).tenant(tenant);
+    let email = user.email.as_deref().map(str::trim).unwrap_or_default();
+    if !roles.iter().any(Role::is_platform) {
+        let held: Vec<_> = roles.iter().map(Role::as_str).collect();
+        let finding = finding(FindingCode::NoPlatformRole, format!("the user has {} but neither user nor admin", held.join(", ")));
+        return Err(if email.is_empty() { finding } else { finding.login(&Login::as_found(email)) });
+    }
+    if email.is_empty() {
+        return Err(finding(FindingCode::NoEmail, "the user has no e-mail address".to_owned()));
+    }
+    let login = Login::parse(email)
+        .map_err(|_| finding(FindingCode::InvalidEmail, "the user's e-mail address is not one".to_owned()).login(&Login::as_found(email)))?;
+    if !integration.allows_domain(&login) {
+        return Err(finding(FindingCode::DomainNotAllowed, "the domain of the e-mail address is not allowed".to_owned()).login(&login));
+    }
+    Ok(DesiredAccount { login, roles: roles.clone(), user: user.id.clone() })
+}
+
+fn outsider_findings(outsiders: &[&User], integration: &Integration) -> Vec<Finding> {
+    let code = match integration.tenancy {
+        Tenancy::Single => FindingCode::NoPlatformRole,
+        Tenancy::Multi => FindingCode::NoTenant,
+    };
+    if outsiders.len() > OUTSIDERS_LISTED_MAX {
+        return vec![Finding::new(code, format!("{} users are in no Orgvue group", outsiders.len()))];
+    }
+    let finding = |user: &&User| {
+        let finding = Finding::new(code, "the user is in no Orgvue group").user(&user.id);
+        match user.email.as_deref().map(str::trim) {
+            Some(email) if !email.is_empty() => finding.login(&Login::as_found(email)),
+            Some(_) | None => finding,
+        }
+    };
+    outsiders.iter().map(finding).collect()
+}

@@ -1,0 +1,235 @@
+//! The check of a plan before any write.
+//!
+//! The guard never adds to a plan. What may be written is an [`Approved`], which only [`guard`] makes and which gives its
+//! harmful half only in exchange for what the additions really did. What waits for a person is [`Held`].
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::current::Current;
+use crate::desired::Desired;
+use crate::group_name::Role;
+use crate::ids::UserId;
+use crate::integration::{Integration, Tenant};
+use crate::login::Login;
+use crate::plan::{Action, Plan};
+
+/// Why harm is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HoldReason {
+    /// The directory asks for no account at all in this tenant.
+    NothingDesired,
+    /// The directory's own count of active users is far above what was read.
+    DirectoryLooksIncomplete,
+    /// More harm than the limit of one run.
+    OverLimit,
+    /// The first run that writes, or the first behind a change of prefix, tenancy, tenants or domains.
+    NewScope,
+    /// Users without a usable address should have accounts here: this may be one of theirs.
+    UnknownOwner,
+    /// The user is still active and the groups could not be read a second time.
+    Unconfirmed,
+    /// The tenant would be left without an administrator.
+    LastAdmin,
+}
+
+impl HoldReason {
+    /// What it means, for a person.
+    pub fn explain(self) -> &'static str {
+        match self {
+            Self::NothingDesired => "the directory asks for no account at all in this tenant",
+            Self::DirectoryLooksIncomplete => "the directory counts many more active users than it listed",
+            Self::OverLimit => "more accounts would be removed or lose access than the limit of one run",
+            Self::NewScope => "first run that writes, or first run since the prefix, tenancy, tenants or domains changed",
+            Self::UnknownOwner => "users without a usable e-mail address should have accounts here; this may be one of theirs",
+            Self::Unconfirmed => "the user is still active in the directory and the groups were not read a second time",
+            Self::LastAdmin => "the tenant would be left without an enabled administrator",
+        }
+    }
+}
+
+/// One harmful action that waits for a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// The whole action; what of it does no harm was approved.
+    pub action: Action,
+    /// Why.
+    pub why: HoldReason,
+}
+
+/// Whether removals have been let through under this scope before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// Not yet: removals are held.
+    New,
+    /// A run under this very scope held none of its removals for being new.
+    Settled,
+}
+
+/// What a run knows beside the plan.
+#[derive(Debug, Clone, Copy)]
+pub struct Facts<'a> {
+    /// What the plan was made from.
+    pub desired: &'a Desired,
+    /// What the plan was made from.
+    pub current: &'a Current,
+    /// Where.
+    pub tenant: &'a Tenant,
+    /// Whose limits and protections.
+    pub integration: &'a Integration,
+    /// Whether removals have been let through before.
+    pub scope: Scope,
+    /// Active users whose groups were read again behind the lists.
+    pub confirmed: &'a BTreeSet<UserId>,
+    /// Whether the list of users agrees with the directory's own count.
+    pub completeness: Completeness,
+}
+
+/// Whether the list of users agrees with the directory's own count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Completeness {
+    /// It does, or the directory gives no count.
+    Plausible,
+    /// Many are missing.
+    Doubtful,
+}
+
+impl Completeness {
+    /// Compares what was read with what the directory counts.
+    ///
+    /// The count may be a little old, so only a gap of more than a tenth, and more than ten users, is doubtful.
+    pub fn judge(read: usize, counted: Option<u64>) -> Self {
+        match counted {
+            Some(counted) if (read as u64) + (counted / 10).max(10) < counted => Self::Doubtful,
+            Some(_) | None => Self::Plausible,
+        }
+    }
+}
+
+/// The part of a plan that may be written.
+#[derive(Debug)]
+pub struct Approved {
+    additions: Vec<Action>,
+    harm: Harm,
+}
+
+/// The harmful part of what was approved: it is to be had for a second look only.
+#[derive(Debug)]
+pub struct Harm {
+    actions: Vec<Action>,
+    admins: BTreeSet<Login>,
+}
+
+impl Approved {
+    /// What does no harm, and is written first; and the rest.
+    pub fn split(self) -> (Vec<Action>, Harm) {
+        (self.additions, self.harm)
+    }
+
+    /// Every action, for a run that writes nothing.
+    pub fn actions(&self) -> impl Iterator<Item = &Action> {
+        self.additions.iter().chain(&self.harm.actions)
+    }
+}
+
+impl Harm {
+    /// Judges the last administrator again, on what the additions really did.
+    ///
+    /// `failed` are the logins of the additions that were not applied. Returns what may be written, which includes what is
+    /// harmless of the actions that are now held.
+    pub fn second_look(self, additions: &[Action], failed: &BTreeSet<Login>) -> (Vec<Action>, Vec<Held>) {
+        let applied = additions.iter().filter(|action| !failed.contains(&action.login));
+        let admins = admins_after(&self.admins, applied);
+        let (kept, held) = hold_last_admin(self.actions, &self.admins, &admins);
+        let harmless = held.iter().filter_map(|held| held.action.without_loss());
+        (kept.into_iter().chain(harmless).collect(), held)
+    }
+
+    /// How many accounts it is about.
+    pub fn len(&self) -> usize {
+        self.actions.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.actions.is_empty()
+    }
+}
+
+/// Splits a plan into what may be written and what waits for a person. Harm over the limit is held whole, never the first part of it.
+pub fn guard(plan: Plan, facts: Facts<'_>) -> (Approved, Vec<Held>) {
+    let is_unconfirmed = |action: &Action| action.takes_from_active(facts.confirmed).is_some();
+    let n_harm = plan.actions.iter().filter(|action| action.is_harm()).count();
+    let over_limit = n_harm > facts.integration.limits.harm_max(plan.managed);
+    let mut unknown_owners = facts.desired.unknown_owners;
+
+    let mut additions = Vec::new();
+    let mut approved = Vec::new();
+    let mut held = Vec::new();
+    for action in plan.actions {
+        if !action.is_harm() {
+            match is_unconfirmed(&action) {
+                true => held.push(Held { action, why: HoldReason::Unconfirmed }),
+                false => additions.push(action),
+            }
+            continue;
+        }
+        let why = if facts.desired.accounts.is_empty() {
+            Some(HoldReason::NothingDesired)
+        } else if facts.completeness == Completeness::Doubtful {
+            Some(HoldReason::DirectoryLooksIncomplete)
+        } else if over_limit {
+            Some(HoldReason::OverLimit)
+        } else if action.is_removal() && facts.scope == Scope::New {
+            Some(HoldReason::NewScope)
+        } else if is_unconfirmed(&action) {
+            Some(HoldReason::Unconfirmed)
+        } else if action.is_removal() && unknown_owners > 0 {
+            unknown_owners -= 1;
+            Some(HoldReason::UnknownOwner)
+        } else {
+            None
+        };
+        match why {
+            Some(why) => held.push(Held { action, why }),
+            None => approved.push(action),
+        }
+    }
+
+    let admins: BTreeSet<Login> = facts
+        .current
+        .accounts
+        .values()
+        .filter(|account| account.is_usable_admin() && !facts.integration.protects(facts.tenant, &account.login))
+        .map(|account| account.login.clone())
+        .collect();
+    let expected = admins_after(&admins, additions.iter());
+    let (approved, last_admins) = hold_last_admin(approved, &admins, &expected);
+    held.extend(last_admins);
+    held.sort_by(|a, b| a.action.login.cmp(&b.action.login));
+    additions.extend(held.iter().filter_map(|held| held.action.without_loss()));
+    (Approved { additions, harm: Harm { actions: approved, admins } }, held)
+}
+
+/// The administrators that there are once these actions are applied. An expired account gains nothing from a role.
+fn admins_after<'a>(admins: &BTreeSet<Login>, actions: impl Iterator<Item = &'a Action>) -> BTreeSet<Login> {
+    let gained = actions
+        .filter(|action| action.before().is_none_or(|before| !before.expired))
+        .filter(|action| action.roles_after().is_some_and(|roles| roles.contains(&Role::admin())))
+        .map(|action| action.login.clone());
+    admins.iter().cloned().chain(gained).collect()
+}
+
+/// Holds what takes an administrator away, if no administrator would be left of those that there are now or are `expected`.
+fn hold_last_admin(harm: Vec<Action>, now: &BTreeSet<Login>, expected: &BTreeSet<Login>) -> (Vec<Action>, Vec<Held>) {
+    let takes_admin = |action: &Action| now.contains(&action.login) && action.lost_roles().contains(&Role::admin());
+    let lost: BTreeSet<&Login> = harm.iter().filter(|action| takes_admin(action)).map(|action| &action.login).collect();
+    let nobody_left = !now.is_empty() && expected.iter().all(|login| lost.contains(login));
+    if !nobody_left {
+        return (harm, Vec::new());
+    }
+    let (held, kept): (Vec<_>, Vec<_>) = harm.into_iter().partition(takes_admin);
+    (kept, held.into_iter().map(|action| Held { action, why: HoldReason::LastAdmin }).collect())
+}
