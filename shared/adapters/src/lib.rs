@@ -1,1 +1,11 @@
-//! The edges: WorkOS, Orgvue, DynamoDB, SQS and EventBridge Scheduler.
+//! The edges of the Orgvue SCIM sync: WorkOS, Orgvue, DynamoDB, SQS and EventBridge Scheduler.
+//!
+//! Each is a concrete client with an injectable base URL or endpoint, so that the same code talks to the vendor, to an
+//! emulator and to a stand-in. What they return are values of `domain`; nothing is decided here.
+
+pub mod aws;
+pub mod clock;
+pub mod http;
+pub mod queue;
+pub mod scheduler;
+pub mod store;

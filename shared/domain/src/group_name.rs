@@ -56,19 +56,9 @@ impl Role {
         &self.0
     }
 
-    /// Whether there is nothing there, as between two separators of a dataset's text.
-    pub fn is_blank(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Whether the role is `user` or `admin`. A dataset may hold one in another case, which means the same: case is ignored.
+    /// Whether the role is `user` or `admin`, in any case.
     pub fn is_platform(&self) -> bool {
-        self.is_admin() || self.0.eq_ignore_ascii_case("user")
-    }
-
-    /// Whether the role is `admin`, in any case.
-    pub fn is_admin(&self) -> bool {
-        self.0.eq_ignore_ascii_case("admin")
+        ["user", "admin"].iter().any(|platform| self.0.eq_ignore_ascii_case(platform))
     }
 }
 
@@ -228,7 +218,7 @@ fn check_role(role: &str, integration: &Integration) -> Result<(), Slip> {
 }
 
 /// Control characters, and the line breaks of Unicode that are none.
-fn is_control(c: char) -> bool {
+pub(crate) fn is_control(c: char) -> bool {
     c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
 }
 

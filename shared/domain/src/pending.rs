@@ -31,6 +31,11 @@ impl Switch {
             Self::Suspended => "suspended",
         }
     }
+
+    /// Reads what [`Switch::as_str`] wrote.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Live, Self::Paused, Self::Suspended].into_iter().find(|switch| switch.as_str() == text)
+    }
 }
 
 /// The lease of a run.

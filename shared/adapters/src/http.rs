@@ -1,0 +1,230 @@
+//! What both vendor clients share: a bounded, counted, patient HTTP call.
+//!
+//! Every call has a time limit, a byte limit and a deadline that comes from the Lambda's own. Waits obey `Retry-After`.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use backon::{ExponentialBuilder, Retryable};
+use bytes::{Bytes, BytesMut};
+use reqwest::{RequestBuilder, StatusCode, header};
+use tokio::time::Instant;
+
+/// Most tries of one call: with the waits between them, about 20 s before the run itself is tried again later.
+const TRIES_MAX: usize = 6;
+/// Wait before the second try, doubled for each one more, with jitter.
+const WAIT_FIRST: Duration = Duration::from_millis(300);
+/// Longest wait that we choose ourselves.
+const WAIT_MAX: Duration = Duration::from_secs(8);
+/// Longest `Retry-After` that we sit out. A server that asks for more is left alone until the run's own retry.
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(60);
+/// Most of an error body that is kept for its code.
+const ERROR_BYTES_MAX: usize = 16 * 1024;
+
+/// The time until which a run may work: its invocation's deadline, less what is needed to record the run.
+#[derive(Debug, Clone, Copy)]
+pub struct Deadline(Instant);
+
+impl Deadline {
+    /// So long from now.
+    pub fn after(time: Duration) -> Self {
+        Self(Instant::now() + time)
+    }
+
+    /// What is left; zero if it has passed.
+    pub fn remaining(self) -> Duration {
+        self.0.saturating_duration_since(Instant::now())
+    }
+
+    /// This much earlier.
+    #[must_use]
+    pub fn less(self, time: Duration) -> Self {
+        Self(self.0.checked_sub(time).unwrap_or_else(Instant::now))
+    }
+}
+
+/// Why a call has no answer to use.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// The server answered with an error.
+    #[error("answered with status {status}")]
+    Status {
+        /// The HTTP status.
+        status: StatusCode,
+        /// The body, cut to 16 KB. It may hold personal data and is never logged.
+        body: Bytes,
+        /// How long the server asks to wait.
+        retry_after: Option<Duration>,
+        /// The vendor's name for the request, for their support.
+        request_id: Option<String>,
+    },
+    /// There was no answer, or only a part of one: the request may have had its effect.
+    #[error("no whole answer")]
+    Transport(#[source] reqwest::Error),
+    /// The answer is larger than we can hold.
+    #[error("answer of more than {bytes_max} bytes")]
+    TooLarge {
+        /// The bound.
+        bytes_max: usize,
+    },
+    /// The time of the run is over.
+    #[error("out of time")]
+    OutOfTime,
+}
+
+impl CallError {
+    /// Whether the server said that it did not do it and will later.
+    pub fn is_throttled(&self) -> bool {
+        matches!(self, Self::Status { status, .. } if *status == StatusCode::TOO_MANY_REQUESTS)
+    }
+
+    /// Whether it is worth another try of a call that has no effect.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Status { status, .. } => {
+                status.is_server_error() || matches!(*status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT)
+            }
+            Self::Transport(_) => true,
+            Self::TooLarge { .. } | Self::OutOfTime => false,
+        }
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Status { retry_after, .. } => *retry_after,
+            Self::Transport(_) | Self::TooLarge { .. } | Self::OutOfTime => None,
+        }
+    }
+}
+
+/// Which failures of a call are tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// The call only reads: whatever passes is tried again.
+    None,
+    /// The call writes: only what the server turned away is tried again; a lost answer is for the caller to look into.
+    Writes,
+}
+
+/// The calls of one run to one vendor.
+#[derive(Debug, Clone)]
+pub struct Calls {
+    count: Arc<AtomicU64>,
+    deadline: Deadline,
+    timeout: Duration,
+}
+
+impl Calls {
+    /// Calls that take at most `timeout` each and end by the deadline.
+    pub fn new(deadline: Deadline, timeout: Duration) -> Self {
+        Self { count: Arc::default(), deadline, timeout }
+    }
+
+    /// Requests sent so far, retries included: the vendors' limits are in calls.
+    pub fn count(&self) -> u64 {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    /// When to be done.
+    pub fn deadline(&self) -> Deadline {
+        self.deadline
+    }
+
+    /// The longest that one try can take.
+    pub fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// Sends a request, again if need be, and returns the body of a 2xx answer.
+    ///
+    /// `ready` is awaited before each try: a throttle belongs there.
+    ///
+    /// # Errors
+    /// [`CallError`], once the tries or the time are used up or another try would not help.
+    pub async fn send<R: Future<Output = ()>>(
+        &self,
+        effect: Effect,
+        bytes_max: usize,
+        request: impl Fn() -> RequestBuilder,
+        ready: impl Fn() -> R,
+    ) -> Result<Bytes, CallError> {
+        let backoff = ExponentialBuilder::default().with_min_delay(WAIT_FIRST).with_max_delay(WAIT_MAX).with_max_times(TRIES_MAX - 1).with_jitter();
+        let attempt = || async {
+            ready().await;
+            self.send_once(request(), bytes_max).await
+        };
+        attempt
+            .retry(backoff)
+            .sleep(tokio::time::sleep)
+            .when(|error| error.is_throttled() || (effect == Effect::None && error.is_passing()))
+            .adjust(|error, wait| self.wait_before_next(error, wait))
+            .await
+    }
+
+    /// The wait before the next try; `None` when there is none to wait for. A little is added to `Retry-After` so that
+    /// many callers do not come back at once.
+    fn wait_before_next(&self, error: &CallError, wait: Option<Duration>) -> Option<Duration> {
+        let wait = wait?;
+        let wait = match error.retry_after() {
+            Some(asked) if asked > RETRY_AFTER_MAX => return None,
+            Some(asked) => asked + wait / 4,
+            None => wait,
+        };
+        (wait + self.timeout / 4 < self.deadline.remaining()).then_some(wait)
+    }
+
+    async fn send_once(&self, request: RequestBuilder, bytes_max: usize) -> Result<Bytes, CallError> {
+        let timeout = self.timeout.min(self.deadline.remaining());
+        if timeout.is_zero() {
+            return Err(CallError::OutOfTime);
+        }
+        self.count.fetch_add(1, Ordering::Relaxed);
+        let response = request.timeout(timeout).send().await.map_err(transport)?;
+        let status = response.status();
+        if status.is_success() {
+            return read_body(response, bytes_max).await;
+        }
+        let retry_after = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()).and_then(retry_after);
+        let request_id = request_id(response.headers());
+        let body = read_body_start(response).await;
+        Err(CallError::Status { status, body, retry_after, request_id })
+    }
+}
+
+fn transport(error: reqwest::Error) -> CallError {
+    // The URL of a call holds ids only, but an error is shown where nobody expects one.
+    CallError::Transport(error.without_url())
+}
+
+/// `Retry-After` in its two forms would be seconds or a date. Both vendors use seconds; a date is taken for no advice.
+fn retry_after(value: &str) -> Option<Duration> {
+    value.trim().parse().ok().map(Duration::from_secs)
+}
+
+/// What the vendor's support asks for: WorkOS's `X-Request-Id`, Orgvue's `X-Amzn-Trace-Id`.
+fn request_id(headers: &header::HeaderMap) -> Option<String> {
+    ["x-request-id", "x-amzn-trace-id"].into_iter().find_map(|name| headers.get(name)).and_then(|value| value.to_str().ok()).map(str::to_owned)
+}
+
+async fn read_body(mut response: reqwest::Response, bytes_max: usize) -> Result<Bytes, CallError> {
+    let mut body = BytesMut::new();
+    while let Some(chunk) = response.chunk().await.map_err(transport)? {
+        if body.len() + chunk.len() > bytes_max {
+            return Err(CallError::TooLarge { bytes_max });
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body.freeze())
+}
+
+async fn read_body_start(mut response: reqwest::Response) -> Bytes {
+    let mut body = BytesMut::new();
+    while let Ok(Some(chunk)) = response.chunk().await {
+        body.extend_from_slice(&chunk[..chunk.len().min(ERROR_BYTES_MAX - body.len())]);
+        if body.len() == ERROR_BYTES_MAX {
+            break;
+        }
+    }
+    body.freeze()
+}

@@ -1,0 +1,156 @@
+//! Integrations as applied: the files themselves, and the directory each one owns.
+
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::{Put, TransactWriteItem, Update};
+use domain::delays::Delays;
+use domain::ids::{DirectoryId, IntegrationId};
+use domain::integration::{Integration, Mode};
+use domain::pending::Switch;
+
+use super::item::Item;
+use super::pending::pending_key;
+use super::{Store, StoreError, key, n, s};
+use crate::aws::AwsError;
+use crate::clock::now_ms;
+
+const PARTITION: &str = "INTEGRATIONS";
+
+/// What became of an integration file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Applied {
+    /// It is in force, and a sync of this generation is owed: send the message.
+    Changed {
+        /// The generation.
+        generation: u64,
+    },
+    /// It was in force already; nothing was written.
+    Unchanged,
+}
+
+/// Why an integration was not applied.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    /// The directory belongs to another integration.
+    #[error("directory {directory} belongs to another integration: remove that one first, or correct the directory")]
+    DirectoryTaken {
+        /// The directory.
+        directory: DirectoryId,
+    },
+    /// The table could not be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Store {
+    /// Puts an integration file in force. A pause in the file pauses the integration, and its end resumes it; a suspension stays.
+    ///
+    /// # Errors
+    /// [`ApplyError`]; nothing has changed then.
+    pub async fn apply(&self, integration: &Integration, file: &str, delays: &Delays) -> Result<Applied, ApplyError> {
+        let operation = "dynamodb:TransactWriteItems to apply an integration";
+        let before = self.pending(std::slice::from_ref(&integration.directory)).await?.pop();
+        let in_force = self.integration_file(&integration.id).await?;
+        if before.is_some() && in_force.as_deref() == Some(file) {
+            return Ok(Applied::Unchanged);
+        }
+        if before.as_ref().is_some_and(|pending| pending.integration != integration.id) {
+            return Err(ApplyError::DirectoryTaken { directory: integration.directory.clone() });
+        }
+        let switch = match (integration.mode, before.as_ref().map(|pending| pending.switch)) {
+            (_, Some(Switch::Suspended)) => Switch::Suspended,
+            (Mode::Paused, _) => Switch::Paused,
+            (Mode::Simulate | Mode::Enforce, _) => Switch::Live,
+        };
+        let now_ms = now_ms();
+        let put = Put::builder()
+            .table_name(&self.table)
+            .set_item(Some(key(PARTITION, integration.id.as_str())))
+            .item("file", s(file))
+            .item("directory", s(integration.directory.as_str()))
+            .item("applied_at_ms", n(now_ms));
+        let update = Update::builder()
+            .table_name(&self.table)
+            .set_key(Some(pending_key(&integration.directory)))
+            .update_expression(
+                "SET integration = :integration, directory = :directory, #switch = :switch, nudged_at_ms = :now, \
+                 reconciled_generation = if_not_exists(reconciled_generation, :zero), \
+                 #attempts = if_not_exists(#attempts, :zero), \
+                 next_drift_ms = if_not_exists(next_drift_ms, :drift) \
+                 ADD #generation :one",
+            )
+            .condition_expression("attribute_not_exists(pk) OR (integration = :integration AND #switch = :seen)")
+            .expression_attribute_names("#switch", "switch")
+            .expression_attribute_names("#attempts", "attempts")
+            .expression_attribute_names("#generation", "generation")
+            .expression_attribute_values(":integration", s(integration.id.as_str()))
+            .expression_attribute_values(":directory", s(integration.directory.as_str()))
+            .expression_attribute_values(":switch", s(switch.as_str()))
+            .expression_attribute_values(":seen", s(before.as_ref().map_or(switch, |pending| pending.switch).as_str()))
+            .expression_attribute_values(":now", n(now_ms))
+            .expression_attribute_values(":zero", n(0))
+            .expression_attribute_values(":one", n(1))
+            .expression_attribute_values(":drift", n(first_drift(&integration.id, now_ms, delays)));
+        let writes = [
+            TransactWriteItem::builder().put(put.build().map_err(AwsError::of(operation)).map_err(StoreError::from)?).build(),
+            TransactWriteItem::builder().update(update.build().map_err(AwsError::of(operation)).map_err(StoreError::from)?).build(),
+        ];
+        match self.client.transact_write_items().set_transact_items(Some(writes.into())).send().await {
+            Ok(_) => {}
+            Err(SdkError::ServiceError(error)) if matches!(error.err(), TransactWriteItemsError::TransactionCanceledException(_)) => {
+                return Err(ApplyError::DirectoryTaken { directory: integration.directory.clone() });
+            }
+            Err(error) => return Err(StoreError::from(AwsError::of(operation)(error)).into()),
+        }
+        let generation = self.pending(std::slice::from_ref(&integration.directory)).await?.pop().map_or(1, |pending| pending.generation);
+        Ok(Applied::Changed { generation })
+    }
+
+    /// The file of an integration that is in force.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn integration_file(&self, id: &IntegrationId) -> Result<Option<String>, StoreError> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .set_key(Some(key(PARTITION, id.as_str())))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(AwsError::of("dynamodb:GetItem of an integration"))?;
+        answer.item.map(|item| Item(&item).text("file").map(str::to_owned)).transpose()
+    }
+
+    /// Every integration and its directory.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn integrations(&self) -> Result<Vec<(IntegrationId, DirectoryId)>, StoreError> {
+        let mut pages = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("pk = :pk")
+            .expression_attribute_values(":pk", s(PARTITION))
+            .projection_expression("pk, sk, directory")
+            .into_paginator()
+            .items()
+            .send();
+        let mut found = Vec::new();
+        while let Some(item) = pages.next().await {
+            let item = item.map_err(AwsError::of("dynamodb:Query of the integrations"))?;
+            let item = Item(&item);
+            found.push((item.parsed("sk", |text| IntegrationId::parse(text).ok())?, item.parsed("directory", |text| DirectoryId::parse(text).ok())?));
+        }
+        Ok(found)
+    }
+}
+
+/// The first look for drift, spread evenly over the interval so that integrations applied together do not run together.
+fn first_drift(id: &IntegrationId, now_ms: i64, delays: &Delays) -> i64 {
+    let spread = id.as_str().bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    let offset = spread % delays.drift_ms.unsigned_abs().max(1);
+    now_ms + delays.drift_ms / 2 + i64::try_from(offset).unwrap_or(0) / 2
+}

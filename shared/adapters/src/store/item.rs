@@ -1,0 +1,43 @@
+//! Reading the attributes of an item.
+
+use std::collections::HashMap;
+use std::str::FromStr;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use super::StoreError;
+
+/// An item, with errors that say which.
+pub(super) struct Item<'a>(pub &'a HashMap<String, AttributeValue>);
+
+impl Item<'_> {
+    /// The error for an attribute that is missing or wrong.
+    pub(super) fn corrupt(&self, attribute: &'static str) -> StoreError {
+        let part = |name| self.0.get(name).and_then(|value| value.as_s().ok()).map_or("?", String::as_str);
+        StoreError::Corrupt { key: format!("{}/{}", part("pk"), part("sk")), attribute }
+    }
+
+    pub(super) fn opt_text(&self, name: &'static str) -> Option<&str> {
+        self.0.get(name).and_then(|value| value.as_s().ok()).map(String::as_str)
+    }
+
+    pub(super) fn text(&self, name: &'static str) -> Result<&str, StoreError> {
+        self.opt_text(name).ok_or_else(|| self.corrupt(name))
+    }
+
+    pub(super) fn opt_number<T: FromStr>(&self, name: &'static str) -> Result<Option<T>, StoreError> {
+        match self.0.get(name) {
+            None => Ok(None),
+            Some(value) => value.as_n().ok().and_then(|digits| digits.parse().ok()).map(Some).ok_or_else(|| self.corrupt(name)),
+        }
+    }
+
+    pub(super) fn number<T: FromStr>(&self, name: &'static str) -> Result<T, StoreError> {
+        self.opt_number(name)?.ok_or_else(|| self.corrupt(name))
+    }
+
+    /// A text that is parsed into a value.
+    pub(super) fn parsed<T>(&self, name: &'static str, parse: impl Fn(&str) -> Option<T>) -> Result<T, StoreError> {
+        parse(self.text(name)?).ok_or_else(|| self.corrupt(name))
+    }
+}

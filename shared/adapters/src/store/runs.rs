@@ -1,0 +1,124 @@
+//! Run records, and what runs saved before they overwrote it.
+
+use domain::current::Row;
+use domain::ids::{IntegrationId, RunId, TenantId};
+use domain::run::{RunRecord, Status};
+
+use super::item::Item;
+use super::{Store, StoreError, key, n, s};
+use crate::aws::AwsError;
+use crate::clock::now_ms;
+
+/// How long runs are kept: 90 days, so that "who changed this" has an answer for a quarter.
+const KEPT_SECONDS: i64 = 90 * 86_400;
+
+/// A run, as it is listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunHead {
+    /// The run.
+    pub id: RunId,
+    /// How it ended.
+    pub status: Status,
+    /// When it began, in milliseconds since 1970.
+    pub started_at_ms: i64,
+}
+
+impl Store {
+    /// Saves rows whole before they are overwritten or deleted.
+    ///
+    /// # Errors
+    /// [`StoreError`]: do not write to Orgvue then.
+    pub async fn save_before(&self, run: &RunId, tenant: &TenantId, rows: &[&Row]) -> Result<(), StoreError> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        self.put_chunks(&partition(run), &before(tenant), &rows, expires_at()).await
+    }
+
+    /// The rows that a run saved for a tenant before it overwrote them.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn saved_before(&self, run: &RunId, tenant: &TenantId) -> Result<Vec<Row>, StoreError> {
+        Ok(self.chunks(&partition(run), &before(tenant)).await?.unwrap_or_default())
+    }
+
+    /// Stores a run record: the chunks first, so that a head is never without its body.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn put_run(&self, record: &RunRecord) -> Result<(), StoreError> {
+        self.put_chunks(&partition(&record.id), "record", record, expires_at()).await?;
+        self.client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(key(heads(&record.integration), record.id.as_str())))
+            .item("run_status", s(status_text(record.status)))
+            .item("started_at_ms", n(record.started_at_ms))
+            .item("expires_at", n(expires_at()))
+            .send()
+            .await
+            .map_err(AwsError::of("dynamodb:PutItem of a run"))?;
+        Ok(())
+    }
+
+    /// A run record; `None` if there is none, or no longer.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn run(&self, run: &RunId) -> Result<Option<RunRecord>, StoreError> {
+        self.chunks(&partition(run), "record").await
+    }
+
+    /// The runs of an integration, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn runs(&self, integration: &IntegrationId) -> Result<Vec<RunHead>, StoreError> {
+        let mut pages = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .consistent_read(true)
+            .key_condition_expression("pk = :pk")
+            .expression_attribute_values(":pk", s(heads(integration)))
+            .into_paginator()
+            .items()
+            .send();
+        let mut found = Vec::new();
+        while let Some(item) = pages.next().await {
+            let item = item.map_err(AwsError::of("dynamodb:Query of runs"))?;
+            let item = Item(&item);
+            found.push(RunHead {
+                id: RunId::new(item.text("sk")?),
+                status: item.parsed("run_status", parse_status)?,
+                started_at_ms: item.number("started_at_ms")?,
+            });
+        }
+        Ok(found)
+    }
+}
+
+fn partition(run: &RunId) -> String {
+    format!("RUN#{run}")
+}
+
+fn heads(integration: &IntegrationId) -> String {
+    format!("RUNS#{integration}")
+}
+
+fn before(tenant: &TenantId) -> String {
+    format!("before#{tenant}")
+}
+
+fn expires_at() -> i64 {
+    now_ms() / 1_000 + KEPT_SECONDS
+}
+
+fn status_text(status: Status) -> String {
+    serde_json::to_value(status).ok().and_then(|value| value.as_str().map(str::to_owned)).expect("a status is a text in JSON")
+}
+
+fn parse_status(text: &str) -> Option<Status> {
+    serde_json::from_value(text.into()).ok()
+}
