@@ -1,1 +1,134 @@
-//! The sync function: claim, read, decide, apply, record; and the sweep.
+//! The sync function: messages become runs, and the sweep finds what no message asks for.
+//!
+//! A run claims the directory, reads it, decides, applies and records; see [`run`].
+
+mod attempt;
+mod config;
+mod run;
+mod sweep;
+mod tenant;
+
+use std::time::Duration;
+
+use adapters::aws::chain;
+use adapters::http::Deadline;
+use adapters::orgvue::{Orgvue, OrgvueOptions};
+use adapters::queue::Queue;
+use adapters::store::Store;
+use adapters::workos::{self, WorkOs};
+use aws_config::SdkConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
+use domain::message::SyncMessage;
+use serde_json::Value;
+
+pub use config::{Config, Tokens};
+pub use sweep::{Swept, sweep};
+
+/// One try of an AWS call, and all of them. Nobody waits for the answer but the invocation itself.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// What the handler works with, built once.
+#[derive(Debug)]
+pub struct Deps {
+    config: Config,
+    store: Store,
+    queue: Queue,
+    workos: WorkOs,
+    orgvue: Orgvue,
+}
+
+/// The HTTP clients could not be made: a bug, or a machine without certificates.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// WorkOS's.
+    #[error(transparent)]
+    WorkOs(#[from] workos::OptionsError),
+    /// Orgvue's.
+    #[error(transparent)]
+    Orgvue(#[from] adapters::orgvue::BuildError),
+}
+
+impl Deps {
+    /// Builds the clients.
+    ///
+    /// # Errors
+    /// [`BuildError`].
+    pub fn new(config: Config, aws: &SdkConfig) -> Result<Self, BuildError> {
+        let timeouts = TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT).operation_timeout(OPERATION_TIMEOUT).build();
+        let aws = aws.to_builder().timeout_config(timeouts).build();
+        let workos = workos::Options { timeout: config.http_timeout, ..workos::Options::new(config.workos_url.clone(), config.workos_key.clone()) };
+        let orgvue = OrgvueOptions { timeout: config.http_timeout, ..OrgvueOptions::new(config.orgvue_url.clone()) };
+        Ok(Self {
+            store: Store::new(aws_sdk_dynamodb::Client::new(&aws), &config.table),
+            queue: Queue::new(aws_sdk_sqs::Client::new(&aws), &config.queue_url, &config.dead_letter_queue_url),
+            workos: WorkOs::new(workos)?,
+            orgvue: Orgvue::new(orgvue)?,
+            config,
+        })
+    }
+}
+
+/// What invokes the function.
+#[derive(Debug)]
+pub enum Invocation {
+    /// Messages of the sync queue.
+    Batch(Box<SqsEvent>),
+    /// The recurring schedule.
+    Sweep,
+}
+
+/// An event that is neither messages nor the sweep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(r#"not an SQS event and not {{"action":"sweep"}}"#)]
+pub struct UnknownInvocation;
+
+impl Invocation {
+    /// Reads the event of an invocation.
+    ///
+    /// # Errors
+    /// [`UnknownInvocation`].
+    pub fn parse(event: Value) -> Result<Self, UnknownInvocation> {
+        if event.get("action").and_then(Value::as_str) == Some("sweep") {
+            return Ok(Self::Sweep);
+        }
+        if event.get("Records").is_none() {
+            return Err(UnknownInvocation);
+        }
+        serde_json::from_value(event).map(Box::new).map(Self::Batch).map_err(|_| UnknownInvocation)
+    }
+}
+
+/// Handles the messages of a batch, one by one; returns those that must come again.
+///
+/// A message comes again only if the table could not be used. Whatever else happens to a run is recorded and owed.
+pub async fn handle_batch(deps: &Deps, event: SqsEvent, deadline: Deadline) -> SqsBatchResponse {
+    let mut response = SqsBatchResponse::default();
+    for message in event.records {
+        if !handle_message(deps, &message, deadline).await {
+            let mut failure = BatchItemFailure::default();
+            failure.item_identifier = message.message_id.unwrap_or_default();
+            response.batch_item_failures.push(failure);
+        }
+    }
+    response
+}
+
+/// Whether the message is done with.
+async fn handle_message(deps: &Deps, message: &SqsMessage, deadline: Deadline) -> bool {
+    let message_id = message.message_id.as_deref().unwrap_or_default();
+    let body = message.body.as_deref().unwrap_or_default();
+    let done = match SyncMessage::from_json(body) {
+        Ok(message) => run::run(deps, &message, deadline).await.map_err(|error| chain(&error)),
+        Err(error) => {
+            // Another try cannot help, and must not hold up anything else: it goes where people look, at once.
+            tracing::error!(message.id = message_id, %error, "malformed message goes to the dead-letter queue");
+            deps.queue.dead_letter(body).await.map_err(|error| chain(&error))
+        }
+    };
+    if let Err(error) = &done {
+        tracing::error!(message.id = message_id, error, "message comes again");
+    }
+    done.is_ok()
+}

@@ -1,1 +1,194 @@
-//! The webhook function: verify, mark, schedule.
+//! The webhook function: a signed WorkOS webhook becomes pending work and a schedule for the end of its window.
+//!
+//! The answer is 2xx only when the event is durable; WorkOS sends again what was not. An answer never says why it refuses.
+
+mod config;
+
+use std::time::Duration;
+
+use adapters::aws::{AwsError, chain};
+use adapters::clock::now_ms;
+use adapters::queue::Queue;
+use adapters::scheduler::Scheduler;
+use adapters::store::{EventRecord, Marked, Store};
+use aws_config::SdkConfig;
+use aws_config::timeout::TimeoutConfig;
+use domain::event::{self, DirectoryEvent, Event};
+use domain::message::{Reason, SyncMessage};
+use domain::pending::Pending;
+use domain::signature::{self, SignatureError, VerifiedWebhook};
+use lambda_http::http::{Method, StatusCode};
+use lambda_http::{Body, Request, Response};
+use secrecy::ExposeSecret;
+use subtle::ConstantTimeEq;
+
+pub use config::Config;
+
+/// WorkOS's signature header: <https://workos.com/docs/events/data-syncing/webhooks>.
+const SIGNATURE_HEADER: &str = "workos-signature";
+/// Largest body that is looked at. A directory event is a few KB.
+const BODY_BYTES_MAX: usize = 1024 * 1024;
+/// A window that ends sooner is not worth a schedule, and Scheduler takes no time in the past.
+const SCHEDULE_AHEAD_MS_MIN: i64 = 1_000;
+/// One try of an AWS call, and all of them: WorkOS waits for the answer.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(1);
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// What the handler works with, built once.
+#[derive(Debug)]
+pub struct Deps {
+    config: Config,
+    store: Store,
+    queue: Queue,
+    scheduler: Scheduler,
+}
+
+impl Deps {
+    /// Builds the clients.
+    pub fn new(config: Config, aws: &SdkConfig) -> Self {
+        let timeouts = TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT).operation_timeout(OPERATION_TIMEOUT).build();
+        let aws = aws.to_builder().timeout_config(timeouts).build();
+        Self {
+            store: Store::new(aws_sdk_dynamodb::Client::new(&aws), &config.table),
+            queue: Queue::new(aws_sdk_sqs::Client::new(&aws), &config.queue_url, &config.dead_letter_queue_url),
+            scheduler: Scheduler::new(aws_sdk_scheduler::Client::new(&aws), config.schedule.clone()),
+            config,
+        }
+    }
+}
+
+/// What becomes of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    /// The event is durable.
+    Accepted,
+    /// Signed, and nothing to do with us, or nothing that sending it again could help.
+    Ignored(&'static str),
+    /// Not let in.
+    Refused(StatusCode, &'static str),
+    /// Not durable: send it again.
+    NotDurable,
+}
+
+/// Handles one webhook.
+pub async fn handle(deps: &Deps, request: Request) -> Response<Body> {
+    let outcome = match admit(&deps.config, request) {
+        Ok(webhook) => accept(deps, &webhook).await,
+        Err(refused) => refused,
+    };
+    let status = match outcome {
+        Outcome::Accepted | Outcome::Ignored(_) => StatusCode::OK,
+        Outcome::Refused(status, _) => status,
+        Outcome::NotDurable => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    match outcome {
+        Outcome::Refused(_, why) => tracing::info!(outcome = "refused", why, status = status.as_u16(), "webhook refused"),
+        Outcome::Ignored(why) => tracing::info!(outcome = "ignored", why, "webhook ignored"),
+        Outcome::Accepted | Outcome::NotDurable => {}
+    }
+    let mut response = Response::new(Body::Empty);
+    *response.status_mut() = status;
+    response
+}
+
+/// The cheapest checks come first: unsigned traffic is turned away for the price of a comparison.
+fn admit(config: &Config, request: Request) -> Result<VerifiedWebhook, Outcome> {
+    if !has_path_token(config, request.uri().path()) {
+        return Err(Outcome::Refused(StatusCode::UNAUTHORIZED, "path_token"));
+    }
+    if request.method() != Method::POST {
+        return Err(Outcome::Refused(StatusCode::METHOD_NOT_ALLOWED, "method"));
+    }
+    let (head, body) = request.into_parts();
+    if body.len() > BODY_BYTES_MAX {
+        return Err(Outcome::Refused(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"));
+    }
+    let headers: Vec<&[u8]> = head.headers.get_all(SIGNATURE_HEADER).iter().map(|value| value.as_bytes()).collect();
+    let secrets: Vec<&[u8]> = config.secrets.iter().map(|secret| secret.expose_secret().as_bytes()).collect();
+    signature::verify(&headers, body.to_vec(), &secrets, now_ms(), config.tolerance_ms).map_err(|error| {
+        let why = match error {
+            // Signed with our secret, so either a replay or clocks that disagree: worth an alarm of its own.
+            SignatureError::Stale { age_ms } => {
+                tracing::warn!(outcome = "stale", age_ms, "valid signature outside the tolerance");
+                "stale"
+            }
+            SignatureError::NoSecret => "no_secret",
+            SignatureError::Missing => "signature_missing",
+            SignatureError::Duplicate => "signature_duplicate",
+            SignatureError::Malformed(_) => "signature_malformed",
+            SignatureError::Mismatch => "signature_mismatch",
+        };
+        Outcome::Refused(StatusCode::UNAUTHORIZED, why)
+    })
+}
+
+fn has_path_token(config: &Config, path: &str) -> bool {
+    let Some(token) = &config.path_token else { return true };
+    let last = path.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+    last.as_bytes().ct_eq(token.expose_secret().as_bytes()).into()
+}
+
+async fn accept(deps: &Deps, webhook: &VerifiedWebhook) -> Outcome {
+    let event = match event::parse(webhook) {
+        Ok(Event::Directory(event)) => event,
+        Ok(Event::Ignored { .. }) => return Outcome::Ignored("kind"),
+        Err(error) => {
+            // Sending it again cannot help, so it is taken; a person must look.
+            tracing::warn!(outcome = "unparseable", %error, "signed webhook cannot be read");
+            return Outcome::Ignored("unparseable");
+        }
+    };
+    let now_ms = now_ms();
+    let pending = match deps.store.mark(&event.directory, deps.config.delays.window_due(now_ms)).await {
+        Ok(Marked::Pending(pending)) => pending,
+        // Such as a dashboard test event, or a customer who is not connected yet.
+        Ok(Marked::UnknownDirectory) => return Outcome::Ignored("unknown_directory"),
+        Err(error) => {
+            tracing::error!(outcome = "not_durable", directory.id = %event.directory, error = chain(&error), "webhook could not be marked");
+            return Outcome::NotDurable;
+        }
+    };
+    if let Err(error) = schedule(deps, &pending, now_ms).await {
+        tracing::error!(outcome = "not_durable", directory.id = %event.directory, error = chain(&error), "window could not be scheduled");
+        return Outcome::NotDurable;
+    }
+    tracing::info!(
+        outcome = "accepted",
+        event.id = event.id.as_ref().map(|id| id.as_str()),
+        event.kind = event.kind,
+        directory.id = %event.directory,
+        integration.id = %pending.integration,
+        generation = pending.generation,
+        "webhook accepted"
+    );
+    record(deps, event, now_ms).await;
+    Outcome::Accepted
+}
+
+/// Sees to it that the open window ends in a message, whoever opened it.
+async fn schedule(deps: &Deps, pending: &Pending, now_ms: i64) -> Result<(), AwsError> {
+    let Some(due_ms) = pending.wants_schedule() else { return Ok(()) };
+    let message = SyncMessage::new(pending.directory.clone(), pending.generation, Reason::Webhook);
+    let scheduled = if due_ms - now_ms >= SCHEDULE_AHEAD_MS_MIN {
+        deps.scheduler.schedule(&pending.integration, due_ms, &message).await
+    } else {
+        deps.queue.send(&message, 0).await
+    };
+    if let Err(error) = scheduled {
+        tracing::warn!(directory.id = %pending.directory, error = chain(&error), "the queue delays the message instead of a schedule");
+        deps.queue.send(&message, due_ms - now_ms).await?;
+    }
+    if let Err(error) = deps.store.scheduled(&pending.directory, due_ms).await {
+        // The next event of the window schedules again, under the same name.
+        tracing::warn!(directory.id = %pending.directory, error = chain(&error), "the schedule could not be noted");
+    }
+    Ok(())
+}
+
+async fn record(deps: &Deps, event: DirectoryEvent, received_at_ms: i64) {
+    let Some(id) = event.id else { return };
+    let record = EventRecord { id, kind: event.kind, directory: event.directory, received_at_ms };
+    if let Err(error) = deps.store.put_event(&record).await {
+        tracing::warn!(event.id = %record.id, error = chain(&error), "event could not be recorded");
+    }
+}

@@ -6,6 +6,10 @@
 pub mod aws;
 pub mod clock;
 pub mod http;
+pub mod logs;
+pub mod orgvue;
 pub mod queue;
 pub mod scheduler;
+pub mod settings;
 pub mod store;
+pub mod workos;

@@ -25,7 +25,7 @@ const TENANT_MARK: char = '_';
 /// Most edits between a prefix and the beginning of a group name for it to be a slip of the pen.
 const NEAR_MISS_MAX: usize = 2;
 
-/// A role: what gives rights in Orgvue. Roles that differ by case are different, as they are in Orgvue.
+/// A role: what gives rights in Orgvue. Roles that differ by case are two roles.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Role(String);
@@ -224,12 +224,13 @@ pub(crate) fn is_control(c: char) -> bool {
 
 /// Where a text of several roles would be split within this role.
 ///
-/// Spaces around a separator do not count, because roles are trimmed when they are read. The separator is looked for behind the role too:
-/// with `;;` between roles, a role that ends in `;` would lose it.
+/// A separator without the spaces around it counts too, because roles are trimmed when they are read. It is looked for across the end
+/// of the role as well: with `;;` between roles, a role that ends in `;` would lose it.
 fn find_separator(role: &str, separator: &str) -> Option<Range<usize>> {
-    let separator = if separator.trim().is_empty() { separator } else { separator.trim() };
-    let at = format!("{role}{separator}").find(separator)?;
-    (at < role.len()).then(|| at..role.len().min(at + separator.len()))
+    [separator, separator.trim()].into_iter().filter(|separator| !separator.is_empty()).find_map(|separator| {
+        let at = format!("{role}{separator}").find(separator)?;
+        (at < role.len()).then(|| at..role.len().min(at + separator.len()))
+    })
 }
 
 #[cfg(test)]

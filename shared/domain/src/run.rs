@@ -12,6 +12,7 @@ use crate::ids::{DirectoryId, IntegrationId, RunId, TenantId};
 use crate::integration::Mode;
 use crate::login::Login;
 use crate::message::Reason;
+use crate::plan::{Action, Change};
 
 /// How a run, or one tenant of it, ended.
 ///
@@ -89,6 +90,9 @@ pub struct TenantRecord {
     pub unchanged: usize,
     /// What waits for a person.
     pub held: Vec<HeldRecord>,
+    /// How many accounts may or may not have been written; the next try finds out.
+    #[serde(default)]
+    pub unsettled: usize,
     /// The whole plan in words, before the guard.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub plan: String,
@@ -134,13 +138,19 @@ impl TenantRecord {
             removed: Vec::new(),
             unchanged: 0,
             held: Vec::new(),
+            unsettled: 0,
             plan: String::new(),
         }
     }
 
-    /// The record of a tenant at which nothing was planned, for this reason.
-    pub fn stopped(tenant: TenantId, mode: Mode, status: Status, error: impl std::fmt::Display) -> Self {
-        Self { error: Some(error.to_string()), ..Self::new(tenant, mode, status) }
+    /// Lists an action that was done, or would be.
+    pub fn list(&mut self, action: &Action) {
+        let list = match &action.change {
+            Change::Create { .. } => &mut self.created,
+            Change::Update { .. } => &mut self.updated,
+            Change::Disable { .. } | Change::Remove { .. } => &mut self.removed,
+        };
+        list.push(action.login.clone());
     }
 
     /// Whether the tenant is to be tried again without a new event.

@@ -1,1 +1,3 @@
 //! The whole system in one process on loopback.
+
+pub mod aws;

@@ -153,12 +153,12 @@ fn reserved_roles_are_not_given_by_groups() {
 #[test]
 fn errors_tell_an_administrator_where_to_look() {
     let error = |rest: &str| parse(&format!("{PREFIX}{rest}"), &multi(&["ACME"])).unwrap().unwrap_err();
-    insta::assert_snapshot!(error("ACME_"), @"");
-    insta::assert_snapshot!(error("Acne_user"), @"");
-    insta::assert_snapshot!(error("ACME_hr,sales"), @"");
-    insta::assert_snapshot!(error("ACME_a\nb"), @"");
-    insta::assert_snapshot!(error("ACME_user "), @"");
-    insta::assert_snapshot!(error("ACME_superAdmin"), @"");
+    insta::assert_snapshot!(error("ACME_"), @r#"role is empty at 24..24 in "IAMAPP_Orgvue_SCIM_ACME_""#);
+    insta::assert_snapshot!(error("Acne_user"), @r#"tenant is not configured at 19..28 in "IAMAPP_Orgvue_SCIM_Acne_user""#);
+    insta::assert_snapshot!(error("ACME_hr,sales"), @r#"role holds the text that separates roles at 26..27 in "IAMAPP_Orgvue_SCIM_ACME_hr,sales""#);
+    insta::assert_snapshot!(error("ACME_a\nb"), @r#"role holds a control character at 25..26 in "IAMAPP_Orgvue_SCIM_ACME_a\nb""#);
+    insta::assert_snapshot!(error("ACME_user "), @r#"role begins or ends with a space at 24..29 in "IAMAPP_Orgvue_SCIM_ACME_user ""#);
+    insta::assert_snapshot!(error("ACME_superAdmin"), @r#"role is reserved at 24..34 in "IAMAPP_Orgvue_SCIM_ACME_superAdmin""#);
 }
 
 #[test]
@@ -212,7 +212,7 @@ proptest! {
     fn a_rendered_group_name_is_read_back(
         (ids, tenant, written) in tenants().prop_flat_map(|(ids, tenant)| (Just(ids), Just(tenant.clone()), recased(tenant))),
         prefix in recased(PREFIX.to_owned()),
-        role in "[a-z0-9é][A-Za-zé0-9 _.-]{0,20}[a-z0-9é]",
+        role in "[c-z0-9é][A-Za-zé0-9 _.-]{0,20}[a-z0-9é]",
     ) {
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
         let read = parse(&format!("{prefix}{written}_{role}"), &multi(&ids)).unwrap().unwrap();
@@ -232,7 +232,7 @@ proptest! {
     }
 
     #[test]
-    fn a_role_that_was_read_survives_the_dataset(role in "[ab;, ]{1,8}", separator in "[;, ]{1,3}") {
+    fn a_role_that_was_read_survives_the_dataset(role in "[ab;, ]{1,8}", separator in "[;, ]{1,4}") {
         let mut integration = single();
         integration.dataset.role_form = RoleForm::Text { separator: separator.clone() };
         if let Some(Ok(GroupName { role, .. })) = parse(&format!("{PREFIX}{role}"), &integration) {

@@ -35,10 +35,8 @@ const TOP: Shape = Shape {
 };
 const TENANT: Shape = Shape { name: "[[tenants]]", keys: &["id", "dataset", "alias", "api_account", "mode"] };
 const LIMITS: Shape = Shape { name: "[limits]", keys: &["removals_percent", "removals_floor"] };
-const DATASET: Shape = Shape {
-    name: "[dataset]",
-    keys: &["login", "role", "enabled", "expiry_date", "role_form", "role_separator", "enabled_form"],
-};
+const DATASET: Shape =
+    Shape { name: "[dataset]", keys: &["login", "role", "enabled", "expiry_date", "role_form", "role_separator", "enabled_form"] };
 const SHAPES: &[Shape] = &[TOP, TENANT, LIMITS, DATASET];
 
 const MODES: &[(&str, Mode)] = &[("simulate", Mode::Simulate), ("enforce", Mode::Enforce), ("paused", Mode::Paused)];
@@ -46,7 +44,7 @@ const TENANCIES: &[(&str, Tenancy)] = &[("single", Tenancy::Single), ("multi", T
 const DEPROVISIONS: &[(&str, Deprovision)] = &[("delete", Deprovision::Delete), ("disable", Deprovision::Disable)];
 const ENABLED_FORMS: &[(&str, EnabledForm)] = &[("boolean", EnabledForm::Boolean), ("text", EnabledForm::Text)];
 
-/// Role names that no group may give where the file says nothing else: Orgvue's own staff role.
+/// Role names that no group may give where the file says nothing else: they are above `admin` and given by hand.
 const RESERVED_ROLES: &[&str] = &["superAdmin"];
 
 /// Everything that is wrong with an integration file; never empty. Only a corrected file helps.
@@ -64,7 +62,7 @@ impl FileError {
 }
 
 /// One thing that is wrong with an integration file.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// The line, from 1; `None` when the file as a whole lacks something.
     pub line: Option<usize>,
@@ -226,7 +224,13 @@ struct Property {
 }
 
 /// The key of a property, unlike every `earlier` one.
-fn read_property(reader: &mut Reader<'_>, section: &Section<'_>, name: &'static str, default: String, earlier: &mut Vec<Property>) -> String {
+fn read_property(
+    reader: &mut Reader<'_>,
+    section: &Section<'_>,
+    name: &'static str,
+    default: String,
+    earlier: &mut Vec<Property>,
+) -> String {
     let found = reader.text(section, name);
     let found = reader.checked(found, |text| check_property(name, text).map(|()| text.to_owned()));
     let line = found.as_ref().map(|found| found.line);

@@ -56,7 +56,7 @@ fn takes_any_of_several_secrets() {
 
 #[test]
 fn without_a_secret_nothing_is_taken() {
-    for secrets in [&[][..], &[b""], &[b" ", b"\n"]] {
+    for secrets in [&[][..], &[b"".as_slice()], &[b" ", b"\n"]] {
         assert_eq!(check_with(secrets), Err(SignatureError::NoSecret));
     }
     let by_nobody = sign("1700000000000", b"body", b"");

@@ -34,7 +34,6 @@ impl Section<'_> {
 }
 
 /// A value and the line it stands in.
-#[derive(Debug, Clone, Copy)]
 pub(super) struct Found<T> {
     pub(super) value: T,
     pub(super) line: usize,
@@ -82,7 +81,7 @@ impl<'t> Reader<'t> {
     }
 
     fn into_problems(mut self) -> Vec<Problem> {
-        self.problems.sort();
+        self.problems.sort_by_key(|problem| problem.line);
         self.problems
     }
 
@@ -201,7 +200,8 @@ impl<'t> Reader<'t> {
     pub(super) fn sections<'s>(&mut self, parent: &Section<'s>, key: &str, shape: Shape) -> Option<Vec<Section<'s>>> {
         let value = parent.table.get(key)?;
         let Some(list) = value.get_ref().as_array() else {
-            self.wrong_type(self.line(value.span().start), key, &format!("a list of sections, each begun by {}", shape.name), value.get_ref());
+            let line = self.line(value.span().start);
+            self.wrong_type(line, key, &format!("a list of sections, each begun by {}", shape.name), value.get_ref());
             return None;
         };
         Some(list.iter().filter_map(|entry| self.section_of(entry, key, shape)).collect())

@@ -80,7 +80,8 @@ fn read_api_account(reader: &mut Reader<'_>, section: &Section<'_>, mode: Mode) 
     }
     let account = reader.text(section, "api_account");
     let account = reader.checked(account, |text| {
-        Login::parse(text).map_err(|_| format!("api_account \"{text}\" is no e-mail address; write the login of the account that owns the API token"))
+        let remedy = "write the login of the account that owns the API token";
+        Login::parse(text).map_err(|_| format!("api_account \"{text}\" is no e-mail address; {remedy}"))
     });
     Some(account?.value)
 }

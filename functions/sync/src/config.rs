@@ -1,0 +1,118 @@
+//! What the sync function is configured with.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use adapters::settings::{SettingError, Settings};
+use domain::delays::Delays;
+use domain::ids::TenantId;
+use secrecy::SecretString;
+use url::Url;
+
+/// The configuration. `docs/configuration.md` describes each variable.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The DynamoDB table.
+    pub table: String,
+    /// The sync queue.
+    pub queue_url: String,
+    /// Its dead-letter queue.
+    pub dead_letter_queue_url: String,
+    /// Where WorkOS is.
+    pub workos_url: Url,
+    /// The key of the WorkOS environment.
+    pub workos_key: SecretString,
+    /// Where Orgvue is.
+    pub orgvue_url: Url,
+    /// The tokens of the tenants.
+    pub orgvue_tokens: Tokens,
+    /// Longest that one request may take.
+    pub http_timeout: Duration,
+    /// How many tenants of a directory are worked on at once.
+    pub tenants_at_once: usize,
+    /// The delays.
+    pub delays: Delays,
+}
+
+/// Orgvue's API tokens: one for a tenant, or one for all that have none of their own.
+#[derive(Debug, Clone, Default)]
+pub struct Tokens {
+    /// By tenant.
+    pub by_tenant: BTreeMap<TenantId, SecretString>,
+    /// For every other tenant.
+    pub shared: Option<SecretString>,
+}
+
+impl Tokens {
+    /// The token of a tenant.
+    pub fn of(&self, tenant: &TenantId) -> Option<&SecretString> {
+        self.by_tenant.get(tenant).or(self.shared.as_ref())
+    }
+}
+
+impl Config {
+    /// Reads the environment variables.
+    ///
+    /// # Errors
+    /// [`SettingError`] names the first variable that is missing or wrong.
+    pub fn read<L: Fn(&str) -> Option<String>>(settings: &Settings<L>) -> Result<Self, SettingError> {
+        let url = |name: &str, text: String| {
+            Url::parse(&text).map_err(|_| SettingError::Malformed { name: name.to_owned(), expected: "a URL such as https://api.workos.com" })
+        };
+        Ok(Self {
+            table: settings.required("TABLE_NAME")?,
+            queue_url: settings.required("SYNC_QUEUE_URL")?,
+            dead_letter_queue_url: settings.required("DEAD_LETTER_QUEUE_URL")?,
+            workos_url: url("WORKOS_URL", settings.optional("WORKOS_URL").unwrap_or_else(|| "https://api.workos.com".to_owned()))?,
+            workos_key: settings.secret("WORKOS_API_KEY")?,
+            orgvue_url: url("ORGVUE_URL", settings.required("ORGVUE_URL")?)?,
+            orgvue_tokens: tokens(settings)?,
+            http_timeout: Duration::from_secs(settings.parsed_or("HTTP_TIMEOUT_SECONDS", "a whole number of seconds", 20)?),
+            tenants_at_once: settings.parsed_or::<usize>("TENANTS_AT_ONCE", "a number above 0", 4)?.max(1),
+            delays: settings.delays()?,
+        })
+    }
+}
+
+/// `ORGVUE_TOKENS` is a JSON object of tenant ids and tokens; `*` stands for every other tenant.
+fn tokens<L: Fn(&str) -> Option<String>>(settings: &Settings<L>) -> Result<Tokens, SettingError> {
+    const NAME: &str = "ORGVUE_TOKENS";
+    let malformed = || SettingError::Malformed {
+        name: NAME.to_owned(),
+        expected: r#"a JSON object of tenant ids and API tokens, such as {"MYTENANT": "…", "*": "…"}"#,
+    };
+    let by_name: BTreeMap<String, String> = serde_json::from_str(&settings.required(NAME)?).map_err(|_| malformed())?;
+    let mut tokens = Tokens::default();
+    for (name, token) in by_name {
+        let token = SecretString::from(token);
+        if name == "*" {
+            tokens.shared = Some(token);
+        } else {
+            tokens.by_tenant.insert(TenantId::parse(&name).map_err(|_| malformed())?, token);
+        }
+    }
+    Ok(tokens)
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret;
+
+    use super::*;
+
+    #[test]
+    fn a_tenant_without_a_token_of_its_own_takes_the_shared_one() {
+        let settings = Settings::new(|_: &str| Some(r#"{"A":"one","*":"all"}"#.to_owned()));
+        let tokens = tokens(&settings).unwrap();
+        let of = |id| tokens.of(&TenantId::parse(id).unwrap()).map(ExposeSecret::expose_secret);
+        assert_eq!((of("A"), of("B")), (Some("one"), Some("all")));
+    }
+
+    #[test]
+    fn a_malformed_list_of_tokens_is_named_and_not_shown() {
+        for text in [r#"{"acme":"s3cret"}"#, r#"["s3cret"]"#, "s3cret"] {
+            let error = tokens(&Settings::new(|_: &str| Some(text.to_owned()))).unwrap_err().to_string();
+            assert!(error.contains("ORGVUE_TOKENS") && !error.contains("s3cret"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! The sync function on Lambda.
+
+use std::time::{Duration, SystemTime};
+
+use adapters::http::Deadline;
+use adapters::logs;
+use adapters::settings::Settings;
+use lambda_runtime::{Context, Error, LambdaEvent, service_fn};
+use serde_json::Value;
+use sync::{Config, Deps, Invocation, handle_batch, sweep};
+
+/// What is left of an invocation for recording the run.
+const RECORDING_TIME: Duration = Duration::from_secs(10);
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    logs::init();
+    let config = Config::read(&Settings::from_environment()).inspect_err(|error| tracing::error!(%error, "the function cannot start"))?;
+    let deps = Deps::new(config, &aws_config::load_defaults(aws_config::BehaviorVersion::latest()).await)?;
+    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| handle(&deps, event))).await
+}
+
+async fn handle(deps: &Deps, event: LambdaEvent<Value>) -> Result<Value, Error> {
+    match Invocation::parse(event.payload)? {
+        Invocation::Batch(batch) => Ok(serde_json::to_value(handle_batch(deps, *batch, deadline(&event.context)).await)?),
+        Invocation::Sweep => {
+            sweep(deps).await?;
+            Ok(Value::Null)
+        }
+    }
+}
+
+fn deadline(context: &Context) -> Deadline {
+    let left = context.deadline().duration_since(SystemTime::now()).unwrap_or_default();
+    Deadline::after(left).less(RECORDING_TIME)
+}

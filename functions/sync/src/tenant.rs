@@ -1,0 +1,277 @@
+//! One tenant of a run: current, plan, guard, apply. Nothing here touches another tenant.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use adapters::aws::chain;
+use adapters::clock::now_ms;
+use adapters::http::Deadline;
+use adapters::orgvue::{AccountFailure, Applied, OrgvueError, StopCause, Stopped, UsersDataset};
+use adapters::store::{Claim, LeaseLost, StoreError, TenantState};
+use adapters::workos::DirectoryReader;
+use domain::current::{Current, DatasetRefusal, Row, check_properties};
+use domain::desired::{Decision, Desired, desired};
+use domain::directory::Directory;
+use domain::finding::{Finding, FindingCode};
+use domain::guard::{Approved, Completeness, Facts, Held, Scope, guard};
+use domain::ids::UserId;
+use domain::integration::{Integration, Mode, Tenant};
+use domain::login::Login;
+use domain::plan::{Action, Plan, plan};
+use domain::run::{HeldRecord, Status, TenantRecord};
+use futures::{StreamExt, stream};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::Deps;
+
+/// Most users whose groups are read a second time in one run: at WorkOS's 100 calls a second, 20 s. What is beyond is held.
+const CONFIRMATIONS_MAX: usize = 2_000;
+/// How many of those reads are under way at once.
+const CONFIRMATIONS_AT_ONCE: usize = 8;
+
+/// What the tenants of a run share.
+pub(crate) struct Reconcile<'a> {
+    pub(crate) deps: &'a Deps,
+    pub(crate) claim: &'a Claim,
+    pub(crate) deadline: Deadline,
+    pub(crate) integration: &'a Integration,
+    pub(crate) directory: &'a Directory,
+    pub(crate) decision: &'a Decision,
+    pub(crate) completeness: Completeness,
+    pub(crate) reader: &'a DirectoryReader,
+}
+
+/// How one tenant ended.
+pub(crate) struct Reconciled {
+    pub(crate) record: TenantRecord,
+    pub(crate) state: TenantState,
+    pub(crate) findings: Vec<Finding>,
+    pub(crate) orgvue_calls: u64,
+}
+
+/// What stood in the way of a tenant.
+#[derive(Debug, thiserror::Error)]
+enum TenantFault {
+    #[error("no API token is configured for the tenant")]
+    NoToken,
+    #[error(transparent)]
+    Dataset(#[from] DatasetRefusal),
+    #[error("{0}; {remedy}", remedy = .0.remedy())]
+    Orgvue(#[from] OrgvueError),
+    #[error("what is to be overwritten could not be saved")]
+    Save(#[from] StoreError),
+    #[error("another run took over")]
+    LeaseLost(#[from] LeaseLost),
+    #[error("{n_accounts} accounts could not be settled")]
+    Unsettled { n_accounts: usize },
+}
+
+impl TenantFault {
+    fn status(&self) -> Status {
+        match self {
+            Self::NoToken | Self::Dataset(_) => Status::Refused,
+            Self::Orgvue(error) if error.needs_person() => Status::Refused,
+            Self::Orgvue(_) | Self::Save(_) | Self::Unsettled { .. } => Status::Failed,
+            Self::LeaseLost(_) => Status::Superseded,
+        }
+    }
+}
+
+/// The part of a tenant's work that grows while it is done, so that a fault loses nothing of the report.
+struct Progress {
+    record: TenantRecord,
+    findings: Vec<Finding>,
+}
+
+impl Reconcile<'_> {
+    /// Makes one tenant as desired, as far as the guard lets it.
+    pub(crate) async fn tenant(&self, tenant: &Tenant, state: TenantState) -> Reconciled {
+        let mut progress = Progress { record: TenantRecord::new(tenant.id.clone(), tenant.mode, Status::Applied), findings: Vec::new() };
+        let scope = if state.settled_scope.as_deref() == Some(&self.integration.scope()) { Scope::Settled } else { Scope::New };
+        let mut orgvue_calls = 0;
+        let outcome = match self.dataset(tenant) {
+            Ok(dataset) => {
+                let outcome = self.reconcile(tenant, &dataset, scope, &mut progress).await;
+                orgvue_calls = dataset.calls();
+                outcome
+            }
+            Err(fault) => Err(fault),
+        };
+        let Progress { mut record, findings } = progress;
+        if let Err(fault) = outcome {
+            tracing::warn!(
+                run.id = %self.claim.run(),
+                tenant.id = %tenant.id,
+                status = ?fault.status(),
+                error = chain(&fault),
+                trace.id = trace_id(&fault),
+                "the tenant is not as desired"
+            );
+            record.status = fault.status();
+            record.error = Some(fault.to_string());
+        }
+        let state = self.next_state(state, &record);
+        Reconciled { record, state, findings, orgvue_calls }
+    }
+
+    fn dataset(&self, tenant: &Tenant) -> Result<UsersDataset, TenantFault> {
+        let token = self.deps.config.orgvue_tokens.of(&tenant.id).ok_or(TenantFault::NoToken)?;
+        Ok(self.deps.orgvue.users_dataset(tenant.id.clone(), &tenant.dataset, token, self.deadline)?)
+    }
+
+    async fn reconcile(&self, tenant: &Tenant, dataset: &UsersDataset, scope: Scope, progress: &mut Progress) -> Result<(), TenantFault> {
+        let spelling = &self.integration.dataset;
+        check_properties(&dataset.property_keys().await?, spelling)?;
+        let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+        let read = |rows: Vec<Row>| Current::read(rows, tenant, spelling, today);
+        let current = read(dataset.rows().await?)?;
+
+        let (desired, plan, confirmed) = self.confirmed_plan(tenant, &current).await;
+        progress.findings.extend(plan.findings.iter().cloned());
+        progress.record.unchanged = plan.unchanged;
+        progress.record.plan = plan.to_string();
+        let facts = Facts {
+            desired: &desired,
+            current: &current,
+            tenant,
+            integration: self.integration,
+            scope,
+            confirmed: &confirmed,
+            completeness: self.completeness,
+        };
+        let (approved, held) = guard(plan, facts);
+        progress.hold(&held);
+        if tenant.mode != Mode::Enforce {
+            progress.record.status = Status::Simulated;
+            approved.actions().for_each(|action| progress.record.list(action));
+            return Ok(());
+        }
+        self.apply(approved, tenant, dataset, read, progress).await
+    }
+
+    /// Writes what was approved: additions, a second look, then removals.
+    async fn apply(
+        &self,
+        approved: Approved,
+        tenant: &Tenant,
+        dataset: &UsersDataset,
+        read: impl Fn(Vec<Row>) -> Result<Current, DatasetRefusal>,
+        progress: &mut Progress,
+    ) -> Result<(), TenantFault> {
+        let before: Vec<&Row> = approved.actions().filter_map(Action::before).map(|account| &account.row).collect();
+        self.deps.store.save_before(self.claim.run(), &tenant.id, &before).await?;
+
+        let lease = self.claim.lease();
+        let fence = || lease.cover(self.deps.config.http_timeout);
+        let spelling = &self.integration.dataset;
+        let (additions, harm) = approved.split();
+        let applied = progress.note(&additions, dataset.apply(additions.clone(), spelling, &read, fence).await)?;
+        let failed: BTreeSet<Login> = applied.failed.into_keys().collect();
+        let (removals, held) = harm.second_look(&additions, &failed);
+        progress.hold(&held);
+        progress.note(&removals, dataset.apply(removals.clone(), spelling, &read, fence).await)?;
+        progress.settled()
+    }
+
+    /// The plan, once those who seem to lose something although they are active were looked at again.
+    ///
+    /// A person who is moved between two groups while they are read is seen in neither; the user's own list of groups tells.
+    async fn confirmed_plan(&self, tenant: &Tenant, current: &Current) -> (Desired, Plan, BTreeSet<UserId>) {
+        let plan_of = |decision: &Decision| {
+            let desired = decision.tenants.get(&tenant.id).cloned().unwrap_or_default();
+            let plan = plan(&desired, current, tenant, self.integration, |login| decision.active.get(login).cloned());
+            (desired, plan)
+        };
+        let (desired_first, plan_first) = plan_of(self.decision);
+        let none = BTreeSet::new();
+        let doubtful: BTreeSet<UserId> = plan_first.actions.iter().filter_map(|action| action.takes_from_active(&none)).cloned().collect();
+        if doubtful.is_empty() {
+            return (desired_first, plan_first, none);
+        }
+        let read: Vec<_> = stream::iter(doubtful.into_iter().take(CONFIRMATIONS_MAX))
+            .map(|user| async move { (self.reader.groups_of(&user).await, user) })
+            .buffer_unordered(CONFIRMATIONS_AT_ONCE)
+            .collect()
+            .await;
+        let mut directory = self.directory.clone();
+        let mut confirmed = BTreeSet::new();
+        for (groups, user) in read {
+            match groups {
+                Ok(groups) => {
+                    directory.correct_memberships(&user, groups);
+                    confirmed.insert(user);
+                }
+                Err(error) => tracing::warn!(
+                    run.id = %self.claim.run(), tenant.id = %tenant.id, user.id = %user, error = chain(&error), "the user's groups were not read again"
+                ),
+            }
+        }
+        let (desired, plan) = plan_of(&desired(&directory, self.integration));
+        (desired, plan, confirmed)
+    }
+
+    fn next_state(&self, state: TenantState, record: &TenantRecord) -> TenantState {
+        if record.wants_retry() {
+            let attempts = state.attempts + 1;
+            return TenantState { attempts, retry_at_ms: Some(self.deps.config.delays.retry_at(attempts, now_ms())), ..state };
+        }
+        let removals_held = record.held.iter().any(|held| held.action != "update");
+        let settled = record.mode == Mode::Enforce && !removals_held;
+        TenantState {
+            attempts: 0,
+            retry_at_ms: None,
+            settled_scope: if settled { Some(self.integration.scope()) } else { state.settled_scope },
+        }
+    }
+}
+
+impl Progress {
+    fn hold(&mut self, held: &[Held]) {
+        self.record.held.extend(held.iter().map(HeldRecord::from));
+        self.record.held.sort_by(|a, b| a.login.cmp(&b.login));
+        if !held.is_empty() {
+            self.record.status = Status::PartlyHeld;
+        }
+    }
+
+    /// Notes what a phase did, also if it ended early.
+    fn note(&mut self, actions: &[Action], outcome: Result<Applied, Stopped<LeaseLost>>) -> Result<Applied, TenantFault> {
+        let (applied, cause) = match outcome {
+            Ok(applied) => (applied, None),
+            Err(stopped) => (stopped.applied, Some(stopped.cause)),
+        };
+        let actions: BTreeMap<&Login, &Action> = actions.iter().map(|action| (&action.login, action)).collect();
+        for login in &applied.done {
+            if let Some(action) = actions.get(login) {
+                self.record.list(action);
+            }
+        }
+        for (login, failure) in &applied.failed {
+            match failure {
+                AccountFailure::Refused(refusal) => self.findings.push(
+                    Finding::new(FindingCode::RefusedByOrgvue, format!("Orgvue refused the account: {refusal}")).login(login).tenant(&self.record.tenant),
+                ),
+                AccountFailure::Unknown | AccountFailure::NotTried => self.record.unsettled += 1,
+            }
+        }
+        match cause {
+            None => Ok(applied),
+            Some(StopCause::Fence(lost)) => Err(lost.into()),
+            Some(StopCause::Orgvue(error)) => Err(error.into()),
+        }
+    }
+
+    fn settled(&self) -> Result<(), TenantFault> {
+        match self.record.unsettled {
+            0 => Ok(()),
+            n_accounts => Err(TenantFault::Unsettled { n_accounts }),
+        }
+    }
+}
+
+fn trace_id(fault: &TenantFault) -> Option<&str> {
+    match fault {
+        TenantFault::Orgvue(error) => error.trace_id(),
+        TenantFault::NoToken | TenantFault::Dataset(_) | TenantFault::Save(_) | TenantFault::LeaseLost(_) | TenantFault::Unsettled { .. } => None,
+    }
+}

@@ -1,0 +1,51 @@
+//! What the webhook function is configured with.
+
+use adapters::scheduler::ScheduleTarget;
+use adapters::settings::{SettingError, Settings};
+use domain::delays::Delays;
+use secrecy::SecretString;
+
+/// The configuration. `docs/configuration.md` describes each variable.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The DynamoDB table.
+    pub table: String,
+    /// The sync queue.
+    pub queue_url: String,
+    /// Its dead-letter queue.
+    pub dead_letter_queue_url: String,
+    /// Where windows are scheduled.
+    pub schedule: ScheduleTarget,
+    /// The secrets of the webhook endpoints in WorkOS; any of them may sign.
+    pub secrets: Vec<SecretString>,
+    /// How far the clock of a signature may be off, either way.
+    pub tolerance_ms: i64,
+    /// What the URL's last segment must be, where one is configured.
+    pub path_token: Option<SecretString>,
+    /// The delays.
+    pub delays: Delays,
+}
+
+impl Config {
+    /// Reads the environment variables.
+    ///
+    /// # Errors
+    /// [`SettingError`] names the first variable that is missing or wrong.
+    pub fn read<L: Fn(&str) -> Option<String>>(settings: &Settings<L>) -> Result<Self, SettingError> {
+        Ok(Self {
+            table: settings.required("TABLE_NAME")?,
+            queue_url: settings.required("SYNC_QUEUE_URL")?,
+            dead_letter_queue_url: settings.required("DEAD_LETTER_QUEUE_URL")?,
+            schedule: ScheduleTarget {
+                group: settings.required("SCHEDULE_GROUP")?,
+                queue_arn: settings.required("SYNC_QUEUE_ARN")?,
+                role_arn: settings.required("SCHEDULE_ROLE_ARN")?,
+                dead_letter_arn: settings.optional("SCHEDULE_DEAD_LETTER_ARN"),
+            },
+            secrets: settings.secrets("WORKOS_WEBHOOK_SECRETS")?,
+            tolerance_ms: i64::from(settings.parsed_or::<u32>("SIGNATURE_TOLERANCE_SECONDS", "a whole number of seconds", 180)?) * 1_000,
+            path_token: settings.optional("WEBHOOK_PATH_TOKEN").map(SecretString::from),
+            delays: settings.delays()?,
+        })
+    }
+}

@@ -1,0 +1,165 @@
+//! Orgvue: a tenant's Users dataset, read whole and written account by account.
+//!
+//! * One request at a time per tenant, each bounded in time and bytes.
+//! * Header names are sent in title case over HTTP/1.1, because Orgvue says of its API that
+//!   [all request headers are case sensitive](https://orgvue.eu-west-1.concentra.io/app/docs/1.0.0/guide/your_first_call/).
+//! * Writes are item actions (`create`, `update`, `delete`) by `_id`. Deliberately absent: `replace`, the `createOr…`
+//!   upserts and `implicitDelete`, each of which can clear what we do not know or remove whom we did not name.
+//! * No log line and no error holds a body, a login or the token.
+
+mod error;
+mod wire;
+mod write;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use domain::current::Row;
+use domain::ids::{DatasetId, TenantId};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use reqwest::{Method, RequestBuilder};
+use secrecy::{ExposeSecret, SecretString};
+use serde::de::DeserializeOwned;
+use url::Url;
+
+pub use error::OrgvueError;
+pub use write::{AccountFailure, Applied, Refusal, StopCause, Stopped};
+
+use crate::http::{CallError, Calls, Deadline, Effect};
+
+/// Asked of every call, reads too. <https://orgvue.eu-west-1.concentra.io/app/docs/1.0.0/guide/your_first_call/>
+const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=UTF-8");
+/// Largest dataset that we hold: about 100,000 accounts, ten times what the synchronous read is believed to return.
+const DATASET_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Largest metadata of a dataset: thousands of properties.
+const METADATA_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Longest wait for a connection, within the time of a call.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Idle connections are given up early: a frozen Lambda finds them cut, and a write on one would be an ambiguous one.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// How Orgvue is talked to.
+#[derive(Debug, Clone)]
+pub struct OrgvueOptions {
+    /// The region's host, such as `https://orgvue.eu-west-1.concentra.io`.
+    pub base_url: Url,
+    /// Longest that one request may take. The gateway in front of Orgvue gives up after 29 s.
+    pub timeout: Duration,
+    /// Most item actions in one write.
+    pub batch_actions_max: usize,
+    /// Largest body of one write, in bytes. Orgvue's limit is a strict 6 MB.
+    pub batch_bytes_max: usize,
+    /// How long to wait before the dataset is read again behind a lost answer: the write may still be under way.
+    pub settle: Duration,
+}
+
+impl OrgvueOptions {
+    /// The defaults, for this region's host.
+    pub fn new(base_url: Url) -> Self {
+        Self {
+            base_url,
+            timeout: Duration::from_secs(30),
+            batch_actions_max: 500,
+            batch_bytes_max: 5_500_000,
+            settle: Duration::from_secs(2),
+        }
+    }
+}
+
+/// The HTTP client could not be made: a bug, or a machine without certificates.
+#[derive(Debug, thiserror::Error)]
+#[error("build the client for orgvue")]
+pub struct BuildError(#[source] reqwest::Error);
+
+/// One Orgvue region. Cheap to clone: clones share the connections.
+#[derive(Debug, Clone)]
+pub struct Orgvue {
+    http: reqwest::Client,
+    options: Arc<OrgvueOptions>,
+}
+
+impl Orgvue {
+    /// Makes the client; no request is sent.
+    ///
+    /// # Errors
+    /// [`BuildError`], when there is no TLS to be had.
+    pub fn new(options: OrgvueOptions) -> Result<Self, BuildError> {
+        let http = reqwest::Client::builder()
+            .http1_only()
+            .http1_title_case_headers()
+            .user_agent("orgvue-scim-sync")
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(CONNECT_TIMEOUT)
+            .pool_idle_timeout(IDLE_TIMEOUT)
+            .build()
+            .map_err(BuildError)?;
+        Ok(Self { http, options: Arc::new(options) })
+    }
+
+    /// One run's view of one tenant.
+    ///
+    /// # Errors
+    /// [`OrgvueError::UnusableToken`] when the token cannot be sent.
+    pub fn users_dataset(&self, tenant: TenantId, dataset: &DatasetId, token: &SecretString, deadline: Deadline) -> Result<UsersDataset, OrgvueError> {
+        let base = self.options.base_url.as_str().trim_end_matches('/');
+        let url = format!("{base}/api/v1/{tenant}/datasets/{dataset}");
+        let mut bearer = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret().trim())).map_err(|_| OrgvueError::UnusableToken)?;
+        bearer.set_sensitive(true);
+        Ok(UsersDataset { http: self.http.clone(), options: self.options.clone(), calls: Calls::new(deadline, self.options.timeout), tenant, url, bearer })
+    }
+}
+
+/// The Users dataset of one tenant, for the time of one run.
+#[derive(Debug)]
+pub struct UsersDataset {
+    http: reqwest::Client,
+    options: Arc<OrgvueOptions>,
+    calls: Calls,
+    tenant: TenantId,
+    url: String,
+    bearer: HeaderValue,
+}
+
+impl UsersDataset {
+    /// The keys of the dataset's properties, to be compared with the configured ones before anything else.
+    ///
+    /// # Errors
+    /// [`OrgvueError`] says whether to retry or to refuse.
+    pub async fn property_keys(&self) -> Result<BTreeSet<String>, OrgvueError> {
+        let metadata: wire::Metadata = self.read("", METADATA_BYTES_MAX, "a dataset's metadata").await?;
+        Ok(metadata.properties.into_iter().map(|property| property.key).collect())
+    }
+
+    /// Every row with every property, as stored. Orgvue returns them in one piece; there are no pages.
+    /// <https://orgvue.eu-west-1.concentra.io/app/docs/1.0.0/egress/retrieve-items/>
+    ///
+    /// # Errors
+    /// [`OrgvueError`] says whether to retry or to refuse.
+    pub async fn rows(&self) -> Result<Vec<Row>, OrgvueError> {
+        self.read("/items", DATASET_BYTES_MAX, "a list of items").await
+    }
+
+    /// Requests sent so far, retries included.
+    pub fn calls(&self) -> u64 {
+        self.calls.count()
+    }
+
+    async fn read<T: DeserializeOwned>(&self, path: &str, bytes_max: usize, expected: &'static str) -> Result<T, OrgvueError> {
+        let request = || self.request(Method::GET, path);
+        let body = self.calls.send(Effect::None, bytes_max, request, || std::future::ready(())).await.map_err(OrgvueError::from_call)?;
+        serde_json::from_slice(&body).map_err(|error| OrgvueError::malformed(expected, &error))
+    }
+
+    /// Sends one write. `ready` is awaited before each try of it.
+    async fn put<R: Future<Output = ()>>(&self, body: Bytes, bytes_max: usize, ready: impl Fn() -> R) -> Result<Bytes, CallError> {
+        let request = || self.request(Method::PUT, "/items").body(body.clone());
+        self.calls.send(Effect::Writes, bytes_max, request, ready).await
+    }
+
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let url = format!("{}{path}", self.url);
+        self.http.request(method, url).header(AUTHORIZATION, self.bearer.clone()).header(CONTENT_TYPE, JSON)
+    }
+}

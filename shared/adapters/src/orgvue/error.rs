@@ -1,0 +1,134 @@
+//! What can stand in the way at Orgvue, sorted by what the caller can do about it.
+//!
+//! Nothing here quotes a body: codes and names are kept only in the form that Orgvue documents for them.
+
+use domain::current::DatasetRefusal;
+use reqwest::StatusCode;
+
+use super::wire::VendorError;
+use crate::http::CallError;
+
+/// Why a tenant's Users dataset could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum OrgvueError {
+    /// Orgvue turns the token, the tenant or the dataset down: refuse; a person must act, see [`Self::remedy`].
+    #[error("orgvue answered {status}{}{}", spaced(code.as_deref()), spaced(name.as_deref()))]
+    Configuration {
+        /// The HTTP status.
+        status: StatusCode,
+        /// Orgvue's code, such as `40302`.
+        code: Option<String>,
+        /// Orgvue's name for the code, such as `ApiTokenExpired`.
+        name: Option<String>,
+        /// `X-Amzn-Trace-Id`, which Orgvue's support asks for.
+        trace_id: Option<String>,
+    },
+    /// The token cannot be sent: refuse; a person must store it anew.
+    #[error("the API token holds characters that a header cannot carry")]
+    UnusableToken,
+    /// The dataset is not as configured: refuse; a person must act.
+    #[error("the users dataset cannot be worked on")]
+    Dataset(#[source] DatasetRefusal),
+    /// The dataset is more than the synchronous read returns: refuse.
+    #[error("the users dataset is too large for a synchronous read")]
+    DatasetTooLarge,
+    /// The tenant's requests of the day are used up, by us or by the customer's other integrations: retry much later.
+    #[error("the tenant's daily quota of requests is used up")]
+    QuotaExceeded,
+    /// Orgvue does not work or cannot be reached: retry later.
+    #[error("orgvue is unavailable{}", spaced(self.trace_id()))]
+    Unavailable(#[source] CallError),
+    /// An answer that is none of the endpoint's: retry later.
+    #[error("the answer is not {expected}{}", spaced(at.as_deref()))]
+    Malformed {
+        /// What should have come.
+        expected: &'static str,
+        /// Where the text stopped being that. Never the parser's own words, for they quote the text.
+        at: Option<String>,
+    },
+    /// The time of the run is over: retry at once, in a new run.
+    #[error("out of time")]
+    OutOfTime,
+}
+
+impl OrgvueError {
+    /// What is wrong with a call that has no answer to use. Lost answers of writes never come here.
+    pub(super) fn from_call(error: CallError) -> Self {
+        let (status, trace_id, vendor) = match &error {
+            CallError::OutOfTime => return Self::OutOfTime,
+            CallError::TooLarge { .. } => return Self::DatasetTooLarge,
+            CallError::Transport(_) => return Self::Unavailable(error),
+            CallError::Status { status, body, request_id, .. } => (*status, request_id.clone(), VendorError::read(body)),
+        };
+        match status.as_u16() {
+            413 => Self::DatasetTooLarge,
+            429 if vendor.code.as_deref() == Some("42902") => Self::QuotaExceeded,
+            408 | 429 | 500.. => Self::Unavailable(error),
+            400..=499 => Self::Configuration { status, code: vendor.code, name: vendor.name, trace_id },
+            // The client follows no redirection: there is none in this API, and the token must not travel.
+            _ => Self::Malformed { expected: "one of Orgvue's API", at: None },
+        }
+    }
+
+    /// An answer that is not what the endpoint gives.
+    pub(super) fn malformed(expected: &'static str, error: &serde_json::Error) -> Self {
+        let at = format!("at line {} column {} ({:?})", error.line(), error.column(), error.classify());
+        Self::Malformed { expected, at: Some(at) }
+    }
+
+    /// Whether a person must act before another try can succeed.
+    pub fn needs_person(&self) -> bool {
+        match self {
+            Self::Configuration { .. } | Self::UnusableToken | Self::Dataset(_) | Self::DatasetTooLarge => true,
+            Self::QuotaExceeded | Self::Unavailable(_) | Self::Malformed { .. } | Self::OutOfTime => false,
+        }
+    }
+
+    /// `X-Amzn-Trace-Id` of the answer, where there was one.
+    pub fn trace_id(&self) -> Option<&str> {
+        match self {
+            Self::Configuration { trace_id, .. } => trace_id.as_deref(),
+            Self::Unavailable(CallError::Status { request_id, .. }) => request_id.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// What to do about it. The codes are those of Orgvue's [error list](https://orgvue.eu-west-1.concentra.io/app/docs/1.0.0/errors/list/).
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::Configuration { status, code, .. } => remedy_of(*status, code.as_deref()),
+            Self::UnusableToken => "store the tenant's API token again, without line breaks or quotes",
+            Self::Dataset(_) => "compare the tenant's dataset id, api_account and [dataset] with the Users list in Orgvue",
+            Self::DatasetTooLarge => "the Users dataset is beyond the synchronous read; ask Orgvue to raise the limit or to split the tenant",
+            Self::QuotaExceeded => "wait for the next day, or have the tenant's quota raised by Orgvue's support",
+            Self::Unavailable(_) | Self::Malformed { .. } => "nothing to do unless it lasts; then give Orgvue's support the trace id",
+            Self::OutOfTime => "nothing to do: the next run goes on",
+        }
+    }
+}
+
+fn remedy_of(status: StatusCode, code: Option<&str>) -> &'static str {
+    match code.unwrap_or_default() {
+        "40101" | "40103" => "no bearer token reached Orgvue: check that the tenant's API token is stored and that no proxy strips Authorization",
+        "40102" => "the API token is not valid: make a new one on Orgvue's /tokens page of the same region and store it",
+        "40301" => "the API token's start date is still to come: wait, or make a new token that starts today",
+        "40302" => "the API token has expired: make a new one on Orgvue's /tokens page and store it",
+        "40303" => "the API token may not be used from our address: add our outgoing addresses to the token's Subnets",
+        "40321" => "the token's user has several accounts: ask Orgvue's support to merge them",
+        "40322" => "the token's account is disabled: enable it in the tenant's Users list",
+        "40323" => "the token's account has expired: clear or move its ExpiryDate in the tenant's Users list",
+        "40324" => "the token's account may not be used from our address: add our outgoing addresses to the account's subnets",
+        "400602" | "400603" => "Orgvue does not take the tenant's id or dataset for one: correct them in the integration file",
+        "40345" => "API access is not enabled for the tenant: ask Orgvue's support to configure its usage plan",
+        _ => match status.as_u16() {
+            401 => "Orgvue does not accept the API token: make a new one on Orgvue's /tokens page and store it",
+            403 => "the token's account may not do this: it needs the admin role and TokenAccess in this tenant",
+            404 => "Orgvue knows no such tenant or dataset: correct the tenant's id and dataset in the integration file, or the region's URL",
+            _ => "Orgvue does not understand the request: check the URL of the region, then give Orgvue's support the trace id",
+        },
+    }
+}
+
+fn spaced(text: Option<&str>) -> String {
+    text.map(|text| format!(" {text}")).unwrap_or_default()
+}

@@ -1,0 +1,151 @@
+//! What goes over the wire, spelled as Orgvue spells it.
+//!
+//! Readers are tolerant: unknown fields are ignored, and an error may come as Orgvue's `errors` list, as the
+//! `{"message": …}` of the API gateway in front of it, or as a page of HTML.
+
+use domain::current::{Row, spell_account, spell_enabled};
+use domain::integration::DatasetSpelling;
+use domain::plan::{Action, Change};
+use serde::Deserialize;
+use serde_json::Value;
+
+/// Longest vendor's message that a report shows.
+const MESSAGE_CHARS_MAX: usize = 300;
+/// Longest status word, code or name that is taken for one.
+const WORD_BYTES_MAX: usize = 64;
+
+/// The one status of an item that was written. Whatever else stands there was not applied.
+/// <https://orgvue.eu-west-1.concentra.io/app/docs/1.0.0/items/usage-examples/>
+pub(super) const SUCCESS: &str = "success";
+
+/// A dataset's metadata, as far as we need it.
+#[derive(Debug, Deserialize)]
+pub(super) struct Metadata {
+    pub(super) properties: Vec<Property>,
+}
+
+/// One property of a dataset.
+#[derive(Debug, Deserialize)]
+pub(super) struct Property {
+    pub(super) key: String,
+}
+
+/// The answer to one item action.
+#[derive(Debug, Deserialize)]
+pub(super) struct ItemAnswer {
+    #[serde(rename = "_status")]
+    pub(super) status: String,
+    #[serde(flatten)]
+    pub(super) rest: Row,
+}
+
+/// What Orgvue says is wrong. Code and name may be logged; the message may hold personal data.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(super) struct VendorError {
+    pub(super) code: Option<String>,
+    pub(super) name: Option<String>,
+    pub(super) message: Option<String>,
+    /// Whether it is about the path of the request and not about its items.
+    pub(super) is_about_path: bool,
+}
+
+impl VendorError {
+    /// Reads the body of an error; a body that is no JSON says nothing.
+    pub(super) fn read(body: &[u8]) -> Self {
+        serde_json::from_slice(body).map(|value: Value| Self::find(&value)).unwrap_or_default()
+    }
+
+    /// Reads what an item's answer says beside its status. Orgvue does not document where, so every plausible place is tried.
+    pub(super) fn of_item(answer: &ItemAnswer) -> Self {
+        Self::find(&Value::Object(answer.rest.clone()))
+    }
+
+    /// Whether the code is one of the six-digit ones. Those about the token, the account and the tenant have five.
+    /// <https://orgvue.eu-west-1.concentra.io/app/docs/1.0.0/errors/list/>
+    pub(super) fn is_about_items(&self) -> bool {
+        self.code.as_ref().is_some_and(|code| code.len() == 6)
+    }
+
+    fn find(value: &Value) -> Self {
+        let inner = ["errors", "_errors", "error", "_error"].into_iter().find_map(|key| value.get(key));
+        match inner.unwrap_or(value) {
+            Value::Array(errors) => {
+                let first = errors.first().map(Self::one).unwrap_or_default();
+                Self { is_about_path: errors.iter().any(|error| error.get("pathParameter").is_some()), ..first }
+            }
+            one => Self::one(one),
+        }
+    }
+
+    fn one(value: &Value) -> Self {
+        let text = |keys: [&str; 2]| {
+            keys.into_iter().find_map(|key| value.get(key)).and_then(|value| match value {
+                Value::String(text) => Some(text.clone()),
+                Value::Number(number) => Some(number.to_string()),
+                _ => None,
+            })
+        };
+        let message = value.as_str().map(str::to_owned).or_else(|| text(["message", "_message"]));
+        Self {
+            code: text(["code", "_code"]).filter(|code| is_word(code)),
+            name: text(["name", "_name"]).filter(|name| is_word(name)),
+            message: message.map(|message| message.chars().take(MESSAGE_CHARS_MAX).collect()),
+            is_about_path: value.get("pathParameter").is_some(),
+        }
+    }
+}
+
+/// Whether a text from outside can only be a code or a name: such a text can be logged and says nothing about anybody.
+pub(super) fn is_word(text: &str) -> bool {
+    (1..=WORD_BYTES_MAX).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+}
+
+/// An action as the items endpoint takes it. Only the configured keys of the login, the roles and the switch are written,
+/// and the login only where an account is created: rewriting its case would make another account of it.
+pub(super) fn item_action(action: &Action, spelling: &DatasetSpelling) -> String {
+    let (verb, id, mut values) = match &action.change {
+        Change::Create { roles } => {
+            let mut values = spell_account(roles, true, spelling);
+            values.insert(spelling.login.clone(), Value::from(action.login.as_str()));
+            ("create", None, values)
+        }
+        Change::Update { before, roles } => ("update", Some(&before.id), spell_account(roles, true, spelling)),
+        Change::Disable { before } => {
+            let switch = (spelling.enabled.clone(), spell_enabled(false, spelling.enabled_form));
+            ("update", Some(&before.id), Row::from_iter([switch]))
+        }
+        Change::Remove { before } => ("delete", Some(&before.id), Row::new()),
+    };
+    values.insert("_action".to_owned(), Value::from(verb));
+    if let Some(id) = id {
+        values.insert("_id".to_owned(), Value::from(id.as_str()));
+    }
+    Value::Object(values).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_are_read_in_every_form() {
+        let orgvue = VendorError::read(br#"{"errors":[{"name":"ApiTokenExpired","code":"40302","message":"no","extra":1}]}"#);
+        assert_eq!((orgvue.code.as_deref(), orgvue.name.as_deref()), (Some("40302"), Some("ApiTokenExpired")));
+        let gateway = VendorError::read(br#"{"message":"Endpoint request timed out"}"#);
+        assert_eq!((gateway.code, gateway.message.as_deref()), (None, Some("Endpoint request timed out")));
+        for nothing in ["<html>ada@example.com</html>", "", "[]", "7", r#"{"errors":[]}"#] {
+            assert_eq!(VendorError::read(nothing.as_bytes()), VendorError::default(), "{nothing}");
+        }
+    }
+
+    #[test]
+    fn a_code_or_name_that_could_hold_personal_data_is_dropped() {
+        let error = VendorError::read(br#"{"errors":[{"name":"ada@example.com","code":40001}]}"#);
+        assert_eq!((error.code.as_deref(), error.name), (Some("40001"), None));
+    }
+
+    #[test]
+    fn an_error_about_the_path_is_known_behind_others() {
+        assert!(VendorError::read(br#"{"errors":[{"code":"415001"},{"code":"400603","pathParameter":"{datasetId}"}]}"#).is_about_path);
+    }
+}

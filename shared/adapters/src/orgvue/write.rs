@@ -1,0 +1,300 @@
+//! Writing one phase of a plan: every action gets an outcome of its own, whatever happens to the others.
+//!
+//! Batches are sent one at a time, in order. What goes wrong is put behind all that has not been tried, so that the
+//! accounts that nothing is wrong with are written first:
+//!
+//! * **Refused**: a batch that is turned away, or the items of it that are, are sent again in halves down to the single
+//!   account, which then is what Orgvue objects to.
+//! * **Lost**: when nobody knows whether a write had its effect, the dataset is read again. What is done is done; the rest
+//!   is sent again, from the second loss on in halves, because a server may also break down on one item.
+//!
+//! "Not applied" is a reading of words that Orgvue does not document. Each such word is checked against the dataset the
+//! first time it is met, so that a wrong reading makes no second account.
+
+mod answer;
+mod batch;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use bytes::Bytes;
+use domain::current::{Current, DatasetRefusal, Row};
+use domain::integration::DatasetSpelling;
+use domain::login::Login;
+use domain::plan::Action;
+use tokio::sync::mpsc;
+
+use self::answer::Answer;
+use self::batch::{Batch, Item, Turn};
+use super::{OrgvueError, UsersDataset};
+
+pub use self::answer::Refusal;
+
+/// Most calls of one phase beyond one for each batch. In a full batch of 500, finding one account takes about 18, so this
+/// finds a dozen strangers among thousands, or some hundred refusals in a row, in a few minutes at most.
+const EXTRA_CALLS_MAX: usize = 256;
+/// Most losses of a single account's write. One is bad luck; two may be the account's own fault.
+const LOST_SINGLE_MAX: u32 = 2;
+/// Most losses in a row. More are the vendor's fault and not that of an account, and it should be left in peace.
+const LOST_IN_A_ROW_MAX: u32 = 5;
+/// Largest answer to a write: 500 results of about a kilobyte each, and much to spare.
+const ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// What became of each action of a phase; every one of them is in one of the two.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// Accounts that now are as planned.
+    pub done: Vec<Login>,
+    /// Accounts that are not, or may not be.
+    pub failed: BTreeMap<Login, AccountFailure>,
+}
+
+/// Why an account was not written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AccountFailure {
+    /// Orgvue refuses this account: a finding, for a person.
+    Refused(Refusal),
+    /// It could not be settled whether it was written: the tenant is to be tried again.
+    Unknown,
+    /// The phase ended before it was tried, and it was not written: the tenant is to be tried again.
+    NotTried,
+}
+
+/// A phase that ended early, with what it did until then.
+#[derive(Debug, thiserror::Error)]
+#[error("stopped after {} accounts, {} were not settled", applied.done.len(), applied.failed.len())]
+pub struct Stopped<E: std::error::Error + 'static> {
+    /// What became of each action.
+    pub applied: Applied,
+    /// Why.
+    #[source]
+    pub cause: StopCause<E>,
+}
+
+/// Why a phase ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum StopCause<E: std::error::Error + 'static> {
+    /// The caller may not write any more.
+    #[error("not allowed to write any more")]
+    Fence(#[source] E),
+    /// Orgvue stands in the way of every account.
+    #[error(transparent)]
+    Orgvue(#[from] OrgvueError),
+}
+
+impl UsersDataset {
+    /// Writes one phase of a plan: the additions, or later what takes something away.
+    ///
+    /// `read` makes a [`Current`] of the rows when they must be read again. `fence` is awaited before each single write, those
+    /// that are sent again included; its error ends the phase before that write.
+    ///
+    /// # Errors
+    /// [`Stopped`], with what was done, when the fence closes or something stands in the way of every account.
+    pub async fn apply<E, R>(
+        &self,
+        actions: Vec<Action>,
+        spelling: &DatasetSpelling,
+        read: impl Fn(Vec<Row>) -> Result<Current, DatasetRefusal>,
+        fence: impl Fn() -> R,
+    ) -> Result<Applied, Stopped<E>>
+    where
+        E: std::error::Error + 'static,
+        R: Future<Output = Result<(), E>>,
+    {
+        let items = actions.into_iter().map(|action| Item::new(action, spelling)).collect();
+        let queue = batch::batches(items, self.options.batch_actions_max, self.options.batch_bytes_max);
+        let mut phase =
+            Phase { dataset: self, read, queue, applied: Applied::default(), extra_calls: EXTRA_CALLS_MAX, lost_in_a_row: 0, not_applied: BTreeSet::new() };
+        let outcome = phase.run(&fence).await;
+        let applied = phase.end();
+        match outcome {
+            Ok(()) => Ok(applied),
+            Err(cause) => Err(Stopped { applied, cause }),
+        }
+    }
+}
+
+/// One phase under way.
+struct Phase<'a, F> {
+    dataset: &'a UsersDataset,
+    read: F,
+    queue: VecDeque<Batch>,
+    applied: Applied,
+    extra_calls: usize,
+    lost_in_a_row: u32,
+    /// What Orgvue says of an item that, by the dataset, really was not applied.
+    not_applied: BTreeSet<String>,
+}
+
+impl<F: Fn(Vec<Row>) -> Result<Current, DatasetRefusal>> Phase<'_, F> {
+    async fn run<E, R>(&mut self, fence: &impl Fn() -> R) -> Result<(), StopCause<E>>
+    where
+        E: std::error::Error + 'static,
+        R: Future<Output = Result<(), E>>,
+    {
+        while let Some(batch) = self.queue.pop_front() {
+            if batch.turn != Turn::First && !self.take_extra_call() {
+                self.give_up(batch.items);
+                continue;
+            }
+            let answer = match self.put(&batch, fence).await {
+                Ok(answer) => answer,
+                Err(cause) => {
+                    self.queue.push_front(batch);
+                    return Err(cause);
+                }
+            };
+            match answer {
+                Answer::Items(results) => self.take_results(batch.items, results).await?,
+                Answer::Refused(refusal) => {
+                    let results = batch.items.iter().map(|_| Err(refusal.clone())).collect();
+                    self.take_results(batch.items, results).await?;
+                }
+                Answer::Lost { error, still_running } => self.look_again(batch, error, still_running).await?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends one batch, with the fence before each try.
+    async fn put<E, R>(&self, batch: &Batch, fence: &impl Fn() -> R) -> Result<Answer, StopCause<E>>
+    where
+        E: std::error::Error + 'static,
+        R: Future<Output = Result<(), E>>,
+    {
+        let (close, mut closed) = mpsc::unbounded_channel();
+        let ready = || async {
+            if let Err(error) = fence().await {
+                // The receiver lives as long as this future. A try that may not be made is never ready.
+                let _ = close.send(error);
+                std::future::pending::<()>().await;
+            }
+        };
+        let answer = tokio::select! {
+            biased;
+            Some(error) = closed.recv() => return Err(StopCause::Fence(error)),
+            answer = self.dataset.put(Bytes::from(batch.body()), ANSWER_BYTES_MAX, ready) => answer,
+        };
+        Ok(Answer::read(answer, batch.items.len())?)
+    }
+
+    /// Takes the answer to each item. What was not applied is sent again in halves, or, if it was sent alone, is what Orgvue refuses.
+    async fn take_results(&mut self, items: Vec<Item>, results: Vec<Result<(), Refusal>>) -> Result<(), OrgvueError> {
+        self.lost_in_a_row = 0;
+        let n_sent = items.len();
+        let mut refused = Vec::new();
+        for (item, result) in items.into_iter().zip(results) {
+            match result {
+                Ok(()) => self.applied.done.push(item.action.login),
+                Err(refusal) => refused.push((item, refusal)),
+            }
+        }
+        let refused = self.not_applied(refused).await?;
+        if n_sent == 1 {
+            let failed = refused.into_iter().map(|(item, refusal)| (item.action.login, AccountFailure::Refused(refusal)));
+            self.applied.failed.extend(failed);
+        } else {
+            self.queue.extend(batch::halves(refused.into_iter().map(|(item, _)| item).collect(), Turn::Isolating));
+        }
+        Ok(())
+    }
+
+    /// Which of these really were not applied, by the dataset if Orgvue's word for it is new to this phase.
+    ///
+    /// Were the word one for success, or a refused call half done, sending a creation again would make a second account.
+    async fn not_applied(&mut self, refused: Vec<(Item, Refusal)>) -> Result<Vec<(Item, Refusal)>, OrgvueError> {
+        let new: BTreeSet<String> = refused.iter().map(|(_, refusal)| &refusal.status).filter(|status| !self.not_applied.contains(*status)).cloned().collect();
+        if new.is_empty() {
+            return Ok(refused);
+        }
+        tracing::warn!(tenant.id = %self.dataset.tenant, n_accounts = refused.len(), refusal = %refused[0].1, "Orgvue did not apply some accounts; looking for which and why");
+        let (items, refusals): (Vec<_>, Vec<_>) = refused.into_iter().unzip();
+        let Some(current) = self.current(&items).await? else { return Ok(Vec::new()) };
+        let mut wrong = BTreeSet::new();
+        let mut left = Vec::new();
+        for (item, refusal) in items.into_iter().zip(refusals) {
+            if item.action.is_done(&current) {
+                wrong.insert(refusal.status);
+                self.applied.done.push(item.action.login);
+            } else {
+                left.push((item, refusal));
+            }
+        }
+        self.not_applied.extend(new.difference(&wrong).cloned());
+        Ok(left)
+    }
+
+    /// Settles by the dataset what became of a batch whose answer was lost. What is not done is sent again.
+    async fn look_again(&mut self, batch: Batch, error: OrgvueError, still_running: bool) -> Result<(), OrgvueError> {
+        self.lost_in_a_row += 1;
+        let n_lost = batch.turn.n_lost() + 1;
+        let problem: &(dyn std::error::Error + 'static) = &error;
+        tracing::warn!(tenant.id = %self.dataset.tenant, n_accounts = batch.items.len(), n_lost, error = problem, "the answer to a write was lost");
+        if self.lost_in_a_row >= LOST_IN_A_ROW_MAX {
+            self.give_up(batch.items);
+            return Err(error);
+        }
+        // Whoever gave up waiting knows that the write goes on. As long again is what it gets to end, or to be ended.
+        let wait = if still_running { self.dataset.calls.timeout() } else { self.dataset.options.settle };
+        if let Err(error) = self.wait(wait).await {
+            self.give_up(batch.items);
+            return Err(error);
+        }
+        let Some(current) = self.current(&batch.items).await? else { return Ok(()) };
+        let (done, left): (Vec<_>, Vec<_>) = batch.items.into_iter().partition(|item| item.action.is_done(&current));
+        self.applied.done.extend(done.into_iter().map(|item| item.action.login));
+        let turn = Turn::Again { n_lost };
+        match left.len() {
+            0 => {}
+            1 if n_lost >= LOST_SINGLE_MAX => self.give_up(left),
+            _ if n_lost == 1 => self.queue.push_back(Batch { items: left, turn }),
+            _ => self.queue.extend(batch::halves(left, turn)),
+        }
+        Ok(())
+    }
+
+    async fn wait(&self, time: Duration) -> Result<(), OrgvueError> {
+        if time >= self.dataset.calls.deadline().remaining() {
+            return Err(OrgvueError::OutOfTime);
+        }
+        tokio::time::sleep(time).await;
+        Ok(())
+    }
+
+    /// The dataset as it is now. If it cannot be read, what became of the items stays unknown.
+    async fn current(&mut self, items: &[Item]) -> Result<Option<Current>, OrgvueError> {
+        let read = if self.take_extra_call() { self.dataset.rows().await.map(Some) } else { Ok(None) };
+        let current = match read {
+            Ok(Some(rows)) => (self.read)(rows).map(Some).map_err(OrgvueError::Dataset),
+            Ok(None) => Ok(None),
+            Err(error) => Err(error),
+        };
+        if !matches!(current, Ok(Some(_))) {
+            self.applied.failed.extend(items.iter().map(|item| (item.action.login.clone(), AccountFailure::Unknown)));
+        }
+        current
+    }
+
+    /// Takes one of the calls that the phase may make beyond one for each batch.
+    fn take_extra_call(&mut self) -> bool {
+        let left = self.extra_calls.checked_sub(1);
+        self.extra_calls = left.unwrap_or(0);
+        left.is_some()
+    }
+
+    fn give_up(&mut self, items: Vec<Item>) {
+        self.applied.failed.extend(items.into_iter().map(|item| (item.action.login, AccountFailure::Unknown)));
+    }
+
+    /// What became of each action, those included that the end of the phase found waiting.
+    fn end(mut self) -> Applied {
+        for batch in std::mem::take(&mut self.queue) {
+            let failure = match batch.turn {
+                Turn::First | Turn::Isolating => AccountFailure::NotTried,
+                Turn::Again { .. } => AccountFailure::Unknown,
+            };
+            self.applied.failed.extend(batch.items.into_iter().map(|item| (item.action.login, failure.clone())));
+        }
+        self.applied
+    }
+}

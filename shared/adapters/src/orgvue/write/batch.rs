@@ -1,0 +1,87 @@
+//! Actions on their way: spelled once, sent in bounded batches.
+
+use std::collections::VecDeque;
+
+use domain::integration::DatasetSpelling;
+use domain::plan::Action;
+
+use super::super::wire;
+
+/// One action and the JSON of it.
+#[derive(Debug)]
+pub(super) struct Item {
+    pub(super) action: Action,
+    json: String,
+}
+
+impl Item {
+    pub(super) fn new(action: Action, spelling: &DatasetSpelling) -> Self {
+        let json = wire::item_action(&action, spelling);
+        Self { action, json }
+    }
+}
+
+/// What is sent in one call.
+#[derive(Debug)]
+pub(super) struct Batch {
+    pub(super) items: Vec<Item>,
+    pub(super) turn: Turn,
+}
+
+/// Why a batch is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// It has not been sent yet.
+    First,
+    /// It was refused with others, and was not applied.
+    Isolating,
+    /// Its answer was lost, and it was not in the dataset.
+    Again {
+        /// How many times so far.
+        n_lost: u32,
+    },
+}
+
+impl Turn {
+    pub(super) fn n_lost(self) -> u32 {
+        match self {
+            Self::First | Self::Isolating => 0,
+            Self::Again { n_lost } => n_lost,
+        }
+    }
+}
+
+impl Batch {
+    /// The JSON array of the actions.
+    pub(super) fn body(&self) -> String {
+        let actions: Vec<&str> = self.items.iter().map(|item| item.json.as_str()).collect();
+        format!("[{}]", actions.join(","))
+    }
+}
+
+/// Batches of at most so many actions and bytes, in order. An action that alone is larger is a batch of its own.
+pub(super) fn batches(items: Vec<Item>, actions_max: usize, bytes_max: usize) -> VecDeque<Batch> {
+    let mut batches = VecDeque::new();
+    let mut batch: Vec<Item> = Vec::new();
+    let mut bytes = 0;
+    for item in items {
+        // With its comma or one of the brackets.
+        let item_bytes = item.json.len() + 1;
+        if !batch.is_empty() && (batch.len() >= actions_max || bytes + item_bytes >= bytes_max) {
+            batches.push_back(Batch { items: std::mem::take(&mut batch), turn: Turn::First });
+            bytes = 0;
+        }
+        bytes += item_bytes;
+        batch.push(item);
+    }
+    if !batch.is_empty() {
+        batches.push_back(Batch { items: batch, turn: Turn::First });
+    }
+    batches
+}
+
+/// The same items in two batches, or in one if there is only one, or in none.
+pub(super) fn halves(mut items: Vec<Item>, turn: Turn) -> impl Iterator<Item = Batch> {
+    let second = items.split_off(items.len().div_ceil(2));
+    [items, second].into_iter().filter(|items| !items.is_empty()).map(move |items| Batch { items, turn })
+}

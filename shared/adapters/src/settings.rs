@@ -1,0 +1,154 @@
+//! Settings from environment variables, read once, in `main`.
+//!
+//! From there on configuration is a value: nothing else looks at the environment, so the same code runs on Lambda, under
+//! `cargo lambda watch`, in an emulator and in one process. `docs/configuration.md` lists every variable.
+
+use std::str::FromStr;
+
+use domain::delays::Delays;
+use secrecy::SecretString;
+
+/// A variable that is missing or wrong. Never shows a value: it may be a secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SettingError {
+    /// It is not there, or blank.
+    #[error("the environment variable {name} is missing: see docs/configuration.md")]
+    Missing {
+        /// The variable.
+        name: String,
+    },
+    /// It cannot be read.
+    #[error("the environment variable {name} must be {expected}: see docs/configuration.md")]
+    Malformed {
+        /// The variable.
+        name: String,
+        /// What it must be.
+        expected: &'static str,
+    },
+}
+
+/// Looks variables up.
+pub struct Settings<L>(L);
+
+impl Settings<fn(&str) -> Option<String>> {
+    /// The environment of the process.
+    pub fn from_environment() -> Self {
+        Self(|name| std::env::var(name).ok())
+    }
+}
+
+impl<L: Fn(&str) -> Option<String>> Settings<L> {
+    /// Any other source.
+    pub fn new(lookup: L) -> Self {
+        Self(lookup)
+    }
+
+    /// A text that may be missing; blank is missing.
+    pub fn optional(&self, name: &str) -> Option<String> {
+        (self.0)(name).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
+    }
+
+    /// A text.
+    ///
+    /// # Errors
+    /// [`SettingError::Missing`].
+    pub fn required(&self, name: &str) -> Result<String, SettingError> {
+        self.optional(name).ok_or_else(|| SettingError::Missing { name: name.to_owned() })
+    }
+
+    /// A value that has a default.
+    ///
+    /// # Errors
+    /// [`SettingError::Malformed`].
+    pub fn parsed_or<T: FromStr>(&self, name: &str, expected: &'static str, default: T) -> Result<T, SettingError> {
+        match self.optional(name) {
+            None => Ok(default),
+            Some(text) => text.parse().map_err(|_| SettingError::Malformed { name: name.to_owned(), expected }),
+        }
+    }
+
+    /// A secret.
+    ///
+    /// # Errors
+    /// [`SettingError::Missing`].
+    pub fn secret(&self, name: &str) -> Result<SecretString, SettingError> {
+        self.required(name).map(SecretString::from)
+    }
+
+    /// One or more secrets, separated by commas or white space: while one is replaced, the old and the new both count.
+    ///
+    /// # Errors
+    /// [`SettingError::Missing`] if there is none.
+    pub fn secrets(&self, name: &str) -> Result<Vec<SecretString>, SettingError> {
+        let text = self.required(name)?;
+        let secrets: Vec<_> = text.split([',', ' ', '\n', '\t']).filter(|secret| !secret.is_empty()).map(SecretString::from).collect();
+        if secrets.is_empty() { Err(SettingError::Missing { name: name.to_owned() }) } else { Ok(secrets) }
+    }
+
+    /// The delays, each from its variable in whole seconds.
+    ///
+    /// # Errors
+    /// [`SettingError::Malformed`].
+    pub fn delays(&self) -> Result<Delays, SettingError> {
+        let default = Delays::default();
+        let milliseconds = |name, default_ms: i64| {
+            let seconds: u32 = self.parsed_or(name, "a whole number of seconds above 0", u32::try_from(default_ms / 1_000).unwrap_or(u32::MAX))?;
+            let positive = (seconds > 0).then_some(i64::from(seconds) * 1_000);
+            positive.ok_or_else(|| SettingError::Malformed { name: name.to_owned(), expected: "a whole number of seconds above 0" })
+        };
+        let delays = Delays {
+            window_ms: milliseconds("WINDOW_SECONDS", default.window_ms)?,
+            lease_ms: milliseconds("LEASE_SECONDS", default.lease_ms)?,
+            heartbeat_ms: milliseconds("HEARTBEAT_SECONDS", default.heartbeat_ms)?,
+            overdue_ms: milliseconds("OVERDUE_SECONDS", default.overdue_ms)?,
+            nudge_ms: milliseconds("NUDGE_SECONDS", default.nudge_ms)?,
+            retry_first_ms: milliseconds("RETRY_FIRST_SECONDS", default.retry_first_ms)?,
+            retry_max_ms: milliseconds("RETRY_MAX_SECONDS", default.retry_max_ms)?,
+            drift_ms: milliseconds("DRIFT_SECONDS", default.drift_ms)?,
+        };
+        if delays.heartbeat_ms * 2 > delays.lease_ms {
+            return Err(SettingError::Malformed { name: "HEARTBEAT_SECONDS".to_owned(), expected: "at most half of LEASE_SECONDS" });
+        }
+        Ok(delays)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(pairs: &'static [(&'static str, &'static str)]) -> Settings<impl Fn(&str) -> Option<String>> {
+        Settings::new(move |name| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
+    }
+
+    #[test]
+    fn a_blank_variable_is_missing_and_the_error_names_it() {
+        let error = settings(&[("TABLE_NAME", "  ")]).required("TABLE_NAME").unwrap_err();
+        assert_eq!(error.to_string(), "the environment variable TABLE_NAME is missing: see docs/configuration.md");
+    }
+
+    #[test]
+    fn delays_default_to_productions() {
+        assert_eq!(settings(&[]).delays(), Ok(Delays::default()));
+    }
+
+    #[test]
+    fn refuses_a_delay_that_is_no_number_or_zero_and_never_shows_it() {
+        for value in ["soon", "0", "-5", "1.5"] {
+            let settings = Settings::new(|name: &str| (name == "WINDOW_SECONDS").then(|| value.to_owned()));
+            let error = settings.delays().unwrap_err().to_string();
+            assert!(error.contains("WINDOW_SECONDS") && !error.contains(value.trim_start_matches('0')) || value == "0", "{error}");
+        }
+    }
+
+    #[test]
+    fn a_lease_must_outlive_two_heartbeats() {
+        assert!(settings(&[("LEASE_SECONDS", "20"), ("HEARTBEAT_SECONDS", "15")]).delays().is_err());
+    }
+
+    #[test]
+    fn several_secrets_are_separated_by_commas_or_space() {
+        assert_eq!(settings(&[("S", "a, b\nc")]).secrets("S").unwrap().len(), 3);
+        assert!(settings(&[("S", ",")]).secrets("S").is_err());
+    }
+}

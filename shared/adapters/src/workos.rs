@@ -1,0 +1,254 @@
+//! WorkOS Directory Sync: reads a whole directory that can be trusted, or says why there is none.
+//!
+//! Invariants of a [`Directory`](domain::directory::Directory) made here: the directory was linked before and after, every list
+//! ended, and every row carried the asked directory id. Whatever is less is a [`ReadError`].
+//!
+//! Deliberately absent: writes (there are none), webhooks (`domain` verifies them), and `groups` on users, which WorkOS no longer fills
+//! for newer teams; memberships are read per group.
+//!
+//! WorkOS's pages: [directories](https://workos.com/docs/reference/directory-sync/directory),
+//! [users](https://workos.com/docs/reference/directory-sync/directory-user),
+//! [groups](https://workos.com/docs/reference/directory-sync/directory-group),
+//! [limits](https://workos.com/docs/reference/rate-limits).
+
+mod list;
+mod pace;
+mod read;
+mod wire;
+
+use std::time::Duration;
+
+use domain::ids::DirectoryId;
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use reqwest::{Client, StatusCode, redirect};
+use secrecy::{ExposeSecret, SecretString};
+use url::Url;
+
+use crate::http::{CallError, Deadline};
+
+pub use read::DirectoryReader;
+
+/// Where WorkOS is; its staging environment is the same host with another key.
+pub const BASE_URL: &str = "https://api.workos.com";
+
+/// Longest that one try of a call may take: a page of 100 users comes in well under a second.
+pub const TIMEOUT: Duration = Duration::from_secs(15);
+
+/// From one call of `/directory_users` to the next: WorkOS allows [four a second per directory](https://workos.com/docs/reference/rate-limits),
+/// and 10 ms more keep a network's jitter from making five of them.
+pub const USERS_INTERVAL: Duration = Duration::from_millis(260);
+
+/// How to reach WorkOS.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The root of the API, with or without a path: [`BASE_URL`] or a stand-in.
+    pub base_url: Url,
+    /// The API key of the environment, `sk_…`.
+    pub key: SecretString,
+    /// Longest that one try of a call may take; [`TIMEOUT`] by default.
+    pub timeout: Duration,
+    /// From one call of `/directory_users` to the next; [`USERS_INTERVAL`] by default. Zero: no throttle.
+    pub users_interval: Duration,
+}
+
+impl Options {
+    /// The usual timing.
+    pub fn new(base_url: Url, key: SecretString) -> Self {
+        Self { base_url, key, timeout: TIMEOUT, users_interval: USERS_INTERVAL }
+    }
+}
+
+/// A client of WorkOS. Clones share its connections.
+#[derive(Debug, Clone)]
+pub struct WorkOs {
+    client: Client,
+    base_url: Url,
+    timeout: Duration,
+    users_interval: Duration,
+}
+
+/// Why there is no client: the configuration must be corrected.
+#[derive(Debug, thiserror::Error)]
+pub enum OptionsError {
+    /// Nothing can be appended to the URL, as to `mailto:`.
+    #[error("workos base url has no path to append to")]
+    BaseUrl,
+    /// The key holds a character that no header may, such as a line break.
+    #[error("workos key holds a character that no http header may")]
+    Key,
+    /// The TLS library could not be set up.
+    #[error("set up the http client for workos")]
+    Client(#[source] reqwest::Error),
+}
+
+impl WorkOs {
+    /// Builds the client, once per process. It follows no redirects: WorkOS has none, and the key must not travel.
+    ///
+    /// # Errors
+    /// [`OptionsError`] when the options cannot work with any server.
+    pub fn new(options: Options) -> Result<Self, OptionsError> {
+        let Options { base_url, key, timeout, users_interval } = options;
+        if base_url.cannot_be_a_base() {
+            return Err(OptionsError::BaseUrl);
+        }
+        let mut bearer = HeaderValue::from_str(&format!("Bearer {}", key.expose_secret())).map_err(|_| OptionsError::Key)?;
+        bearer.set_sensitive(true);
+        let client = Client::builder()
+            .default_headers(HeaderMap::from_iter([(AUTHORIZATION, bearer)]))
+            .user_agent("orgvue-scim")
+            .redirect(redirect::Policy::none())
+            .build()
+            .map_err(OptionsError::Client)?;
+        Ok(Self { client, base_url, timeout, users_interval })
+    }
+
+    /// A reader of one directory for one run. All that the run reads of it goes through this one, for it keeps the run's throttle.
+    pub fn reader(&self, directory: DirectoryId, deadline: Deadline) -> DirectoryReader {
+        DirectoryReader::new(self.clone(), directory, deadline)
+    }
+
+    /// The URL of a route, whose segments are escaped.
+    fn url<'a>(&self, segments: impl IntoIterator<Item = &'a str>) -> Url {
+        let mut url = self.base_url.clone();
+        url.set_query(None);
+        url.path_segments_mut().expect("a base url was checked in new").pop_if_empty().extend(segments);
+        url
+    }
+}
+
+/// Why a directory was not read. Nothing may be removed on the strength of any of these.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The directory is unlinked, being deleted or not there, before or after the read: it no longer speaks for the customer.
+    /// Suspend the integration and tell a person. A key of another environment looks the same.
+    #[error("directory no longer speaks for its customer: it is {state}")]
+    Gone {
+        /// WorkOS's state, or `not found`.
+        state: String,
+    },
+    /// The directory is being validated, its credentials fail, or its state is one that we do not know. Try again later.
+    #[error("directory is not settled: it is {state}")]
+    Unsettled {
+        /// WorkOS's state.
+        state: String,
+    },
+    /// Even without any delay, WorkOS's limit of calls does not let the read fit into the time there is. A person must give it more time;
+    /// trying again is in vain.
+    ///
+    /// Judged by what is known at the moment: pages of users counted in the directory's metadata, pages read, one page for every list that has not
+    /// ended. If these fill nine tenths of the time that the read had at its start, it is too large; if they do not but the time is
+    /// over, the answers were slow and it is [`ReadError::OutOfTime`].
+    #[error("directory needs at least {calls_at_least} throttled calls, which do not fit into {seconds} s")]
+    TooLarge {
+        /// Calls of `/directory_users`; there may be more.
+        calls_at_least: u64,
+        /// The time the read had.
+        seconds: u64,
+    },
+    /// What was read contradicts itself or the documentation, after all tries to read it again. Try again later.
+    #[error("answer for {what} cannot be trusted: {why}")]
+    Untrusted {
+        /// Which call, in words and ids.
+        what: String,
+        /// What is wrong.
+        why: Distrust,
+    },
+    /// WorkOS refuses the API key: a fault of the configuration for all customers, not of this directory.
+    #[error("workos refuses the api key with status {status}")]
+    Refused {
+        /// 401 or 403.
+        status: StatusCode,
+    },
+    /// WorkOS cannot be reached, fails, or turns us away for too many calls. Try again later.
+    #[error("workos is not available")]
+    Unavailable(#[source] CallError),
+    /// The run's time is over because answers were slow. Try again later.
+    #[error("out of time while reading the directory")]
+    OutOfTime,
+}
+
+/// What is wrong with an answer. None of the texts holds anything of the answer itself.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Distrust {
+    /// No JSON, or not of the documented shape; a proxy's page of HTML or half an answer, for example.
+    #[error("it is not of the documented shape, from line {line}, column {column}")]
+    Shape {
+        /// Counted from 1.
+        line: usize,
+        /// Counted from 0.
+        column: usize,
+    },
+    /// A list that does not say whether there is more.
+    #[error("it has no list metadata")]
+    NoMetadata,
+    /// A row without an id.
+    #[error("a row has no id")]
+    NoId,
+    /// A row, or the directory itself, is not of the directory that was asked for.
+    #[error("it is of another directory")]
+    Foreign,
+    /// The list came in another order than the one asked for, in which it seems to end after the first page.
+    #[error("it is not in the order that was asked for")]
+    Order,
+    /// A cursor came twice.
+    #[error("a cursor came twice")]
+    RepeatedCursor,
+    /// A page had no row that was new.
+    #[error("a page had nothing but rows that came before")]
+    RepeatedRows,
+    /// A cursor was refused; its row is probably deleted.
+    #[error("a cursor was refused")]
+    RefusedCursor,
+    /// A cursor promised more rows, and there were none; its row is probably deleted.
+    #[error("a cursor led to an empty page")]
+    EmptyPage,
+    /// The list has no end within our bound.
+    #[error("it has more than {pages_max} pages")]
+    TooManyPages {
+        /// The bound.
+        pages_max: usize,
+    },
+    /// The page is larger than we can hold.
+    #[error("it has more than {bytes_max} bytes")]
+    TooManyBytes {
+        /// The bound.
+        bytes_max: usize,
+    },
+    /// WorkOS says that there is no such thing, while the directory itself is there.
+    #[error("it is not found")]
+    NotFound,
+    /// WorkOS does not understand the call.
+    #[error("it is a status {status}")]
+    Status {
+        /// A 4xx that is none of the usual ones.
+        status: StatusCode,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(base_url: &str, key: &str) -> Options {
+        Options::new(base_url.parse().unwrap(), SecretString::from(key))
+    }
+
+    #[test]
+    fn a_base_url_may_have_a_path_and_segments_are_escaped() {
+        for (base, url) in [("https://a.example", "https://a.example/x/y%2Fz"), ("https://a.example/api/", "https://a.example/api/x/y%2Fz")] {
+            assert_eq!(WorkOs::new(options(base, "sk")).unwrap().url(["x", "y/z"]).as_str(), url);
+        }
+    }
+
+    #[test]
+    fn refuses_options_that_cannot_work() {
+        assert!(matches!(WorkOs::new(options("mailto:a@b.example", "sk")), Err(OptionsError::BaseUrl)));
+        assert!(matches!(WorkOs::new(options(BASE_URL, "sk\n")), Err(OptionsError::Key)));
+    }
+
+    #[test]
+    fn the_key_does_not_show() {
+        let options = options(BASE_URL, "sk_secret");
+        assert!(!format!("{options:?} {:?}", WorkOs::new(options.clone()).unwrap()).contains("sk_secret"));
+    }
+}

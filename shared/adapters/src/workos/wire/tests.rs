@@ -1,0 +1,132 @@
+use serde_json::json;
+
+use super::*;
+
+macro_rules! fixture {
+    ($path:literal) => {
+        include_str!(concat!("../../../tests/fixtures/workos/", $path))
+    };
+}
+
+/// The body of a recorded answer.
+fn recorded(answer: &str) -> String {
+    serde_json::from_str::<Value>(answer).unwrap()["response"]["body"].to_string()
+}
+
+fn list(rows: Value) -> String {
+    json!({ "data": rows, "list_metadata": { "before": null, "after": null } }).to_string()
+}
+
+fn users(body: &str) -> Result<Vec<User>, Distrust> {
+    page::<UserRow>(body.as_bytes()).map(|page| page.rows.into_iter().map(User::from).collect())
+}
+
+fn groups(body: &str) -> Result<Vec<Group>, Distrust> {
+    page::<GroupRow>(body.as_bytes()).map(|page| page.rows.into_iter().map(Group::from).collect())
+}
+
+#[test]
+fn every_null_variant_of_a_user_parses() {
+    for body in
+        [fixture!("null-variants/directory_user_with_groups_nulls.json"), fixture!("null-variants/directory_users_find_response_nulls.json")]
+    {
+        let users = users(&list(json!([serde_json::from_str::<Value>(body).unwrap()]))).unwrap();
+        assert!(matches!(&users[..], [User { active: true, email: None, .. }]));
+    }
+}
+
+#[test]
+fn every_null_variant_of_a_group_and_a_directory_parses() {
+    for body in [fixture!("null-variants/directory_group_nulls.json"), fixture!("null-variants/directory_groups_find_response_nulls.json")] {
+        assert_eq!(groups(&list(json!([serde_json::from_str::<Value>(body).unwrap()]))).unwrap().len(), 1);
+    }
+    let directory = directory(fixture!("null-variants/directory_nulls.json").as_bytes()).unwrap();
+    assert_eq!((directory.active_users(), directory.users()), (None, 0));
+}
+
+#[test]
+fn recorded_lists_parse() {
+    for (body, n_users) in [
+        (fixture!("recorded/list_users__with_directory.json"), 4),
+        (fixture!("recorded/list_users__with_group.json"), 1),
+        (fixture!("recorded/list_users__with_limit.json"), 2),
+    ] {
+        let users = users(&recorded(body)).unwrap();
+        assert_eq!(users.len(), n_users);
+        assert!(users.iter().all(|user| user.active));
+    }
+    for (body, n_groups) in [(fixture!("recorded/list_groups__with_directory.json"), 10), (fixture!("recorded/list_groups__with_user.json"), 3)] {
+        assert_eq!(groups(&recorded(body)).unwrap().len(), n_groups);
+    }
+}
+
+#[test]
+fn a_recorded_directory_parses_without_metadata() {
+    let directory = directory(recorded(fixture!("recorded/get_directory_with_valid_id.json")).as_bytes()).unwrap();
+    assert_eq!((directory.id.as_str(), directory.state.as_str()), ("directory_01FK17DWRHH7APAFXT5B52PV0W", "linked"));
+}
+
+#[test]
+fn the_recorded_normal_order_is_recognised() {
+    let limited = page::<GroupRow>(recorded(fixture!("recorded/list_groups__with_limit.json")).as_bytes()).unwrap();
+    assert!(limited.is_reversed());
+    let whole = page::<UserRow>(recorded(fixture!("recorded/list_users__with_group.json")).as_bytes()).unwrap();
+    assert!(!whole.is_reversed());
+}
+
+#[test]
+fn recorded_errors_are_workoss_own_and_no_lists() {
+    for body in [fixture!("recorded/get_directory_with_invalid_id.json"), fixture!("recorded/list_users__with_no_options.json")] {
+        assert!(is_workos_error(recorded(body).as_bytes()));
+        assert!(users(&recorded(body)).is_err());
+    }
+    assert!(!is_workos_error(b"<html>Not Found</html>"));
+}
+
+#[test]
+fn only_active_is_active() {
+    for (state, active) in [("active", true), ("inactive", false), ("suspended", false), ("Active", false), ("new", false)] {
+        let rows = json!([{ "id": "u", "directory_id": "d", "state": state, "created_at": 7, "groups": null, "else": {} }]);
+        assert_eq!(users(&list(rows)).unwrap()[0].active, active, "{state}");
+    }
+}
+
+#[test]
+fn the_metadata_of_a_directory_is_counted_as_far_as_it_goes() {
+    for (metadata, active, all) in [
+        (json!({ "users": { "active": 42, "inactive": 3 }, "groups": 5 }), Some(42), 45),
+        (json!({ "users": { "active": 42 } }), Some(42), 42),
+        (json!({ "users": null }), None, 0),
+        (json!("many"), None, 0),
+    ] {
+        let body = json!({ "id": "d", "state": "linked", "metadata": metadata }).to_string();
+        let directory = directory(body.as_bytes()).unwrap();
+        assert_eq!((directory.active_users(), directory.users()), (active, all));
+    }
+}
+
+#[test]
+fn metadata_is_read_in_both_spellings_and_missed_when_there_is_none() {
+    let row = json!({ "id": "g", "directory_id": "d", "name": "n" });
+    for name in ["list_metadata", "listMetadata"] {
+        let body = json!({ "data": [row], name: { "after": "g" } }).to_string();
+        assert_eq!(page::<GroupRow>(body.as_bytes()).unwrap().after.as_deref(), Some("g"));
+    }
+    for body in [json!({ "data": [row] }), json!({ "data": [], "list_metadata": null })] {
+        assert_eq!(groups(&body.to_string()), Err(Distrust::NoMetadata));
+    }
+}
+
+#[test]
+fn what_is_no_list_is_not_taken_for_an_empty_one() {
+    for body in ["", "{}", "[]", "null", "<html></html>", r#"{"data":null,"list_metadata":{}}"#, r#"{"data":[{"id":"a"#] {
+        assert!(matches!(users(body), Err(Distrust::Shape { .. })), "{body}");
+    }
+    assert_eq!(groups(&list(json!([{ "id": "", "directory_id": "d" }]))), Err(Distrust::NoId));
+}
+
+#[test]
+fn the_text_of_an_error_quotes_nothing_of_the_answer() {
+    let error = users(&list(json!([{ "id": "u", "directory_id": "d", "state": "active", "email": ["ada@example.com"] }]))).unwrap_err();
+    assert!(!format!("{error} {error:?}").contains("ada"), "{error}");
+}
