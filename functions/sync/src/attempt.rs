@@ -120,7 +120,12 @@ impl Attempt {
     }
 }
 
-fn summed(reconciled: Vec<Reconciled>, mut states: BTreeMap<TenantId, TenantState>, mut findings: Vec<Finding>, workos_calls: u64) -> Attempt {
+fn summed(
+    reconciled: Vec<Reconciled>,
+    mut states: BTreeMap<TenantId, TenantState>,
+    mut findings: Vec<Finding>,
+    workos_calls: u64,
+) -> Attempt {
     let orgvue_calls = reconciled.iter().map(|one| one.orgvue_calls).sum();
     let mut tenants = Vec::new();
     let mut changed = Vec::new();

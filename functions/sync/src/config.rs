@@ -9,6 +9,8 @@ use domain::ids::TenantId;
 use secrecy::SecretString;
 use url::Url;
 
+const HTTP_TIMEOUT_EXPECTED: &str = "a whole number of seconds above 0 that, with HEARTBEAT_SECONDS, is below LEASE_SECONDS";
+
 /// The configuration. `docs/configuration.md` describes each variable.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -22,6 +24,8 @@ pub struct Config {
     pub workos_url: Url,
     /// The key of the WorkOS environment.
     pub workos_key: SecretString,
+    /// How many calls of `/directory_users` a second WorkOS allows for one directory.
+    pub workos_users_per_second: u32,
     /// Where Orgvue is.
     pub orgvue_url: Url,
     /// The tokens of the tenants.
@@ -57,19 +61,27 @@ impl Config {
     /// [`SettingError`] names the first variable that is missing or wrong.
     pub fn read<L: Fn(&str) -> Option<String>>(settings: &Settings<L>) -> Result<Self, SettingError> {
         let url = |name: &str, text: String| {
-            Url::parse(&text).map_err(|_| SettingError::Malformed { name: name.to_owned(), expected: "a URL such as https://api.workos.com" })
+            Url::parse(&text)
+                .map_err(|_| SettingError::Malformed { name: name.to_owned(), expected: "a URL such as https://api.workos.com" })
         };
+        let delays = settings.delays()?;
+        let http_timeout_seconds: u32 = settings.parsed_or("HTTP_TIMEOUT_SECONDS", HTTP_TIMEOUT_EXPECTED, 20)?;
+        // No write is begun that could outlive the lease, so a lease shorter than a request would stop every write.
+        if i64::from(http_timeout_seconds) * 1_000 + delays.heartbeat_ms >= delays.lease_ms || http_timeout_seconds == 0 {
+            return Err(SettingError::Malformed { name: "HTTP_TIMEOUT_SECONDS".to_owned(), expected: HTTP_TIMEOUT_EXPECTED });
+        }
         Ok(Self {
             table: settings.required("TABLE_NAME")?,
             queue_url: settings.required("SYNC_QUEUE_URL")?,
             dead_letter_queue_url: settings.required("DEAD_LETTER_QUEUE_URL")?,
             workos_url: url("WORKOS_URL", settings.optional("WORKOS_URL").unwrap_or_else(|| "https://api.workos.com".to_owned()))?,
             workos_key: settings.secret("WORKOS_API_KEY")?,
+            workos_users_per_second: settings.parsed_or("WORKOS_USERS_PER_SECOND", "a number above 0", 4)?,
             orgvue_url: url("ORGVUE_URL", settings.required("ORGVUE_URL")?)?,
             orgvue_tokens: tokens(settings)?,
-            http_timeout: Duration::from_secs(settings.parsed_or("HTTP_TIMEOUT_SECONDS", "a whole number of seconds", 20)?),
+            http_timeout: Duration::from_secs(http_timeout_seconds.into()),
             tenants_at_once: settings.parsed_or::<usize>("TENANTS_AT_ONCE", "a number above 0", 4)?.max(1),
-            delays: settings.delays()?,
+            delays,
         })
     }
 }

@@ -29,6 +29,9 @@ pub use sweep::{Swept, sweep};
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(15);
 
+/// Added between calls of `/directory_users`, so that a network's jitter makes no five of four a second.
+const USERS_INTERVAL_MARGIN_MS: u64 = 5;
+
 /// What the handler works with, built once.
 #[derive(Debug)]
 pub struct Deps {
@@ -58,7 +61,11 @@ impl Deps {
     pub fn new(config: Config, aws: &SdkConfig) -> Result<Self, BuildError> {
         let timeouts = TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT).operation_timeout(OPERATION_TIMEOUT).build();
         let aws = aws.to_builder().timeout_config(timeouts).build();
-        let workos = workos::Options { timeout: config.http_timeout, ..workos::Options::new(config.workos_url.clone(), config.workos_key.clone()) };
+        let workos = workos::Options {
+            timeout: config.http_timeout,
+            users_interval: Duration::from_millis(1_000 / u64::from(config.workos_users_per_second.max(1)) + USERS_INTERVAL_MARGIN_MS),
+            ..workos::Options::new(config.workos_url.clone(), config.workos_key.clone())
+        };
         let orgvue = OrgvueOptions { timeout: config.http_timeout, ..OrgvueOptions::new(config.orgvue_url.clone()) };
         Ok(Self {
             store: Store::new(aws_sdk_dynamodb::Client::new(&aws), &config.table),

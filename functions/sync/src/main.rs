@@ -14,7 +14,7 @@ const RECORDING_TIME: Duration = Duration::from_secs(10);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    logs::init();
+    logs::init("info");
     let config = Config::read(&Settings::from_environment()).inspect_err(|error| tracing::error!(%error, "the function cannot start"))?;
     let deps = Deps::new(config, &aws_config::load_defaults(aws_config::BehaviorVersion::latest()).await)?;
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| handle(&deps, event))).await

@@ -249,7 +249,9 @@ impl Progress {
         for (login, failure) in &applied.failed {
             match failure {
                 AccountFailure::Refused(refusal) => self.findings.push(
-                    Finding::new(FindingCode::RefusedByOrgvue, format!("Orgvue refused the account: {refusal}")).login(login).tenant(&self.record.tenant),
+                    Finding::new(FindingCode::RefusedByOrgvue, format!("Orgvue refused the account: {refusal}"))
+                        .login(login)
+                        .tenant(&self.record.tenant),
                 ),
                 AccountFailure::Unknown | AccountFailure::NotTried => self.record.unsettled += 1,
             }
@@ -272,6 +274,10 @@ impl Progress {
 fn trace_id(fault: &TenantFault) -> Option<&str> {
     match fault {
         TenantFault::Orgvue(error) => error.trace_id(),
-        TenantFault::NoToken | TenantFault::Dataset(_) | TenantFault::Save(_) | TenantFault::LeaseLost(_) | TenantFault::Unsettled { .. } => None,
+        TenantFault::NoToken
+        | TenantFault::Dataset(_)
+        | TenantFault::Save(_)
+        | TenantFault::LeaseLost(_)
+        | TenantFault::Unsettled { .. } => None,
     }
 }

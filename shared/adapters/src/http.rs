@@ -149,7 +149,8 @@ impl Calls {
         request: impl Fn() -> RequestBuilder,
         ready: impl Fn() -> R,
     ) -> Result<Bytes, CallError> {
-        let backoff = ExponentialBuilder::default().with_min_delay(WAIT_FIRST).with_max_delay(WAIT_MAX).with_max_times(TRIES_MAX - 1).with_jitter();
+        let backoff =
+            ExponentialBuilder::default().with_min_delay(WAIT_FIRST).with_max_delay(WAIT_MAX).with_max_times(TRIES_MAX - 1).with_jitter();
         let attempt = || async {
             ready().await;
             self.send_once(request(), bytes_max).await
@@ -204,7 +205,11 @@ fn retry_after(value: &str) -> Option<Duration> {
 
 /// What the vendor's support asks for: WorkOS's `X-Request-Id`, Orgvue's `X-Amzn-Trace-Id`.
 fn request_id(headers: &header::HeaderMap) -> Option<String> {
-    ["x-request-id", "x-amzn-trace-id"].into_iter().find_map(|name| headers.get(name)).and_then(|value| value.to_str().ok()).map(str::to_owned)
+    ["x-request-id", "x-amzn-trace-id"]
+        .into_iter()
+        .find_map(|name| headers.get(name))
+        .and_then(|value| value.to_str().ok())
+        .map(str::to_owned)
 }
 
 async fn read_body(mut response: reqwest::Response, bytes_max: usize) -> Result<Bytes, CallError> {

@@ -2,8 +2,8 @@
 
 use tracing_subscriber::EnvFilter;
 
-/// Sends logs to standard error. `RUST_LOG` sets the level; the default is `info`.
-pub fn init() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+/// Sends logs to standard error. `RUST_LOG` sets the level; `default` is that without it.
+pub fn init(default: &str) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
     tracing_subscriber::fmt().json().flatten_event(true).with_env_filter(filter).with_writer(std::io::stderr).init();
 }

@@ -102,12 +102,26 @@ impl Orgvue {
     ///
     /// # Errors
     /// [`OrgvueError::UnusableToken`] when the token cannot be sent.
-    pub fn users_dataset(&self, tenant: TenantId, dataset: &DatasetId, token: &SecretString, deadline: Deadline) -> Result<UsersDataset, OrgvueError> {
+    pub fn users_dataset(
+        &self,
+        tenant: TenantId,
+        dataset: &DatasetId,
+        token: &SecretString,
+        deadline: Deadline,
+    ) -> Result<UsersDataset, OrgvueError> {
         let base = self.options.base_url.as_str().trim_end_matches('/');
         let url = format!("{base}/api/v1/{tenant}/datasets/{dataset}");
-        let mut bearer = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret().trim())).map_err(|_| OrgvueError::UnusableToken)?;
+        let mut bearer =
+            HeaderValue::from_str(&format!("Bearer {}", token.expose_secret().trim())).map_err(|_| OrgvueError::UnusableToken)?;
         bearer.set_sensitive(true);
-        Ok(UsersDataset { http: self.http.clone(), options: self.options.clone(), calls: Calls::new(deadline, self.options.timeout), tenant, url, bearer })
+        Ok(UsersDataset {
+            http: self.http.clone(),
+            options: self.options.clone(),
+            calls: Calls::new(deadline, self.options.timeout),
+            tenant,
+            url,
+            bearer,
+        })
     }
 }
 

@@ -92,7 +92,8 @@ impl<L: Fn(&str) -> Option<String>> Settings<L> {
     pub fn delays(&self) -> Result<Delays, SettingError> {
         let default = Delays::default();
         let milliseconds = |name, default_ms: i64| {
-            let seconds: u32 = self.parsed_or(name, "a whole number of seconds above 0", u32::try_from(default_ms / 1_000).unwrap_or(u32::MAX))?;
+            let seconds: u32 =
+                self.parsed_or(name, "a whole number of seconds above 0", u32::try_from(default_ms / 1_000).unwrap_or(u32::MAX))?;
             let positive = (seconds > 0).then_some(i64::from(seconds) * 1_000);
             positive.ok_or_else(|| SettingError::Malformed { name: name.to_owned(), expected: "a whole number of seconds above 0" })
         };

@@ -28,7 +28,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use crate::aws::AwsError;
 
 pub use events::EventRecord;
-pub use integrations::{ApplyError, Applied};
+pub use integrations::{AfterApply, Applied, ApplyError};
 pub use pending::{Claim, Lease, LeaseLost, Marked};
 pub use runs::RunHead;
 pub use schema::create_table;

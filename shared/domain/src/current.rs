@@ -115,7 +115,10 @@ impl Current {
         let duplicates = self.duplicates.iter().map(|(login, n_rows)| {
             Finding::new(FindingCode::DuplicateAccount, format!("{n_rows} rows of the Users dataset have this login")).login(login)
         });
-        let blanks = self.blanks.iter().map(|item| Finding::new(FindingCode::BlankLogin, format!("the row {item} of the Users dataset has no login")));
+        let blanks = self
+            .blanks
+            .iter()
+            .map(|item| Finding::new(FindingCode::BlankLogin, format!("the row {item} of the Users dataset has no login")));
         duplicates.chain(blanks).map(|finding| finding.tenant(tenant)).collect()
     }
 }
@@ -181,9 +184,7 @@ fn wrong_form(key: &str, item: &ItemId, found: &Value, expected: &'static str) -
 /// Reads the forms in which Orgvue's documentation writes dates. What is no date never expires.
 fn expiry_date(text: &str) -> Option<Date> {
     let text = text.trim();
-    text.get(..10)
-        .and_then(|day| day.parse().ok())
-        .or_else(|| Date::strptime("%d/%m/%Y", text).ok())
+    text.get(..10).and_then(|day| day.parse().ok()).or_else(|| Date::strptime("%d/%m/%Y", text).ok())
 }
 
 /// The property values that an account with these roles must have, in the dataset's own form. Roles come in their order.

@@ -164,8 +164,9 @@ fn account(user: &User, tenant: &TenantId, roles: &BTreeSet<Role>, integration: 
     if email.is_empty() {
         return Err(finding(FindingCode::NoEmail, "the user has no e-mail address".to_owned()));
     }
-    let login = Login::parse(email)
-        .map_err(|_| finding(FindingCode::InvalidEmail, "the user's e-mail address is not one".to_owned()).login(&Login::as_found(email)))?;
+    let login = Login::parse(email).map_err(|_| {
+        finding(FindingCode::InvalidEmail, "the user's e-mail address is not one".to_owned()).login(&Login::as_found(email))
+    })?;
     if !integration.allows_domain(&login) {
         return Err(finding(FindingCode::DomainNotAllowed, "the domain of the e-mail address is not allowed".to_owned()).login(&login));
     }

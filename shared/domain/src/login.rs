@@ -148,7 +148,9 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_address_or_hides_something() {
-        for bad in ["", " ", "ada", "ada@", "@example.com", "ada@example", "a b@example.com", "ada@exam\u{200b}ple.com", "Ada <ada@example.com>"] {
+        for bad in
+            ["", " ", "ada", "ada@", "@example.com", "ada@example", "a b@example.com", "ada@exam\u{200b}ple.com", "Ada <ada@example.com>"]
+        {
             assert_eq!(Login::parse(bad), Err(InvalidLogin), "{bad:?}");
         }
         for good in ["ada+tag@example.com", "o'neil@example.co.uk", "ädä@exämple.com"] {

@@ -151,8 +151,15 @@ impl Action {
 }
 
 /// Works out what makes the tenant as desired.
-pub fn plan(desired: &Desired, current: &Current, tenant: &Tenant, integration: &Integration, active: impl Fn(&Login) -> Option<UserId>) -> Plan {
-    let mut plan = Plan { tenant: tenant.id.clone(), actions: Vec::new(), unchanged: 0, managed: 0, findings: current.findings(&tenant.id) };
+pub fn plan(
+    desired: &Desired,
+    current: &Current,
+    tenant: &Tenant,
+    integration: &Integration,
+    active: impl Fn(&Login) -> Option<UserId>,
+) -> Plan {
+    let mut plan =
+        Plan { tenant: tenant.id.clone(), actions: Vec::new(), unchanged: 0, managed: 0, findings: current.findings(&tenant.id) };
     let protected = |login: &Login| integration.protects(tenant, login);
     let untouched = |login: &Login| desired.untouched.contains(login) || current.duplicates.contains_key(login);
 
@@ -168,7 +175,10 @@ pub fn plan(desired: &Desired, current: &Current, tenant: &Tenant, integration: 
         }
         if account.is_some_and(|account| account.expired) {
             plan.findings.push(
-                Finding::new(FindingCode::ExpiredInOrgvue, "the account's expiry date is past").login(login).user(&wanted.user).tenant(&tenant.id),
+                Finding::new(FindingCode::ExpiredInOrgvue, "the account's expiry date is past")
+                    .login(login)
+                    .user(&wanted.user)
+                    .tenant(&tenant.id),
             );
         }
         match change(wanted, account) {

@@ -1,18 +1,12 @@
 //! The in-process DynamoDB, driven by the AWS SDK.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test may stop at what it did not expect"
-)]
+#![expect(clippy::unwrap_used, reason = "a test may stop at what it did not expect")]
 
 use std::path::Path;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
-use aws_sdk_dynamodb::types::{
-    AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType,
-    ScalarAttributeType,
-};
+use aws_sdk_dynamodb::types::{AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType};
 use local::aws::{Dynamodb, REGION};
 
 fn client(dynamodb: &Dynamodb) -> Client {
@@ -26,13 +20,8 @@ fn client(dynamodb: &Dynamodb) -> Client {
 }
 
 async fn create_table(client: &Client) {
-    let key = KeySchemaElement::builder()
-        .attribute_name("pk")
-        .key_type(KeyType::Hash)
-        .build();
-    let attribute = AttributeDefinition::builder()
-        .attribute_name("pk")
-        .attribute_type(ScalarAttributeType::S);
+    let key = KeySchemaElement::builder().attribute_name("pk").key_type(KeyType::Hash).build();
+    let attribute = AttributeDefinition::builder().attribute_name("pk").attribute_type(ScalarAttributeType::S);
     client
         .create_table()
         .table_name("pending")
@@ -49,28 +38,14 @@ fn key() -> AttributeValue {
 }
 
 async fn has_item(client: &Client) -> bool {
-    client
-        .get_item()
-        .table_name("pending")
-        .key("pk", key())
-        .send()
-        .await
-        .unwrap()
-        .item
-        .is_some()
+    client.get_item().table_name("pending").key("pk", key()).send().await.unwrap().item.is_some()
 }
 
 async fn write_item(file: Option<&Path>) {
     let dynamodb = Dynamodb::start(0, file).await.unwrap();
     let client = client(&dynamodb);
     create_table(&client).await;
-    client
-        .put_item()
-        .table_name("pending")
-        .item("pk", key())
-        .send()
-        .await
-        .unwrap();
+    client.put_item().table_name("pending").item("pk", key()).send().await.unwrap();
     assert!(has_item(&client).await);
 }
 

@@ -1,9 +1,6 @@
 //! The in-process SQS, driven by the AWS SDK.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test may stop at what it did not expect"
-)]
+#![expect(clippy::unwrap_used, reason = "a test may stop at what it did not expect")]
 
 use std::time::Duration;
 
@@ -39,19 +36,11 @@ impl Bench {
         let sqs = Sqs::start(0).await.unwrap();
         sqs.create_queue("dead", QueueSettings::default());
         let url = sqs.create_queue(WORK, settings).into();
-        Self {
-            client: client(&sqs),
-            sqs,
-            url,
-        }
+        Self { client: client(&sqs), sqs, url }
     }
 
     async fn hiding(visibility: Duration) -> Self {
-        Self::with(QueueSettings {
-            visibility,
-            max_receive_count: None,
-        })
-        .await
+        Self::with(QueueSettings { visibility, max_receive_count: None }).await
     }
 
     async fn new() -> Self {
@@ -60,12 +49,7 @@ impl Bench {
 
     async fn send(&self, body: &str, delay_seconds: i32) -> Result<(), String> {
         let send = self.client.send_message().queue_url(&self.url);
-        outcome(
-            send.message_body(body)
-                .delay_seconds(delay_seconds)
-                .send()
-                .await,
-        )
+        outcome(send.message_body(body).delay_seconds(delay_seconds).send().await)
     }
 
     /// One message, waited for.
@@ -77,22 +61,13 @@ impl Bench {
     async fn look(&self, wait_seconds: i32) -> Option<Message> {
         let receive = self.client.receive_message().queue_url(&self.url);
         let receive = receive.message_system_attribute_names(MessageSystemAttributeName::All);
-        let output = receive
-            .wait_time_seconds(wait_seconds)
-            .send()
-            .await
-            .unwrap();
+        let output = receive.wait_time_seconds(wait_seconds).send().await.unwrap();
         output.messages.unwrap_or_default().pop()
     }
 
     async fn delete(&self, message: &Message) -> Result<(), String> {
         let delete = self.client.delete_message().queue_url(&self.url);
-        outcome(
-            delete
-                .receipt_handle(message.receipt_handle().unwrap())
-                .send()
-                .await,
-        )
+        outcome(delete.receipt_handle(message.receipt_handle().unwrap()).send().await)
     }
 
     async fn hide(&self, message: &Message, seconds: i32) -> Result<(), String> {
@@ -125,13 +100,7 @@ async fn delivers_a_message_until_it_is_deleted() {
 
     let message = bench.receive().await;
     assert_eq!(message.body(), Some("hello"));
-    assert_eq!(
-        bench.sqs.depth(WORK),
-        Depth {
-            in_flight: 1,
-            ..Depth::default()
-        }
-    );
+    assert_eq!(bench.sqs.depth(WORK), Depth { in_flight: 1, ..Depth::default() });
     assert!(bench.look(0).await.is_none(), "hidden while in flight");
 
     bench.delete(&message).await.unwrap();
@@ -151,13 +120,7 @@ async fn a_waiting_receiver_gets_what_is_sent_later() {
 async fn a_delayed_message_waits_for_its_time() {
     let bench = Bench::new().await;
     bench.send("later", 1).await.unwrap();
-    assert_eq!(
-        bench.sqs.depth(WORK),
-        Depth {
-            delayed: 1,
-            ..Depth::default()
-        }
-    );
+    assert_eq!(bench.sqs.depth(WORK), Depth { delayed: 1, ..Depth::default() });
     assert!(bench.look(0).await.is_none());
     assert_eq!(bench.receive().await.body(), Some("later"));
 }
@@ -170,11 +133,7 @@ async fn a_message_that_was_not_deleted_comes_back_counted() {
     let second = bench.receive().await;
     assert_eq!((n_receives(&first), n_receives(&second)), ("1", "2"));
     bench.delete(&first).await.unwrap();
-    assert_eq!(
-        bench.sqs.bodies(WORK),
-        ["again"],
-        "an old receipt deletes nothing"
-    );
+    assert_eq!(bench.sqs.bodies(WORK), ["again"], "an old receipt deletes nothing");
 }
 
 #[tokio::test]
@@ -184,27 +143,16 @@ async fn the_receiver_changes_how_long_a_message_is_hidden() {
     let message = bench.receive().await;
     bench.hide(&message, 0).await.unwrap();
     let code = "AWS.SimpleQueueService.MessageNotInflight";
-    assert_eq!(
-        bench.hide(&message, 10).await,
-        refused(code),
-        "visible again"
-    );
+    assert_eq!(bench.hide(&message, 10).await, refused(code), "visible again");
     let again = bench.receive().await;
-    assert_eq!(
-        bench.hide(&again, 43_201).await,
-        refused("InvalidParameterValue")
-    );
+    assert_eq!(bench.hide(&again, 43_201).await, refused("InvalidParameterValue"));
 }
 
 #[tokio::test]
 async fn a_message_received_too_often_moves_to_the_dead_letter_queue() {
     let visibility = Duration::from_millis(50);
     let max_receive_count = Some((2, "dead".to_owned()));
-    let bench = Bench::with(QueueSettings {
-        visibility,
-        max_receive_count,
-    })
-    .await;
+    let bench = Bench::with(QueueSettings { visibility, max_receive_count }).await;
     bench.send("poison", 0).await.unwrap();
     bench.receive().await;
     bench.receive().await;
@@ -218,24 +166,12 @@ async fn refuses_what_sqs_refuses_in_a_message() {
     let bench = Bench::new().await;
     let largest = "x".repeat(1024 * 1024);
     assert_eq!(bench.send(&largest, 900).await, Ok(()));
-    assert_eq!(
-        bench.send(&(largest + "x"), 0).await,
-        refused("InvalidParameterValue")
-    );
+    assert_eq!(bench.send(&(largest + "x"), 0).await, refused("InvalidParameterValue"));
     assert_eq!(bench.send("x", 901).await, refused("InvalidParameterValue"));
     assert_eq!(bench.send("x", -1).await, refused("InvalidParameterValue"));
     assert_eq!(bench.send("", 0).await, refused("MissingParameter"));
-    assert_eq!(
-        bench.send("\u{1}", 0).await,
-        refused("InvalidMessageContents")
-    );
-    assert_eq!(
-        bench.sqs.depth(WORK),
-        Depth {
-            delayed: 1,
-            ..Depth::default()
-        }
-    );
+    assert_eq!(bench.send("\u{1}", 0).await, refused("InvalidMessageContents"));
+    assert_eq!(bench.sqs.depth(WORK), Depth { delayed: 1, ..Depth::default() });
 }
 
 #[tokio::test]
@@ -251,15 +187,8 @@ async fn refuses_what_sqs_refuses_in_a_receive() {
     for call in bad {
         assert_eq!(outcome(call.send().await), refused("InvalidParameterValue"));
     }
-    let delete = bench
-        .client
-        .delete_message()
-        .queue_url(&bench.url)
-        .receipt_handle("nonsense");
-    assert_eq!(
-        outcome(delete.send().await),
-        refused("ReceiptHandleIsInvalid")
-    );
+    let delete = bench.client.delete_message().queue_url(&bench.url).receipt_handle("nonsense");
+    assert_eq!(outcome(delete.send().await), refused("ReceiptHandleIsInvalid"));
 }
 
 #[tokio::test]
@@ -268,11 +197,7 @@ async fn receives_at_most_as_many_as_asked() {
     for body in ["a", "b", "c"] {
         bench.send(body, 0).await.unwrap();
     }
-    let receive = bench
-        .client
-        .receive_message()
-        .queue_url(&bench.url)
-        .max_number_of_messages(2);
+    let receive = bench.client.receive_message().queue_url(&bench.url).max_number_of_messages(2);
     let messages = receive.send().await.unwrap().messages.unwrap();
     let bodies: Vec<_> = messages.iter().filter_map(Message::body).collect();
     assert_eq!(bodies, ["a", "b"]);
@@ -281,33 +206,11 @@ async fn receives_at_most_as_many_as_asked() {
 #[tokio::test]
 async fn names_the_error_for_an_unknown_queue_as_the_sdk_does() {
     let bench = Bench::new().await;
-    let error = bench
-        .client
-        .get_queue_url()
-        .queue_name("none")
-        .send()
-        .await
-        .unwrap_err();
+    let error = bench.client.get_queue_url().queue_name("none").send().await.unwrap_err();
     assert!(error.into_service_error().is_queue_does_not_exist());
-    let send = bench
-        .client
-        .send_message()
-        .queue_url(format!("{}x", bench.url))
-        .message_body("x");
-    assert!(
-        send.send()
-            .await
-            .unwrap_err()
-            .into_service_error()
-            .is_queue_does_not_exist()
-    );
-    let found = bench
-        .client
-        .get_queue_url()
-        .queue_name(WORK)
-        .send()
-        .await
-        .unwrap();
+    let send = bench.client.send_message().queue_url(format!("{}x", bench.url)).message_body("x");
+    assert!(send.send().await.unwrap_err().into_service_error().is_queue_does_not_exist());
+    let found = bench.client.get_queue_url().queue_name(WORK).send().await.unwrap();
     assert_eq!(found.queue_url(), Some(bench.url.as_str()));
 }
 
@@ -317,38 +220,16 @@ async fn describes_a_queue_and_empties_it() {
     bench.send("now", 0).await.unwrap();
     bench.send("later", 900).await.unwrap();
     let describe = || bench.client.get_queue_attributes().queue_url(&bench.url);
-    let output = describe()
-        .attribute_names(QueueAttributeName::All)
-        .send()
-        .await
-        .unwrap();
+    let output = describe().attribute_names(QueueAttributeName::All).send().await.unwrap();
     let attributes = output.attributes.unwrap();
-    assert_eq!(
-        attributes[&QueueAttributeName::ApproximateNumberOfMessages],
-        "1"
-    );
-    assert_eq!(
-        attributes[&QueueAttributeName::ApproximateNumberOfMessagesDelayed],
-        "1"
-    );
-    assert_eq!(
-        attributes[&QueueAttributeName::ApproximateNumberOfMessagesNotVisible],
-        "0"
-    );
-    assert_eq!(
-        attributes[&QueueAttributeName::QueueArn],
-        bench.sqs.arn(WORK)
-    );
+    assert_eq!(attributes[&QueueAttributeName::ApproximateNumberOfMessages], "1");
+    assert_eq!(attributes[&QueueAttributeName::ApproximateNumberOfMessagesDelayed], "1");
+    assert_eq!(attributes[&QueueAttributeName::ApproximateNumberOfMessagesNotVisible], "0");
+    assert_eq!(attributes[&QueueAttributeName::QueueArn], bench.sqs.arn(WORK));
     let unknown = describe().attribute_names("Colour".into()).send().await;
     assert_eq!(outcome(unknown), refused("InvalidAttributeName"));
 
-    bench
-        .client
-        .purge_queue()
-        .queue_url(&bench.url)
-        .send()
-        .await
-        .unwrap();
+    bench.client.purge_queue().queue_url(&bench.url).send().await.unwrap();
     assert_eq!(bench.sqs.depth(WORK), Depth::default());
 }
 
@@ -366,14 +247,10 @@ async fn the_sdk_retries_faults_that_pass() {
 #[tokio::test]
 async fn a_fault_that_stays_reaches_the_caller() {
     let bench = Bench::new().await;
-    bench
-        .sqs
-        .fault("SendMessage", Times::Always, FaultKind::Throttle);
+    bench.sqs.fault("SendMessage", Times::Always, FaultKind::Throttle);
     assert_eq!(bench.send("hello", 0).await, refused("RequestThrottled"));
     bench.sqs.clear_faults();
-    bench
-        .sqs
-        .fault("SendMessage", Times::Always, FaultKind::Reset);
+    bench.sqs.fault("SendMessage", Times::Always, FaultKind::Reset);
     assert_eq!(bench.send("hello", 0).await, refused("no answer"));
     assert_eq!(bench.sqs.bodies(WORK), [""; 0]);
 }
@@ -381,9 +258,7 @@ async fn a_fault_that_stays_reaches_the_caller() {
 #[tokio::test]
 async fn a_response_cut_after_the_commit_sends_twice() {
     let bench = Bench::new().await;
-    bench
-        .sqs
-        .fault("SendMessage", Times::Next(1), FaultKind::CutAfterCommit);
+    bench.sqs.fault("SendMessage", Times::Next(1), FaultKind::CutAfterCommit);
     bench.send("hello", 0).await.unwrap();
     assert_eq!(bench.sqs.bodies(WORK), ["hello", "hello"]);
 }
@@ -391,29 +266,12 @@ async fn a_response_cut_after_the_commit_sends_twice() {
 #[tokio::test]
 async fn stops_with_the_last_handle_even_under_a_long_poll() {
     let Bench { sqs, client, url } = Bench::new().await;
-    let client = Client::from_conf(
-        client
-            .config()
-            .to_builder()
-            .retry_config(RetryConfig::disabled())
-            .build(),
-    );
-    let poll = tokio::spawn(
-        client
-            .receive_message()
-            .queue_url(url)
-            .wait_time_seconds(20)
-            .send(),
-    );
+    let client = Client::from_conf(client.config().to_builder().retry_config(RetryConfig::disabled()).build());
+    let poll = tokio::spawn(client.receive_message().queue_url(url).wait_time_seconds(20).send());
     while sqs.calls("ReceiveMessage") == 0 {
         tokio::task::yield_now().await;
     }
     drop(sqs);
     let ended = tokio::time::timeout(Duration::from_secs(5), poll).await;
-    assert!(
-        ended
-            .expect("the poll ends with the server")
-            .unwrap()
-            .is_err()
-    );
+    assert!(ended.expect("the poll ends with the server").unwrap().is_err());
 }

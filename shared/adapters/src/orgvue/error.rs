@@ -89,7 +89,13 @@ impl OrgvueError {
         match self {
             Self::Configuration { trace_id, .. } => trace_id.as_deref(),
             Self::Unavailable(CallError::Status { request_id, .. }) => request_id.as_deref(),
-            _ => None,
+            Self::Unavailable(CallError::Transport(_) | CallError::TooLarge { .. } | CallError::OutOfTime)
+            | Self::UnusableToken
+            | Self::Dataset(_)
+            | Self::DatasetTooLarge
+            | Self::QuotaExceeded
+            | Self::Malformed { .. }
+            | Self::OutOfTime => None,
         }
     }
 
@@ -99,7 +105,9 @@ impl OrgvueError {
             Self::Configuration { status, code, .. } => remedy_of(*status, code.as_deref()),
             Self::UnusableToken => "store the tenant's API token again, without line breaks or quotes",
             Self::Dataset(_) => "compare the tenant's dataset id, api_account and [dataset] with the Users list in Orgvue",
-            Self::DatasetTooLarge => "the Users dataset is beyond the synchronous read; ask Orgvue to raise the limit or to split the tenant",
+            Self::DatasetTooLarge => {
+                "the Users dataset is beyond the synchronous read; ask Orgvue to raise the limit or to split the tenant"
+            }
             Self::QuotaExceeded => "wait for the next day, or have the tenant's quota raised by Orgvue's support",
             Self::Unavailable(_) | Self::Malformed { .. } => "nothing to do unless it lasts; then give Orgvue's support the trace id",
             Self::OutOfTime => "nothing to do: the next run goes on",
@@ -109,7 +117,9 @@ impl OrgvueError {
 
 fn remedy_of(status: StatusCode, code: Option<&str>) -> &'static str {
     match code.unwrap_or_default() {
-        "40101" | "40103" => "no bearer token reached Orgvue: check that the tenant's API token is stored and that no proxy strips Authorization",
+        "40101" | "40103" => {
+            "no bearer token reached Orgvue: check that the tenant's API token is stored and that no proxy strips Authorization"
+        }
         "40102" => "the API token is not valid: make a new one on Orgvue's /tokens page of the same region and store it",
         "40301" => "the API token's start date is still to come: wait, or make a new token that starts today",
         "40302" => "the API token has expired: make a new one on Orgvue's /tokens page and store it",
@@ -123,7 +133,9 @@ fn remedy_of(status: StatusCode, code: Option<&str>) -> &'static str {
         _ => match status.as_u16() {
             401 => "Orgvue does not accept the API token: make a new one on Orgvue's /tokens page and store it",
             403 => "the token's account may not do this: it needs the admin role and TokenAccess in this tenant",
-            404 => "Orgvue knows no such tenant or dataset: correct the tenant's id and dataset in the integration file, or the region's URL",
+            404 => {
+                "Orgvue knows no such tenant or dataset: correct the tenant's id and dataset in the integration file, or the region's URL"
+            }
             _ => "Orgvue does not understand the request: check the URL of the region, then give Orgvue's support the trace id",
         },
     }

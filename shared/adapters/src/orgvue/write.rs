@@ -103,8 +103,15 @@ impl UsersDataset {
     {
         let items = actions.into_iter().map(|action| Item::new(action, spelling)).collect();
         let queue = batch::batches(items, self.options.batch_actions_max, self.options.batch_bytes_max);
-        let mut phase =
-            Phase { dataset: self, read, queue, applied: Applied::default(), extra_calls: EXTRA_CALLS_MAX, lost_in_a_row: 0, not_applied: BTreeSet::new() };
+        let mut phase = Phase {
+            dataset: self,
+            read,
+            queue,
+            applied: Applied::default(),
+            extra_calls: EXTRA_CALLS_MAX,
+            lost_in_a_row: 0,
+            not_applied: BTreeSet::new(),
+        };
         let outcome = phase.run(&fence).await;
         let applied = phase.end();
         match outcome {
@@ -203,11 +210,13 @@ impl<F: Fn(Vec<Row>) -> Result<Current, DatasetRefusal>> Phase<'_, F> {
     ///
     /// Were the word one for success, or a refused call half done, sending a creation again would make a second account.
     async fn not_applied(&mut self, refused: Vec<(Item, Refusal)>) -> Result<Vec<(Item, Refusal)>, OrgvueError> {
-        let new: BTreeSet<String> = refused.iter().map(|(_, refusal)| &refusal.status).filter(|status| !self.not_applied.contains(*status)).cloned().collect();
+        let new: BTreeSet<String> =
+            refused.iter().map(|(_, refusal)| &refusal.status).filter(|status| !self.not_applied.contains(*status)).cloned().collect();
         if new.is_empty() {
             return Ok(refused);
         }
-        tracing::warn!(tenant.id = %self.dataset.tenant, n_accounts = refused.len(), refusal = %refused[0].1, "Orgvue did not apply some accounts; looking for which and why");
+        let (n_accounts, refusal) = (refused.len(), &refused[0].1);
+        tracing::warn!(tenant.id = %self.dataset.tenant, n_accounts, %refusal, "accounts were not applied; looking for which and why");
         let (items, refusals): (Vec<_>, Vec<_>) = refused.into_iter().unzip();
         let Some(current) = self.current(&items).await? else { return Ok(Vec::new()) };
         let mut wrong = BTreeSet::new();
@@ -228,8 +237,7 @@ impl<F: Fn(Vec<Row>) -> Result<Current, DatasetRefusal>> Phase<'_, F> {
     async fn look_again(&mut self, batch: Batch, error: OrgvueError, still_running: bool) -> Result<(), OrgvueError> {
         self.lost_in_a_row += 1;
         let n_lost = batch.turn.n_lost() + 1;
-        let problem: &(dyn std::error::Error + 'static) = &error;
-        tracing::warn!(tenant.id = %self.dataset.tenant, n_accounts = batch.items.len(), n_lost, error = problem, "the answer to a write was lost");
+        self.log_loss(&error, batch.items.len(), n_lost);
         if self.lost_in_a_row >= LOST_IN_A_ROW_MAX {
             self.give_up(batch.items);
             return Err(error);
@@ -251,6 +259,10 @@ impl<F: Fn(Vec<Row>) -> Result<Current, DatasetRefusal>> Phase<'_, F> {
             _ => self.queue.extend(batch::halves(left, turn)),
         }
         Ok(())
+    }
+
+    fn log_loss(&self, error: &(dyn std::error::Error + 'static), n_accounts: usize, n_lost: u32) {
+        tracing::warn!(tenant.id = %self.dataset.tenant, n_accounts, n_lost, error, "the answer to a write was lost");
     }
 
     async fn wait(&self, time: Duration) -> Result<(), OrgvueError> {

@@ -16,10 +16,19 @@ use crate::clock::now_ms;
 
 const PARTITION: &str = "INTEGRATIONS";
 
+/// Whether an integration that is put in force asks for a sync.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AfterApply {
+    /// It does, as a change of configuration should.
+    Sync,
+    /// It waits for the first event, or for the look for drift.
+    Wait,
+}
+
 /// What became of an integration file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Applied {
-    /// It is in force, and a sync of this generation is owed: send the message.
+    /// It is in force. If a sync was asked for, one of this generation is owed: send the message.
     Changed {
         /// The generation.
         generation: u64,
@@ -47,7 +56,7 @@ impl Store {
     ///
     /// # Errors
     /// [`ApplyError`]; nothing has changed then.
-    pub async fn apply(&self, integration: &Integration, file: &str, delays: &Delays) -> Result<Applied, ApplyError> {
+    pub async fn apply(&self, integration: &Integration, file: &str, after: AfterApply, delays: &Delays) -> Result<Applied, ApplyError> {
         let operation = "dynamodb:TransactWriteItems to apply an integration";
         let before = self.pending(std::slice::from_ref(&integration.directory)).await?.pop();
         let in_force = self.integration_file(&integration.id).await?;
@@ -77,7 +86,7 @@ impl Store {
                  reconciled_generation = if_not_exists(reconciled_generation, :zero), \
                  #attempts = if_not_exists(#attempts, :zero), \
                  next_drift_ms = if_not_exists(next_drift_ms, :drift) \
-                 ADD #generation :one",
+                 ADD #generation :asked",
             )
             .condition_expression("attribute_not_exists(pk) OR (integration = :integration AND #switch = :seen)")
             .expression_attribute_names("#switch", "switch")
@@ -89,7 +98,13 @@ impl Store {
             .expression_attribute_values(":seen", s(before.as_ref().map_or(switch, |pending| pending.switch).as_str()))
             .expression_attribute_values(":now", n(now_ms))
             .expression_attribute_values(":zero", n(0))
-            .expression_attribute_values(":one", n(1))
+            .expression_attribute_values(
+                ":asked",
+                n(match after {
+                    AfterApply::Sync => 1,
+                    AfterApply::Wait => 0,
+                }),
+            )
             .expression_attribute_values(":drift", n(first_drift(&integration.id, now_ms, delays)));
         let writes = [
             TransactWriteItem::builder().put(put.build().map_err(AwsError::of(operation)).map_err(StoreError::from)?).build(),
@@ -142,7 +157,10 @@ impl Store {
         while let Some(item) = pages.next().await {
             let item = item.map_err(AwsError::of("dynamodb:Query of the integrations"))?;
             let item = Item(&item);
-            found.push((item.parsed("sk", |text| IntegrationId::parse(text).ok())?, item.parsed("directory", |text| DirectoryId::parse(text).ok())?));
+            found.push((
+                item.parsed("sk", |text| IntegrationId::parse(text).ok())?,
+                item.parsed("directory", |text| DirectoryId::parse(text).ok())?,
+            ));
         }
         Ok(found)
     }

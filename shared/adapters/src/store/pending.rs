@@ -323,7 +323,13 @@ impl Store {
         self.bump_with(&pending.directory, update, "next_drift_ms = :seen", &values).await
     }
 
-    async fn bump_with(&self, directory: &DirectoryId, update: &str, condition: &str, values: &[(&str, AttributeValue)]) -> Result<Option<u64>, StoreError> {
+    async fn bump_with(
+        &self,
+        directory: &DirectoryId,
+        update: &str,
+        condition: &str,
+        values: &[(&str, AttributeValue)],
+    ) -> Result<Option<u64>, StoreError> {
         let mut request = self
             .update_pending(directory)
             .update_expression(update)
@@ -351,8 +357,10 @@ impl Store {
         for directories in directories.chunks(BATCH_KEYS_MAX) {
             let mut keys: Vec<Key> = directories.iter().map(pending_key).collect();
             while !keys.is_empty() {
-                let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build().map_err(AwsError::of(operation))?;
-                let answer = self.client.batch_get_item().request_items(&self.table, wanted).send().await.map_err(AwsError::of(operation))?;
+                let wanted =
+                    KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build().map_err(AwsError::of(operation))?;
+                let answer =
+                    self.client.batch_get_item().request_items(&self.table, wanted).send().await.map_err(AwsError::of(operation))?;
                 for item in answer.responses.and_then(|mut tables| tables.remove(&self.table)).unwrap_or_default() {
                     found.push(read(&item)?);
                 }

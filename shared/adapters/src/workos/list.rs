@@ -228,7 +228,9 @@ impl DirectoryReader {
             GetError::Call(CallError::Status { status: status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN), .. }) => {
                 return ReadError::Refused { status };
             }
-            GetError::Call(CallError::Status { status: StatusCode::NOT_FOUND, body, .. }) if wire::is_workos_error(&body) => Distrust::NotFound,
+            GetError::Call(CallError::Status { status: StatusCode::NOT_FOUND, body, .. }) if wire::is_workos_error(&body) => {
+                Distrust::NotFound
+            }
             GetError::Call(error @ CallError::Status { status, .. }) if !status.is_client_error() || error.is_passing() => {
                 return ReadError::Unavailable(error);
             }

@@ -31,14 +31,10 @@ impl Dynamodb {
         let database = open(file.map(Path::to_owned)).await?;
         let (listener, url) = endpoint::bind(port).await?.into_parts();
         let (stop, stopped) = oneshot::channel();
-        tokio::spawn(dynoxide::server::serve_with_shutdown(
-            listener,
-            database,
-            async {
-                // An error is the drop of the sender, which is how this is told to stop.
-                let _ = stopped.await;
-            },
-        ));
+        tokio::spawn(dynoxide::server::serve_with_shutdown(listener, database, async {
+            // An error is the drop of the sender, which is how this is told to stop.
+            let _ = stopped.await;
+        }));
         Ok(Self(Arc::new(Running { url, _stop: stop })))
     }
 
@@ -54,17 +50,10 @@ async fn open(file: Option<PathBuf>) -> io::Result<Database> {
         None => Database::memory().map_err(io::Error::other),
         Some(file) => Database::new(utf8(&file)?).map_err(io::Error::other),
     };
-    tokio::task::spawn_blocking(open)
-        .await
-        .map_err(io::Error::other)?
+    tokio::task::spawn_blocking(open).await.map_err(io::Error::other)?
 }
 
 fn utf8(file: &Path) -> io::Result<&str> {
-    let refused = || {
-        io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "path of the database is not UTF-8",
-        )
-    };
+    let refused = || io::Error::new(io::ErrorKind::InvalidInput, "path of the database is not UTF-8");
     file.to_str().ok_or_else(refused)
 }

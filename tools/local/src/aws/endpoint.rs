@@ -52,21 +52,13 @@ impl Bound {
     pub(super) fn serve<D: Dialect>(self, routes: Router) -> Endpoint {
         let (running, until_dropped) = watch::channel(());
         let recorder = Arc::new(Recorder::default());
-        let desk = Desk {
-            recorder: Arc::clone(&recorder),
-            until_dropped,
-        };
+        let desk = Desk { recorder: Arc::clone(&recorder), until_dropped };
         let routes = routes
             .layer(DefaultBodyLimit::max(REQUEST_BYTES_MAX))
             .layer(middleware::from_fn_with_state(desk, attend::<D>))
             .into_make_service_with_connect_info::<Knife>();
-        let endpoint = Endpoint {
-            url: self.url,
-            recorder,
-            running,
-        };
-        let server =
-            axum::serve(Lines(self.listener), routes).with_graceful_shutdown(endpoint.stopped());
+        let endpoint = Endpoint { url: self.url, recorder, running };
+        let server = axum::serve(Lines(self.listener), routes).with_graceful_shutdown(endpoint.stopped());
         tokio::spawn(async move { server.await });
         endpoint
     }
@@ -104,12 +96,7 @@ struct Desk {
 }
 
 /// Answers one request, or drops it with its connection when the server stops: a long poll must not outlive it.
-async fn attend<D: Dialect>(
-    State(desk): State<Desk>,
-    ConnectInfo(knife): ConnectInfo<Knife>,
-    request: Request,
-    next: Next,
-) -> Response {
+async fn attend<D: Dialect>(State(desk): State<Desk>, ConnectInfo(knife): ConnectInfo<Knife>, request: Request, next: Next) -> Response {
     let fault = D::operation(&request).and_then(|operation| desk.recorder.arrived(&operation));
     tokio::select! {
         response = answer::<D>(fault, &knife, request, next) => response,
@@ -117,12 +104,7 @@ async fn attend<D: Dialect>(
     }
 }
 
-async fn answer<D: Dialect>(
-    fault: Option<FaultKind>,
-    knife: &Knife,
-    request: Request,
-    next: Next,
-) -> Response {
+async fn answer<D: Dialect>(fault: Option<FaultKind>, knife: &Knife, request: Request, next: Next) -> Response {
     match fault {
         None => next.run(request).await,
         Some(FaultKind::Status500) => D::internal().into_response(),

@@ -20,18 +20,9 @@ pub(super) struct ApiError {
 }
 
 impl ApiError {
-    pub(super) fn new(
-        status: StatusCode,
-        code: &'static str,
-        message: impl Into<Cow<'static, str>>,
-    ) -> Self {
+    pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
         let message = message.into();
-        Self {
-            status,
-            code,
-            query_code: None,
-            message,
-        }
+        Self { status, code, query_code: None, message }
     }
 
     /// The code of SQS's older query protocol, which the SDK prefers where a service sends it.
@@ -44,16 +35,10 @@ impl ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let body = json!({ "__type": self.code, "message": self.message, "Message": self.message });
-        let mut response =
-            (self.status, [("x-amzn-errortype", self.code)], Json(body)).into_response();
+        let mut response = (self.status, [("x-amzn-errortype", self.code)], Json(body)).into_response();
         if let Some(code) = self.query_code {
-            let fault = if self.status.is_server_error() {
-                "Receiver"
-            } else {
-                "Sender"
-            };
-            let value = HeaderValue::try_from(format!("{code};{fault}"))
-                .expect("codes are plain ASCII words");
+            let fault = if self.status.is_server_error() { "Receiver" } else { "Sender" };
+            let value = HeaderValue::try_from(format!("{code};{fault}")).expect("codes are plain ASCII words");
             response.headers_mut().insert("x-amzn-query-error", value);
         }
         response

@@ -36,9 +36,7 @@ pub const ACCOUNT: &str = "000000000000";
 
 /// The time now, by the clock that the SDK and the people see.
 fn now() -> Timestamp {
-    let since_epoch = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .expect("this machine's clock is after 1970");
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).expect("this machine's clock is after 1970");
     Timestamp::UNIX_EPOCH + since_epoch
 }
 

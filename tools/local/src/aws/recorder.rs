@@ -44,11 +44,7 @@ struct Fault {
 impl Recorder {
     pub(super) fn fault(&self, operation: &str, times: Times, kind: FaultKind) {
         let operation = operation.to_owned();
-        self.lock().faults.push(Fault {
-            operation,
-            times,
-            kind,
-        });
+        self.lock().faults.push(Fault { operation, times, kind });
     }
 
     pub(super) fn clear_faults(&self) {
@@ -63,10 +59,7 @@ impl Recorder {
     pub(super) fn arrived(&self, operation: &str) -> Option<FaultKind> {
         let mut record = self.lock();
         *record.calls.entry(operation.to_owned()).or_default() += 1;
-        let fault = record
-            .faults
-            .iter_mut()
-            .find(|fault| fault.operation == operation && fault.times != Times::Next(0))?;
+        let fault = record.faults.iter_mut().find(|fault| fault.operation == operation && fault.times != Times::Next(0))?;
         if let Times::Next(left) = &mut fault.times {
             *left -= 1;
         }
@@ -74,9 +67,7 @@ impl Recorder {
     }
 
     fn lock(&self) -> MutexGuard<'_, Record> {
-        self.0
-            .lock()
-            .expect("nothing panics while it holds this lock")
+        self.0.lock().expect("nothing panics while it holds this lock")
     }
 }
 

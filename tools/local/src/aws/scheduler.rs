@@ -49,9 +49,7 @@ impl Scheduler {
     /// The one schedule group is `default`. It does not keep the server of `sqs` running.
     pub async fn start(port: u16, sqs: &Sqs) -> io::Result<Self> {
         let book = Arc::new(Book::default());
-        let endpoint = endpoint::bind(port)
-            .await?
-            .serve::<api::RestJson>(api::routes(Arc::clone(&book)));
+        let endpoint = endpoint::bind(port).await?.serve::<api::RestJson>(api::routes(Arc::clone(&book)));
         let (stopped, fire) = (endpoint.stopped(), fire(Arc::clone(&book), sqs.queues()));
         tokio::spawn(async move {
             tokio::select! {
@@ -59,10 +57,7 @@ impl Scheduler {
                 () = fire => {}
             }
         });
-        Ok(Self {
-            endpoint: Arc::new(endpoint),
-            book,
-        })
+        Ok(Self { endpoint: Arc::new(endpoint), book })
     }
 
     /// The URL to give the SDK as its endpoint.
@@ -76,10 +71,7 @@ impl Scheduler {
     ///
     /// On a name that AWS refuses, as that is a mistake in the calling code.
     pub fn create_group(&self, name: &str) {
-        assert!(
-            request::is_name(name),
-            "Scheduler refuses the group name {name:?}"
-        );
+        assert!(request::is_name(name), "Scheduler refuses the group name {name:?}");
         self.book.create_group(name);
     }
 
@@ -127,14 +119,8 @@ async fn fire(book: Arc<Book>, queues: Arc<Queues>) {
 
 /// Sends what the schedule says. AWS retries for a day and gives up; here a queue that is missing stays missing.
 fn deliver(queues: &Queues, firing: Firing) {
-    let sent = queues
-        .named_by_arn(&firing.target_arn)
-        .and_then(|queue| queues.send(&queue, firing.input, Duration::ZERO).ok());
+    let sent = queues.named_by_arn(&firing.target_arn).and_then(|queue| queues.send(&queue, firing.input, Duration::ZERO).ok());
     if sent.is_none() {
-        tracing::warn!(
-            schedule = firing.name,
-            target = firing.target_arn,
-            "dropped a schedule whose queue does not exist"
-        );
+        tracing::warn!(schedule = firing.name, target = firing.target_arn, "dropped a schedule whose queue does not exist");
     }
 }

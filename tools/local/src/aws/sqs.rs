@@ -37,10 +37,7 @@ pub struct QueueSettings {
 impl Default for QueueSettings {
     /// What SQS assumes: hidden for 30 seconds, no dead-letter queue.
     fn default() -> Self {
-        Self {
-            visibility: Duration::from_secs(30),
-            max_receive_count: None,
-        }
+        Self { visibility: Duration::from_secs(30), max_receive_count: None }
     }
 }
 

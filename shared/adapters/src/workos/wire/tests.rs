@@ -27,9 +27,10 @@ fn groups(body: &str) -> Result<Vec<Group>, Distrust> {
 
 #[test]
 fn every_null_variant_of_a_user_parses() {
-    for body in
-        [fixture!("null-variants/directory_user_with_groups_nulls.json"), fixture!("null-variants/directory_users_find_response_nulls.json")]
-    {
+    for body in [
+        fixture!("null-variants/directory_user_with_groups_nulls.json"),
+        fixture!("null-variants/directory_users_find_response_nulls.json"),
+    ] {
         let users = users(&list(json!([serde_json::from_str::<Value>(body).unwrap()]))).unwrap();
         assert!(matches!(&users[..], [User { active: true, email: None, .. }]));
     }
@@ -37,7 +38,8 @@ fn every_null_variant_of_a_user_parses() {
 
 #[test]
 fn every_null_variant_of_a_group_and_a_directory_parses() {
-    for body in [fixture!("null-variants/directory_group_nulls.json"), fixture!("null-variants/directory_groups_find_response_nulls.json")] {
+    for body in [fixture!("null-variants/directory_group_nulls.json"), fixture!("null-variants/directory_groups_find_response_nulls.json")]
+    {
         assert_eq!(groups(&list(json!([serde_json::from_str::<Value>(body).unwrap()]))).unwrap().len(), 1);
     }
     let directory = directory(fixture!("null-variants/directory_nulls.json").as_bytes()).unwrap();
@@ -55,7 +57,9 @@ fn recorded_lists_parse() {
         assert_eq!(users.len(), n_users);
         assert!(users.iter().all(|user| user.active));
     }
-    for (body, n_groups) in [(fixture!("recorded/list_groups__with_directory.json"), 10), (fixture!("recorded/list_groups__with_user.json"), 3)] {
+    for (body, n_groups) in
+        [(fixture!("recorded/list_groups__with_directory.json"), 10), (fixture!("recorded/list_groups__with_user.json"), 3)]
+    {
         assert_eq!(groups(&recorded(body)).unwrap().len(), n_groups);
     }
 }

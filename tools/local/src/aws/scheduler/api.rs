@@ -22,24 +22,14 @@ const PAGE_MAX: usize = 100;
 pub(super) fn routes(book: Arc<Book>) -> Router {
     Router::new()
         .route("/schedules", get(list_schedules))
-        .route(
-            "/schedules/{name}",
-            post(create_schedule)
-                .get(get_schedule)
-                .delete(delete_schedule),
-        )
+        .route("/schedules/{name}", post(create_schedule).get(get_schedule).delete(delete_schedule))
         .fallback(unknown_operation)
         .method_not_allowed_fallback(unknown_operation)
         .with_state(book)
 }
 
-async fn create_schedule(
-    Shared(book): Shared<Arc<Book>>,
-    Path(name): Path<String>,
-    body: Bytes,
-) -> Result<Json<Value>, ApiError> {
-    let request: CreateSchedule =
-        serde_json::from_slice(&body).map_err(|error| invalid(error.to_string()))?;
+async fn create_schedule(Shared(book): Shared<Arc<Book>>, Path(name): Path<String>, body: Bytes) -> Result<Json<Value>, ApiError> {
+    let request: CreateSchedule = serde_json::from_slice(&body).map_err(|error| invalid(error.to_string()))?;
     let key = Key::new(request.group_name.clone(), name);
     let arn = key.arn();
     book.create(key, request, now())?;
@@ -85,45 +75,26 @@ struct ListSchedules {
     next_token: Option<String>,
 }
 
-async fn list_schedules(
-    Shared(book): Shared<Arc<Book>>,
-    Query(call): Query<ListSchedules>,
-) -> Result<Json<Value>, ApiError> {
+async fn list_schedules(Shared(book): Shared<Arc<Book>>, Query(call): Query<ListSchedules>) -> Result<Json<Value>, ApiError> {
     let n_max = call.max_results.unwrap_or(PAGE_MAX);
     if !(1..=PAGE_MAX).contains(&n_max) {
         return Err(invalid("MaxResults must be 1 to 100"));
     }
     let mut page = book.entries();
     // The token is the ARN of the last schedule of the page before; ARNs sort as the keys do within a group.
-    page.retain(|(key, entry)| {
-        call.selects(key, entry)
-            && call
-                .next_token
-                .as_ref()
-                .is_none_or(|last| key.arn() > *last)
-    });
+    page.retain(|(key, entry)| call.selects(key, entry) && call.next_token.as_ref().is_none_or(|last| key.arn() > *last));
     page.sort_by_key(|(key, _)| key.arn());
     let next_token = page.get(n_max).map(|_| page[n_max - 1].0.arn());
     page.truncate(n_max);
-    let schedules: Vec<Value> = page
-        .iter()
-        .map(|(key, entry)| summary(key, entry))
-        .collect();
-    Ok(Json(
-        json!({ "Schedules": schedules, "NextToken": next_token }),
-    ))
+    let schedules: Vec<Value> = page.iter().map(|(key, entry)| summary(key, entry)).collect();
+    Ok(Json(json!({ "Schedules": schedules, "NextToken": next_token })))
 }
 
 impl ListSchedules {
     fn selects(&self, key: &Key, entry: &Entry) -> bool {
         key.name.starts_with(&self.name_prefix)
-            && self
-                .schedule_group
-                .as_ref()
-                .is_none_or(|group| *group == key.group)
-            && self
-                .state
-                .is_none_or(|state| state == entry.request.state())
+            && self.schedule_group.as_ref().is_none_or(|group| *group == key.group)
+            && self.state.is_none_or(|state| state == entry.request.state())
     }
 }
 
@@ -151,11 +122,7 @@ fn description(key: &Key, entry: &Entry) -> Value {
 }
 
 async fn unknown_operation() -> ApiError {
-    ApiError::new(
-        StatusCode::NOT_FOUND,
-        "UnknownOperationException",
-        "the operation is not built here",
-    )
+    ApiError::new(StatusCode::NOT_FOUND, "UnknownOperationException", "the operation is not built here")
 }
 
 /// What tells the endpoint's layer about Scheduler.
@@ -175,36 +142,20 @@ impl Dialect for RestJson {
     }
 
     fn internal() -> ApiError {
-        ApiError::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "InternalServerException",
-            "the service failed",
-        )
+        ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerException", "the service failed")
     }
 
     fn throttled() -> ApiError {
-        ApiError::new(
-            StatusCode::TOO_MANY_REQUESTS,
-            "ThrottlingException",
-            "the request was throttled",
-        )
+        ApiError::new(StatusCode::TOO_MANY_REQUESTS, "ThrottlingException", "the request was throttled")
     }
 }
 
 pub(super) fn invalid(message: impl Into<String>) -> ApiError {
-    ApiError::new(
-        StatusCode::BAD_REQUEST,
-        "ValidationException",
-        message.into(),
-    )
+    ApiError::new(StatusCode::BAD_REQUEST, "ValidationException", message.into())
 }
 
 pub(super) fn not_found(message: impl Into<String>) -> ApiError {
-    ApiError::new(
-        StatusCode::NOT_FOUND,
-        "ResourceNotFoundException",
-        message.into(),
-    )
+    ApiError::new(StatusCode::NOT_FOUND, "ResourceNotFoundException", message.into())
 }
 
 pub(super) fn conflict(message: impl Into<String>) -> ApiError {

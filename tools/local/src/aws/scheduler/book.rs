@@ -53,32 +53,19 @@ pub(super) struct Firing {
 
 impl Key {
     pub(super) fn new(group: Option<String>, name: String) -> Self {
-        Self {
-            group: group.unwrap_or_else(|| DEFAULT_GROUP.to_owned()),
-            name,
-        }
+        Self { group: group.unwrap_or_else(|| DEFAULT_GROUP.to_owned()), name }
     }
 
     pub(super) fn arn(&self) -> String {
-        format!(
-            "arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/{}/{}",
-            self.group, self.name
-        )
+        format!("arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/{}/{}", self.group, self.name)
     }
 }
 
 impl Default for Book {
     fn default() -> Self {
-        let pages = Pages {
-            groups: BTreeSet::from([DEFAULT_GROUP.to_owned()]),
-            schedules: BTreeMap::new(),
-            tokens: BTreeMap::new(),
-            n_created: 0,
-        };
-        Self {
-            pages: Mutex::new(pages),
-            changed: Notify::new(),
-        }
+        let pages =
+            Pages { groups: BTreeSet::from([DEFAULT_GROUP.to_owned()]), schedules: BTreeMap::new(), tokens: BTreeMap::new(), n_created: 0 };
+        Self { pages: Mutex::new(pages), changed: Notify::new() }
     }
 }
 
@@ -90,77 +77,38 @@ impl Book {
     /// Creates the schedule, or finds that this very call was made before.
     ///
     /// The token comes first: a repeated call succeeds even when its time is past by now, or its schedule gone.
-    pub(super) fn create(
-        &self,
-        key: Key,
-        request: CreateSchedule,
-        now: Timestamp,
-    ) -> Result<(), ApiError> {
+    pub(super) fn create(&self, key: Key, request: CreateSchedule, now: Timestamp) -> Result<(), ApiError> {
         let mut pages = self.pages();
-        if let Some(before) = request
-            .client_token
-            .as_ref()
-            .and_then(|token| pages.tokens.get(token))
-        {
+        if let Some(before) = request.client_token.as_ref().and_then(|token| pages.tokens.get(token)) {
             let is_same = before.0 == key && before.1 == request;
-            return if is_same {
-                Ok(())
-            } else {
-                Err(conflict("the client token was used for another request"))
-            };
+            return if is_same { Ok(()) } else { Err(conflict("the client token was used for another request")) };
         }
         let at = request.check(&key.name, now)?;
         if !pages.groups.contains(&key.group) {
-            return Err(not_found(format!(
-                "schedule group {} does not exist",
-                key.group
-            )));
+            return Err(not_found(format!("schedule group {} does not exist", key.group)));
         }
         if pages.schedules.contains_key(&key) {
             return Err(conflict(format!("schedule {} already exists", key.name)));
         }
-        pages.insert(
-            key,
-            Entry {
-                request,
-                created_at: now,
-                at,
-                has_fired: false,
-            },
-        );
+        pages.insert(key, Entry { request, created_at: now, at, has_fired: false });
         self.changed.notify_one();
         Ok(())
     }
 
     pub(super) fn get(&self, key: &Key) -> Result<Entry, ApiError> {
-        self.pages()
-            .schedules
-            .get(key)
-            .cloned()
-            .ok_or_else(|| no_schedule(key))
+        self.pages().schedules.get(key).cloned().ok_or_else(|| no_schedule(key))
     }
 
     pub(super) fn delete(&self, key: &Key) -> Result<(), ApiError> {
-        self.pages()
-            .schedules
-            .remove(key)
-            .map(drop)
-            .ok_or_else(|| no_schedule(key))
+        self.pages().schedules.remove(key).map(drop).ok_or_else(|| no_schedule(key))
     }
 
     pub(super) fn entries(&self) -> Vec<(Key, Entry)> {
-        self.pages()
-            .schedules
-            .iter()
-            .map(|(key, entry)| (key.clone(), entry.clone()))
-            .collect()
+        self.pages().schedules.iter().map(|(key, entry)| (key.clone(), entry.clone())).collect()
     }
 
     pub(super) fn schedules(&self) -> Vec<Schedule> {
-        self.entries()
-            .into_iter()
-            .map(|(key, entry)| schedule(key, entry))
-            .collect()
+        self.entries().into_iter().map(|(key, entry)| schedule(key, entry)).collect()
     }
 
     pub(super) fn created_count(&self) -> usize {
@@ -169,12 +117,7 @@ impl Book {
 
     /// When the next schedule fires.
     pub(super) fn next_due(&self) -> Option<Timestamp> {
-        self.pages()
-            .schedules
-            .values()
-            .filter(|entry| entry.is_waiting())
-            .map(|entry| entry.at)
-            .min()
+        self.pages().schedules.values().filter(|entry| entry.is_waiting()).map(|entry| entry.at).min()
     }
 
     /// Marks what is due as fired, or deletes it where that was asked for, and says what to send.
@@ -197,17 +140,14 @@ impl Book {
     }
 
     fn pages(&self) -> MutexGuard<'_, Pages> {
-        self.pages
-            .lock()
-            .expect("nothing panics while it holds this lock")
+        self.pages.lock().expect("nothing panics while it holds this lock")
     }
 }
 
 impl Pages {
     fn insert(&mut self, key: Key, entry: Entry) {
         if let Some(token) = entry.request.client_token.clone() {
-            self.tokens
-                .insert(token, (key.clone(), entry.request.clone()));
+            self.tokens.insert(token, (key.clone(), entry.request.clone()));
         }
         self.schedules.insert(key, entry);
         self.n_created += 1;
@@ -221,29 +161,13 @@ impl Entry {
 
     fn firing(&self, key: &Key) -> Firing {
         let target = &self.request.target;
-        Firing {
-            name: key.name.clone(),
-            target_arn: target.arn.clone(),
-            input: target.input.clone(),
-        }
+        Firing { name: key.name.clone(), target_arn: target.arn.clone(), input: target.input.clone() }
     }
 }
 
 fn schedule(Key { group, name }: Key, entry: Entry) -> Schedule {
-    let Entry {
-        request,
-        created_at: _,
-        at,
-        has_fired,
-    } = entry;
-    Schedule {
-        group,
-        name,
-        at,
-        target_arn: request.target.arn,
-        input: request.target.input,
-        has_fired,
-    }
+    let Entry { request, created_at: _, at, has_fired } = entry;
+    Schedule { group, name, at, target_arn: request.target.arn, input: request.target.input, has_fired }
 }
 
 fn no_schedule(key: &Key) -> ApiError {

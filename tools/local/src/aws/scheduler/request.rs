@@ -108,31 +108,18 @@ struct RetryPolicy {
 impl CreateSchedule {
     /// The time at which the schedule fires, or the first thing that AWS refuses.
     pub(super) fn check(&self, name: &str, now: Timestamp) -> Result<Timestamp, ApiError> {
-        let tokens = self
-            .client_token
-            .iter()
-            .chain(&self.group_name)
-            .map(String::as_str);
+        let tokens = self.client_token.iter().chain(&self.group_name).map(String::as_str);
         if let Some(bad) = tokens.chain([name]).find(|name| !is_name(name)) {
-            return Err(invalid(format!(
-                "{bad:?} does not match ^[0-9a-zA-Z-_.]{{1,{NAME_BYTES_MAX}}}$"
-            )));
+            return Err(invalid(format!("{bad:?} does not match ^[0-9a-zA-Z-_.]{{1,{NAME_BYTES_MAX}}}$")));
         }
         self.flexible_time_window.check()?;
         self.target.check()?;
-        if self
-            .schedule_expression_timezone
-            .as_deref()
-            .is_some_and(|zone| zone != "UTC")
-        {
+        if self.schedule_expression_timezone.as_deref().is_some_and(|zone| zone != "UTC") {
             return Err(invalid("time zones other than UTC are not built here"));
         }
         let at = one_time(&self.schedule_expression)?;
         if at < now - GRACE {
-            return Err(invalid(format!(
-                "{} is in the past",
-                self.schedule_expression
-            )));
+            return Err(invalid(format!("{} is in the past", self.schedule_expression)));
         }
         Ok(at)
     }
@@ -142,8 +129,7 @@ impl CreateSchedule {
     }
 
     pub(super) fn after_completion(&self) -> AfterCompletion {
-        self.action_after_completion
-            .unwrap_or(AfterCompletion::Keep)
+        self.action_after_completion.unwrap_or(AfterCompletion::Keep)
     }
 }
 
@@ -152,54 +138,36 @@ impl FlexibleTimeWindow {
         match (self.mode, self.maximum_window_in_minutes) {
             (Mode::Off, None) => Ok(()),
             (Mode::Flexible, Some(minutes)) if FLEXIBLE_MINUTES.contains(&minutes) => Ok(()),
-            (Mode::Off, Some(_)) => Err(invalid(
-                "MaximumWindowInMinutes must not be set when the mode is OFF",
-            )),
-            (Mode::Flexible, _) => Err(invalid(
-                "MaximumWindowInMinutes must be 1 to 1440 when the mode is FLEXIBLE",
-            )),
+            (Mode::Off, Some(_)) => Err(invalid("MaximumWindowInMinutes must not be set when the mode is OFF")),
+            (Mode::Flexible, _) => Err(invalid("MaximumWindowInMinutes must be 1 to 1440 when the mode is FLEXIBLE")),
         }
     }
 }
 
 impl Target {
     fn check(&self) -> Result<(), ApiError> {
-        let dead_letters = self
-            .dead_letter_config
-            .iter()
-            .filter_map(|config| config.arn.as_ref());
+        let dead_letters = self.dead_letter_config.iter().filter_map(|config| config.arn.as_ref());
         if let Some(bad) = dead_letters.chain([&self.arn]).find(|arn| !is_sqs_arn(arn)) {
             return Err(invalid(format!("{bad:?} is not the ARN of an SQS queue")));
         }
         if !is_role_arn(&self.role_arn) {
-            return Err(invalid(format!(
-                "{:?} is not the ARN of a role",
-                self.role_arn
-            )));
+            return Err(invalid(format!("{:?} is not the ARN of a role", self.role_arn)));
         }
         if self.input.is_empty() {
             return Err(invalid("Target.Input is empty"));
         }
-        self.retry_policy
-            .as_ref()
-            .map_or(Ok(()), RetryPolicy::check)
+        self.retry_policy.as_ref().map_or(Ok(()), RetryPolicy::check)
     }
 }
 
 impl RetryPolicy {
     fn check(&self) -> Result<(), ApiError> {
-        let age_is_valid = self
-            .maximum_event_age_in_seconds
-            .is_none_or(|age| RETRY_AGE_SECONDS.contains(&age));
-        let attempts_are_valid = self
-            .maximum_retry_attempts
-            .is_none_or(|n| RETRY_ATTEMPTS.contains(&n));
+        let age_is_valid = self.maximum_event_age_in_seconds.is_none_or(|age| RETRY_AGE_SECONDS.contains(&age));
+        let attempts_are_valid = self.maximum_retry_attempts.is_none_or(|n| RETRY_ATTEMPTS.contains(&n));
         if age_is_valid && attempts_are_valid {
             Ok(())
         } else {
-            Err(invalid(
-                "RetryPolicy takes an age of 60 to 86400 seconds and up to 185 attempts",
-            ))
+            Err(invalid("RetryPolicy takes an age of 60 to 86400 seconds and up to 185 attempts"))
         }
     }
 }
@@ -212,15 +180,8 @@ pub(super) fn is_name(name: &str) -> bool {
 
 /// `at(YYYY-MM-DDThh:mm:ss)`, in UTC, to the letter.
 fn one_time(expression: &str) -> Result<Timestamp, ApiError> {
-    let refused = || {
-        invalid(format!(
-            "invalid schedule expression {expression}: only at(YYYY-MM-DDThh:mm:ss) is built here"
-        ))
-    };
-    let text = expression
-        .strip_prefix("at(")
-        .and_then(|rest| rest.strip_suffix(')'))
-        .ok_or_else(refused)?;
+    let refused = || invalid(format!("invalid schedule expression {expression}: only at(YYYY-MM-DDThh:mm:ss) is built here"));
+    let text = expression.strip_prefix("at(").and_then(|rest| rest.strip_suffix(')')).ok_or_else(refused)?;
     let time: DateTime = text.parse().map_err(|_| refused())?;
     if time.to_string() != text || time.subsec_nanosecond() != 0 {
         return Err(refused());

@@ -34,11 +34,7 @@ pub(super) fn routes(queues: Arc<Queues>) -> Router {
     Router::new().route("/", post(call)).with_state(queues)
 }
 
-async fn call(
-    State(queues): State<Arc<Queues>>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<Response, ApiError> {
+async fn call(State(queues): State<Arc<Queues>>, headers: HeaderMap, body: Bytes) -> Result<Response, ApiError> {
     let output = match target(&headers).unwrap_or_default() {
         "SendMessage" => send_message(&queues, parse(&body)?),
         "ReceiveMessage" => receive_message(&queues, parse(&body)?).await,
@@ -47,16 +43,9 @@ async fn call(
         "GetQueueAttributes" => get_queue_attributes(&queues, parse(&body)?),
         "GetQueueUrl" => get_queue_url(&queues, parse(&body)?),
         "PurgeQueue" => purge_queue(&queues, parse(&body)?),
-        other => Err(refusal(
-            "UnknownOperationException",
-            format!("{other:?} is not built here"),
-        )),
+        other => Err(refusal("UnknownOperationException", format!("{other:?} is not built here"))),
     }?;
-    Ok((
-        [(header::CONTENT_TYPE, "application/x-amz-json-1.0")],
-        output.to_string(),
-    )
-        .into_response())
+    Ok(([(header::CONTENT_TYPE, "application/x-amz-json-1.0")], output.to_string()).into_response())
 }
 
 #[derive(Deserialize)]
@@ -79,19 +68,11 @@ fn send_message(queues: &Queues, call: SendMessage) -> Result<Value, ApiError> {
 fn check_body(body: &str) -> Result<(), ApiError> {
     let is_refused = |c: char| matches!(c, '\0'..='\x08' | '\x0b' | '\x0c' | '\x0e'..='\x1f' | '\u{fffe}' | '\u{ffff}');
     if body.is_empty() {
-        Err(refusal(
-            "MissingParameter",
-            "the request must contain the parameter MessageBody",
-        ))
+        Err(refusal("MissingParameter", "the request must contain the parameter MessageBody"))
     } else if body.len() > BODY_BYTES_MAX {
-        Err(invalid(format!(
-            "the message must be shorter than {BODY_BYTES_MAX} bytes"
-        )))
+        Err(invalid(format!("the message must be shorter than {BODY_BYTES_MAX} bytes")))
     } else if body.contains(is_refused) {
-        Err(refusal(
-            "InvalidMessageContents",
-            "the message contains characters outside the allowed set",
-        ))
+        Err(refusal("InvalidMessageContents", "the message contains characters outside the allowed set"))
     } else {
         Ok(())
     }
@@ -115,17 +96,9 @@ struct ReceiveMessage {
 }
 
 async fn receive_message(queues: &Queues, call: ReceiveMessage) -> Result<Value, ApiError> {
-    let n_max = within(
-        "MaxNumberOfMessages",
-        call.max_number_of_messages,
-        N_MESSAGES,
-    )?;
+    let n_max = within("MaxNumberOfMessages", call.max_number_of_messages, N_MESSAGES)?;
     let wait = within("WaitTimeSeconds", call.wait_time_seconds, WAIT_SECONDS)?;
-    let visibility = within(
-        "VisibilityTimeout",
-        call.visibility_timeout,
-        VISIBILITY_SECONDS,
-    )?;
+    let visibility = within("VisibilityTimeout", call.visibility_timeout, VISIBILITY_SECONDS)?;
     let ask = Ask {
         n_max: n_max.map_or(1, |n| usize::try_from(n).expect("the limit is 10")),
         wait: Duration::from_secs(wait.unwrap_or_default()),
@@ -133,31 +106,15 @@ async fn receive_message(queues: &Queues, call: ReceiveMessage) -> Result<Value,
     };
     let wanted = [call.message_system_attribute_names, call.attribute_names].concat();
     let deliveries = queues.receive(name(&call.queue_url)?, &ask).await?;
-    let messages: Vec<Value> = deliveries
-        .iter()
-        .map(|delivery| message(delivery, &wanted))
-        .collect();
-    Ok(if messages.is_empty() {
-        json!({})
-    } else {
-        json!({ "Messages": messages })
-    })
+    let messages: Vec<Value> = deliveries.iter().map(|delivery| message(delivery, &wanted)).collect();
+    Ok(if messages.is_empty() { json!({}) } else { json!({ "Messages": messages }) })
 }
 
 fn message(delivery: &Delivery, wanted: &[String]) -> Value {
     let attributes = BTreeMap::from([
-        (
-            "ApproximateReceiveCount",
-            delivery.receipt.n_receives.to_string(),
-        ),
-        (
-            "ApproximateFirstReceiveTimestamp",
-            delivery.first_received_at.as_millisecond().to_string(),
-        ),
-        (
-            "SentTimestamp",
-            delivery.sent_at.as_millisecond().to_string(),
-        ),
+        ("ApproximateReceiveCount", delivery.receipt.n_receives.to_string()),
+        ("ApproximateFirstReceiveTimestamp", delivery.first_received_at.as_millisecond().to_string()),
+        ("SentTimestamp", delivery.sent_at.as_millisecond().to_string()),
     ]);
     json!({
         "MessageId": delivery.id.to_string(),
@@ -187,21 +144,9 @@ struct ChangeMessageVisibility {
     visibility_timeout: Option<i64>,
 }
 
-fn change_message_visibility(
-    queues: &Queues,
-    call: ChangeMessageVisibility,
-) -> Result<Value, ApiError> {
-    let seconds = within(
-        "VisibilityTimeout",
-        call.visibility_timeout,
-        VISIBILITY_SECONDS,
-    )?;
-    let seconds = seconds.ok_or_else(|| {
-        refusal(
-            "MissingParameter",
-            "the request must contain the parameter VisibilityTimeout",
-        )
-    })?;
+fn change_message_visibility(queues: &Queues, call: ChangeMessageVisibility) -> Result<Value, ApiError> {
+    let seconds = within("VisibilityTimeout", call.visibility_timeout, VISIBILITY_SECONDS)?;
+    let seconds = seconds.ok_or_else(|| refusal("MissingParameter", "the request must contain the parameter VisibilityTimeout"))?;
     let (name, receipt) = (name(&call.queue_url)?, receipt(&call.receipt_handle)?);
     queues.change_visibility(name, receipt, Duration::from_secs(seconds))??;
     Ok(json!({}))
@@ -220,27 +165,15 @@ fn get_queue_attributes(queues: &Queues, call: GetQueueAttributes) -> Result<Val
     let (depth, settings) = queues.describe(name)?;
     let attributes = BTreeMap::from([
         ("ApproximateNumberOfMessages", depth.visible.to_string()),
-        (
-            "ApproximateNumberOfMessagesNotVisible",
-            depth.in_flight.to_string(),
-        ),
-        (
-            "ApproximateNumberOfMessagesDelayed",
-            depth.delayed.to_string(),
-        ),
+        ("ApproximateNumberOfMessagesNotVisible", depth.in_flight.to_string()),
+        ("ApproximateNumberOfMessagesDelayed", depth.delayed.to_string()),
         ("QueueArn", arn(name)),
         ("RedrivePolicy", redrive_policy(&settings)),
-        (
-            "VisibilityTimeout",
-            settings.visibility.as_secs().to_string(),
-        ),
+        ("VisibilityTimeout", settings.visibility.as_secs().to_string()),
     ]);
     let is_known = |name: &String| name == "All" || attributes.contains_key(name.as_str());
     if let Some(unknown) = call.attribute_names.iter().find(|name| !is_known(name)) {
-        return Err(refusal(
-            "InvalidAttributeName",
-            format!("unknown attribute {unknown}"),
-        ));
+        return Err(refusal("InvalidAttributeName", format!("unknown attribute {unknown}")));
     }
     Ok(json!({ "Attributes": only(attributes, &call.attribute_names) }))
 }
@@ -248,11 +181,7 @@ fn get_queue_attributes(queues: &Queues, call: GetQueueAttributes) -> Result<Val
 /// The policy as SQS writes it; empty, and so not shown, for a queue without one.
 fn redrive_policy(settings: &QueueSettings) -> String {
     let policy = |(n_receives_max, dead_letters): &(u32, String)| json!({ "deadLetterTargetArn": arn(dead_letters), "maxReceiveCount": n_receives_max });
-    settings
-        .max_receive_count
-        .as_ref()
-        .map(|redrive| policy(redrive).to_string())
-        .unwrap_or_default()
+    settings.max_receive_count.as_ref().map(|redrive| policy(redrive).to_string()).unwrap_or_default()
 }
 
 #[derive(Deserialize)]
@@ -280,8 +209,7 @@ fn purge_queue(queues: &Queues, call: PurgeQueue) -> Result<Value, ApiError> {
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
-    serde_json::from_slice(body)
-        .map_err(|error| refusal("SerializationException", error.to_string()))
+    serde_json::from_slice(body).map_err(|error| refusal("SerializationException", error.to_string()))
 }
 
 /// The name in a queue's URL. Any host will do: people write `localhost` for `127.0.0.1`.
@@ -295,11 +223,7 @@ fn receipt(handle: &str) -> Result<Receipt, ApiError> {
     Ok(handle.parse::<Receipt>()?)
 }
 
-fn within(
-    parameter: &str,
-    value: Option<i64>,
-    range: RangeInclusive<i64>,
-) -> Result<Option<u64>, ApiError> {
+fn within(parameter: &str, value: Option<i64>, range: RangeInclusive<i64>) -> Result<Option<u64>, ApiError> {
     let Some(value) = value else { return Ok(None) };
     let allowed = Some(value).filter(|value| range.contains(value));
     allowed.and_then(|value| u64::try_from(value).ok()).map(Some).ok_or_else(|| {
@@ -310,15 +234,8 @@ fn within(
 
 /// The attributes that were asked for and have a value.
 fn only<'a>(attributes: BTreeMap<&'a str, String>, wanted: &[String]) -> BTreeMap<&'a str, String> {
-    let is_wanted = |name: &str| {
-        wanted
-            .iter()
-            .any(|wanted| wanted == "All" || wanted == name)
-    };
-    attributes
-        .into_iter()
-        .filter(|(name, value)| is_wanted(name) && !value.is_empty())
-        .collect()
+    let is_wanted = |name: &str| wanted.iter().any(|wanted| wanted == "All" || wanted == name);
+    attributes.into_iter().filter(|(name, value)| is_wanted(name) && !value.is_empty()).collect()
 }
 
 /// What tells the endpoint's layer about SQS.
@@ -330,12 +247,7 @@ impl Dialect for AwsJson {
     }
 
     fn internal() -> ApiError {
-        ApiError::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "InternalFailure",
-            "the service failed",
-        )
-        .query_code("InternalFailure")
+        ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalFailure", "the service failed").query_code("InternalFailure")
     }
 
     fn throttled() -> ApiError {
@@ -344,11 +256,7 @@ impl Dialect for AwsJson {
 }
 
 fn target(headers: &HeaderMap) -> Option<&str> {
-    headers
-        .get("x-amz-target")?
-        .to_str()
-        .ok()?
-        .strip_prefix("AmazonSQS.")
+    headers.get("x-amz-target")?.to_str().ok()?.strip_prefix("AmazonSQS.")
 }
 
 fn refusal(code: &'static str, message: impl Into<String>) -> ApiError {
@@ -361,18 +269,14 @@ fn invalid(message: String) -> ApiError {
 
 impl From<NoSuchQueue> for ApiError {
     fn from(NoSuchQueue: NoSuchQueue) -> Self {
-        refusal("QueueDoesNotExist", "the specified queue does not exist")
-            .query_code("AWS.SimpleQueueService.NonExistentQueue")
+        refusal("QueueDoesNotExist", "the specified queue does not exist").query_code("AWS.SimpleQueueService.NonExistentQueue")
     }
 }
 
 impl From<NotInFlight> for ApiError {
     fn from(NotInFlight: NotInFlight) -> Self {
-        refusal(
-            "MessageNotInflight",
-            "the message is not in flight under this receipt handle",
-        )
-        .query_code("AWS.SimpleQueueService.MessageNotInflight")
+        refusal("MessageNotInflight", "the message is not in flight under this receipt handle")
+            .query_code("AWS.SimpleQueueService.MessageNotInflight")
     }
 }
 

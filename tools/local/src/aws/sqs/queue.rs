@@ -64,10 +64,7 @@ pub(super) struct NotInFlight;
 
 impl Queue {
     pub(super) fn new(settings: QueueSettings) -> Self {
-        Self {
-            settings,
-            messages: Vec::new(),
-        }
+        Self { settings, messages: Vec::new() }
     }
 
     pub(super) fn send(&mut self, body: String, delay: Duration, now: Timestamp) -> Uuid {
@@ -79,30 +76,14 @@ impl Queue {
 
     /// Takes in what another queue gave up, visible at once.
     pub(super) fn bury(&mut self, dead: Vec<Message>, now: Timestamp) {
-        self.messages
-            .extend(dead.into_iter().map(|message| Message {
-                hidden_until: now,
-                n_receives: 0,
-                ..message
-            }));
+        self.messages.extend(dead.into_iter().map(|message| Message { hidden_until: now, n_receives: 0, ..message }));
     }
 
     /// Hides up to `n_max` visible messages for `visibility` and returns them, oldest first.
-    pub(super) fn receive(
-        &mut self,
-        n_max: usize,
-        visibility: Duration,
-        now: Timestamp,
-    ) -> Received {
+    pub(super) fn receive(&mut self, n_max: usize, visibility: Duration, now: Timestamp) -> Received {
         let dead = self.give_up(now);
-        let visible = self
-            .messages
-            .iter_mut()
-            .filter(|message| message.is_visible(now));
-        let deliveries = visible
-            .take(n_max)
-            .map(|message| message.deliver(visibility, now))
-            .collect();
+        let visible = self.messages.iter_mut().filter(|message| message.is_visible(now));
+        let deliveries = visible.take(n_max).map(|message| message.deliver(visibility, now)).collect();
         Received { deliveries, dead }
     }
 
@@ -111,16 +92,9 @@ impl Queue {
         self.messages.retain(|message| !message.is_held_by(receipt));
     }
 
-    pub(super) fn change_visibility(
-        &mut self,
-        receipt: Receipt,
-        visibility: Duration,
-        now: Timestamp,
-    ) -> Result<(), NotInFlight> {
+    pub(super) fn change_visibility(&mut self, receipt: Receipt, visibility: Duration, now: Timestamp) -> Result<(), NotInFlight> {
         let mut messages = self.messages.iter_mut();
-        let message = messages
-            .find(|message| message.is_held_by(receipt) && !message.is_visible(now))
-            .ok_or(NotInFlight)?;
+        let message = messages.find(|message| message.is_held_by(receipt) && !message.is_visible(now)).ok_or(NotInFlight)?;
         message.hidden_until = now + visibility;
         Ok(())
     }
@@ -130,10 +104,7 @@ impl Queue {
     }
 
     pub(super) fn bodies(&self) -> Vec<String> {
-        self.messages
-            .iter()
-            .map(|message| message.body.clone())
-            .collect()
+        self.messages.iter().map(|message| message.body.clone()).collect()
     }
 
     pub(super) fn depth(&self, now: Timestamp) -> Depth {
@@ -150,32 +121,21 @@ impl Queue {
 
     /// When the next hidden message can be seen, if nothing else happens.
     pub(super) fn next_visible_at(&self) -> Option<Timestamp> {
-        self.messages
-            .iter()
-            .map(|message| message.hidden_until)
-            .min()
+        self.messages.iter().map(|message| message.hidden_until).min()
     }
 
     fn give_up(&mut self, now: Timestamp) -> Vec<Message> {
         let Some((n_receives_max, _)) = self.settings.max_receive_count else {
             return Vec::new();
         };
-        let is_dead =
-            |message: &mut Message| message.is_visible(now) && message.n_receives >= n_receives_max;
+        let is_dead = |message: &mut Message| message.is_visible(now) && message.n_receives >= n_receives_max;
         self.messages.extract_if(.., is_dead).collect()
     }
 }
 
 impl Message {
     fn new(body: String, delay: Duration, now: Timestamp) -> Self {
-        Self {
-            id: Uuid::new_v4(),
-            body,
-            sent_at: now,
-            hidden_until: now + delay,
-            first_received_at: None,
-            n_receives: 0,
-        }
+        Self { id: Uuid::new_v4(), body, sent_at: now, hidden_until: now + delay, first_received_at: None, n_receives: 0 }
     }
 
     fn is_visible(&self, now: Timestamp) -> bool {
@@ -191,10 +151,7 @@ impl Message {
         self.hidden_until = now + visibility;
         Delivery {
             id: self.id,
-            receipt: Receipt {
-                message: self.id,
-                n_receives: self.n_receives,
-            },
+            receipt: Receipt { message: self.id, n_receives: self.n_receives },
             body: self.body.clone(),
             sent_at: self.sent_at,
             first_received_at: *self.first_received_at.get_or_insert(now),
@@ -216,9 +173,6 @@ impl FromStr for Receipt {
 
     fn from_str(handle: &str) -> Result<Self, NotAReceipt> {
         let (message, n_receives) = handle.split_once('#').ok_or(NotAReceipt)?;
-        Ok(Self {
-            message: message.parse().map_err(|_| NotAReceipt)?,
-            n_receives: n_receives.parse().map_err(|_| NotAReceipt)?,
-        })
+        Ok(Self { message: message.parse().map_err(|_| NotAReceipt)?, n_receives: n_receives.parse().map_err(|_| NotAReceipt)? })
     }
 }

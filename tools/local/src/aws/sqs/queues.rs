@@ -40,29 +40,16 @@ pub(super) struct Ask {
 
 impl Queues {
     pub(super) fn new(endpoint_url: &str) -> Self {
-        Self {
-            base_url: format!("{endpoint_url}/{ACCOUNT}"),
-            queues: Mutex::default(),
-            bell: Notify::new(),
-        }
+        Self { base_url: format!("{endpoint_url}/{ACCOUNT}"), queues: Mutex::default(), bell: Notify::new() }
     }
 
     /// Panics on what SQS refuses; see [`super::Sqs::create_queue`].
     pub(super) fn create(&self, name: &str, settings: QueueSettings) {
         assert!(is_queue_name(name), "SQS refuses the queue name {name:?}");
-        assert!(
-            settings.visibility <= VISIBILITY_MAX,
-            "SQS hides a message for 12 hours at most"
-        );
+        assert!(settings.visibility <= VISIBILITY_MAX, "SQS hides a message for 12 hours at most");
         if let Some((n_receives_max, dead_letters)) = &settings.max_receive_count {
-            assert!(
-                (1..=1000).contains(n_receives_max),
-                "SQS takes a receive count of 1 to 1000"
-            );
-            assert!(
-                self.exists(dead_letters),
-                "the dead-letter queue {dead_letters:?} must exist first"
-            );
+            assert!((1..=1000).contains(n_receives_max), "SQS takes a receive count of 1 to 1000");
+            assert!(self.exists(dead_letters), "the dead-letter queue {dead_letters:?} must exist first");
         }
         match self.lock().entry(name.to_owned()) {
             Entry::Occupied(mut queue) => queue.get_mut().settings = settings,
@@ -80,29 +67,17 @@ impl Queues {
 
     /// The name of the queue that an ARN names, if it exists.
     pub(crate) fn named_by_arn(&self, queue_arn: &str) -> Option<String> {
-        self.lock()
-            .keys()
-            .find(|name| arn(name) == queue_arn)
-            .cloned()
+        self.lock().keys().find(|name| arn(name) == queue_arn).cloned()
     }
 
-    pub(crate) fn send(
-        &self,
-        name: &str,
-        body: String,
-        delay: Duration,
-    ) -> Result<Uuid, NoSuchQueue> {
+    pub(crate) fn send(&self, name: &str, body: String, delay: Duration) -> Result<Uuid, NoSuchQueue> {
         let id = self.with(name, |queue| queue.send(body, delay, now()))?;
         self.bell.notify_waiters();
         Ok(id)
     }
 
     /// Receives what can be seen, or waits for the first of it.
-    pub(super) async fn receive(
-        &self,
-        name: &str,
-        ask: &Ask,
-    ) -> Result<Vec<Delivery>, NoSuchQueue> {
+    pub(super) async fn receive(&self, name: &str, ask: &Ask) -> Result<Vec<Delivery>, NoSuchQueue> {
         let give_up_at = now() + ask.wait;
         loop {
             let mut bell = pin!(self.bell.notified());
@@ -131,16 +106,10 @@ impl Queues {
         if received.dead.is_empty() {
             return Ok(received.deliveries);
         }
-        let dead_letters = queue
-            .settings
-            .max_receive_count
-            .clone()
-            .map(|(_, name)| name);
+        let dead_letters = queue.settings.max_receive_count.clone().map(|(_, name)| name);
         dead_letters
             .and_then(|name| queues.get_mut(&name))
-            .expect(
-                "only a queue with a dead-letter queue, which nothing deletes, gives messages up",
-            )
+            .expect("only a queue with a dead-letter queue, which nothing deletes, gives messages up")
             .bury(received.dead, now);
         self.bell.notify_waiters();
         Ok(received.deliveries)
@@ -156,9 +125,7 @@ impl Queues {
         receipt: Receipt,
         visibility: Duration,
     ) -> Result<Result<(), NotInFlight>, NoSuchQueue> {
-        let changed = self.with(name, |queue| {
-            queue.change_visibility(receipt, visibility, now())
-        })?;
+        let changed = self.with(name, |queue| queue.change_visibility(receipt, visibility, now()))?;
         self.bell.notify_waiters();
         Ok(changed)
     }
@@ -173,13 +140,11 @@ impl Queues {
     }
 
     pub(super) fn depth(&self, name: &str) -> Depth {
-        self.with(name, |queue| queue.depth(now()))
-            .expect("the caller created the queue")
+        self.with(name, |queue| queue.depth(now())).expect("the caller created the queue")
     }
 
     pub(super) fn bodies(&self, name: &str) -> Vec<String> {
-        self.with(name, |queue| queue.bodies())
-            .expect("the caller created the queue")
+        self.with(name, |queue| queue.bodies()).expect("the caller created the queue")
     }
 
     fn with<T>(&self, name: &str, work: impl FnOnce(&mut Queue) -> T) -> Result<T, NoSuchQueue> {
@@ -187,9 +152,7 @@ impl Queues {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Queue>> {
-        self.queues
-            .lock()
-            .expect("nothing panics while it holds this lock")
+        self.queues.lock().expect("nothing panics while it holds this lock")
     }
 }
 

@@ -1,0 +1,146 @@
+//! One tenant at the Orgvue stand-in, and the words to say what is planned for it.
+
+#![allow(dead_code, clippy::unwrap_used, reason = "a part of tests; each file of them uses a part of it")]
+
+use std::collections::BTreeSet;
+use std::convert::Infallible;
+use std::time::Duration;
+
+use adapters::http::Deadline;
+use adapters::orgvue::{AccountFailure, Applied, Orgvue, OrgvueOptions, Stopped, UsersDataset};
+use domain::current::{Current, DatasetRefusal, Row};
+use domain::group_name::Role;
+use domain::ids::{DatasetId, TenantId};
+use domain::integration::{DatasetSpelling, Mode, Tenant};
+use domain::login::Login;
+use domain::plan::{Action, Change};
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use standins::orgvue::{Options, Orgvue as StandIn};
+use standins::{Fault, FaultKind, Matcher, Nth};
+
+pub(crate) const TENANT: &str = "ACME_EU";
+pub(crate) const DATASET: &str = "0B533DE6-7107-9FCD-48FC-31C0856745CC";
+pub(crate) const METADATA: &str = "GET /api/v1/{tenant}/datasets/{dataset}";
+pub(crate) const READ: &str = "GET /api/v1/{tenant}/datasets/{dataset}/items";
+pub(crate) const WRITE: &str = "PUT /api/v1/{tenant}/datasets/{dataset}/items";
+
+pub(crate) struct World {
+    pub(crate) server: StandIn,
+    pub(crate) options: OrgvueOptions,
+    pub(crate) spelling: DatasetSpelling,
+    pub(crate) token: String,
+    pub(crate) dataset: DatasetId,
+}
+
+impl World {
+    /// A tenant with the token's account and these.
+    pub(crate) async fn with(logins: &[&str]) -> Self {
+        let server = StandIn::start(Options::default()).await.unwrap();
+        let logins = ["sync@orgvue.com"].iter().chain(logins);
+        server.add_tenant(TENANT, DATASET, logins.map(|login| row(login)).collect());
+        let options = OrgvueOptions {
+            timeout: Duration::from_secs(10),
+            settle: Duration::from_millis(10),
+            ..OrgvueOptions::new(server.url().parse().unwrap())
+        };
+        let token = server.token().to_owned();
+        Self { server, options, spelling: DatasetSpelling::default(), token, dataset: DatasetId::parse(DATASET).unwrap() }
+    }
+
+    pub(crate) fn users(&self) -> UsersDataset {
+        self.users_until(Deadline::after(Duration::from_secs(60)))
+    }
+
+    pub(crate) fn users_until(&self, deadline: Deadline) -> UsersDataset {
+        let orgvue = Orgvue::new(self.options.clone()).unwrap();
+        orgvue.users_dataset(TenantId::parse(TENANT).unwrap(), &self.dataset, &SecretString::from(self.token.clone()), deadline).unwrap()
+    }
+
+    pub(crate) fn read(&self, rows: Vec<Row>) -> Result<Current, DatasetRefusal> {
+        let tenant = Tenant {
+            id: TenantId::parse(TENANT).unwrap(),
+            dataset: DatasetId::parse(DATASET).unwrap(),
+            name: TENANT.to_owned(),
+            api_account: Some(Login::as_found("sync@orgvue.com")),
+            mode: Mode::Enforce,
+        };
+        Current::read(rows, &tenant, &self.spelling, "2026-01-15".parse().unwrap())
+    }
+
+    pub(crate) async fn current(&self) -> Current {
+        self.read(self.users().rows().await.unwrap()).unwrap()
+    }
+
+    /// Applies the actions with nothing that forbids it, and forgets the calls before.
+    pub(crate) async fn apply(&self, actions: Vec<Action>) -> Result<Applied, Stopped<Infallible>> {
+        self.server.calls().reset();
+        self.users().apply(actions, &self.spelling, |rows| self.read(rows), async || Ok(())).await
+    }
+
+    pub(crate) fn fault(&self, method: &str, nth: Nth, kind: FaultKind) {
+        self.server.fault(Fault::new(Matcher::path("/datasets").method(method), nth, kind));
+    }
+
+    pub(crate) fn n(&self, route: &str) -> u64 {
+        self.server.calls().of(route)
+    }
+
+    pub(crate) fn row_of(&self, login: &str) -> Option<Value> {
+        let mut rows = self.rows_of(login);
+        assert!(rows.len() < 2, "{login} is there {} times", rows.len());
+        rows.pop()
+    }
+
+    pub(crate) fn rows_of(&self, login: &str) -> Vec<Value> {
+        let is_login = |row: &Value| row["Login"].as_str().is_some_and(|text| text.eq_ignore_ascii_case(login));
+        self.server.rows(TENANT).into_iter().filter(is_login).collect()
+    }
+}
+
+pub(crate) fn row(login: &str) -> Value {
+    json!({"Login": login, "Role": if login.starts_with("sync@") { "admin" } else { "user" }, "Enabled": true})
+}
+
+pub(crate) fn login(text: &str) -> Login {
+    Login::as_found(text)
+}
+
+pub(crate) fn roles(roles: &[&str]) -> BTreeSet<Role> {
+    roles.iter().map(|role| Role::as_found(role)).collect()
+}
+
+pub(crate) fn create(name: &str) -> Action {
+    Action { login: login(name), user: None, change: Change::Create { roles: roles(&["user"]) } }
+}
+
+/// Creations of `user0000@example.com` and so on.
+pub(crate) fn creates(n: usize) -> Vec<Action> {
+    (0..n).map(|i| create(&format!("user{i:04}@example.com"))).collect()
+}
+
+pub(crate) fn update(current: &Current, name: &str, to: &[&str]) -> Action {
+    let before = current.accounts[&login(name)].clone();
+    Action { login: login(name), user: None, change: Change::Update { before, roles: roles(to) } }
+}
+
+pub(crate) fn disable(current: &Current, name: &str) -> Action {
+    let before = current.accounts[&login(name)].clone();
+    Action { login: login(name), user: None, change: Change::Disable { before } }
+}
+
+pub(crate) fn remove(current: &Current, name: &str) -> Action {
+    let before = current.accounts[&login(name)].clone();
+    Action { login: login(name), user: None, change: Change::Remove { before } }
+}
+
+/// The logins that Orgvue refused.
+pub(crate) fn refused(applied: &Applied) -> Vec<&str> {
+    let is_refused = |failure: &AccountFailure| matches!(failure, AccountFailure::Refused(_));
+    applied.failed.iter().filter(|(_, failure)| is_refused(failure)).map(|(login, _)| login.as_str()).collect()
+}
+
+/// How many accounts failed in this way.
+pub(crate) fn n_failed(applied: &Applied, failure: &AccountFailure) -> usize {
+    applied.failed.values().filter(|found| *found == failure).count()
+}

@@ -1,0 +1,146 @@
+//! What is played: the guide's example, or files.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use domain::integration::{FileError, Integration};
+use serde_json::Value;
+
+/// What is played.
+#[derive(Debug, Clone)]
+pub struct Input {
+    /// Integrations, each with its file.
+    pub integrations: Vec<(Integration, String)>,
+    /// Directories as the identity provider has them.
+    pub directories: Vec<Value>,
+    /// The accounts before, by tenant.
+    pub accounts: BTreeMap<String, Vec<Value>>,
+}
+
+/// Why the input cannot be used. Each says which file.
+#[derive(Debug, thiserror::Error)]
+pub enum InputError {
+    /// A file cannot be read.
+    #[error("{path}: {source}", path = path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// An integration file has mistakes.
+    #[error("{path}: {source}", path = path.display())]
+    Integration {
+        /// The file.
+        path: PathBuf,
+        /// All of them.
+        source: FileError,
+    },
+    /// A JSON file has another form.
+    #[error("{path}: {expected}: {source}", path = path.display())]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// The form.
+        expected: &'static str,
+        /// Where it differs.
+        source: serde_json::Error,
+    },
+    /// Accounts are given for a tenant that no integration has.
+    #[error("{path}: no integration has the tenant {tenant}: correct its name, or add it to an integration file", path = path.display())]
+    UnknownTenant {
+        /// The file.
+        path: PathBuf,
+        /// The tenant.
+        tenant: String,
+    },
+    /// Two integration files cannot both be in force.
+    #[error("{first} and {second} have the same {what}: one of them must change")]
+    Clash {
+        /// An integration.
+        first: String,
+        /// Another one.
+        second: String,
+        /// What must differ.
+        what: &'static str,
+    },
+}
+
+impl Input {
+    /// The guide's example: users 1, 2, 3 and 5 in single tenancy, users 4 and 6 in multi tenancy.
+    ///
+    /// # Errors
+    /// None, unless the files beside this one have mistakes.
+    pub fn example() -> Result<Self, InputError> {
+        let integration = |name: &str, text: &str| parse_integration(Path::new(name), text);
+        let directory = |name: &str, text: &str| parse_json(Path::new(name), text, DIRECTORY_FORM);
+        Ok(Self {
+            integrations: vec![
+                integration("example/single.toml", include_str!("../example/single.toml"))?,
+                integration("example/multi.toml", include_str!("../example/multi.toml"))?,
+            ],
+            directories: vec![
+                directory("example/single-directory.json", include_str!("../example/single-directory.json"))?,
+                directory("example/multi-directory.json", include_str!("../example/multi-directory.json"))?,
+            ],
+            accounts: BTreeMap::new(),
+        })
+    }
+
+    /// The files of the command line.
+    ///
+    /// # Errors
+    /// [`InputError`] names the file and what is wrong with it.
+    pub fn read(integrations: &[PathBuf], directories: &[PathBuf], accounts: Option<&Path>) -> Result<Self, InputError> {
+        let mut input = Self { integrations: Vec::new(), directories: Vec::new(), accounts: BTreeMap::new() };
+        for path in integrations {
+            input.integrations.push(parse_integration(path, &read(path)?)?);
+        }
+        for path in directories {
+            input.directories.push(parse_json(path, &read(path)?, DIRECTORY_FORM)?);
+        }
+        if let Some(path) = accounts {
+            input.accounts = parse_json(path, &read(path)?, r#"the accounts before must be {"TENANT":[{"Login":…,"Role":…,"Enabled":…}]}"#)?;
+            let known = |tenant: &str| input.integrations.iter().any(|(integration, _)| integration.tenants.iter().any(|t| t.id.as_str() == tenant));
+            if let Some(tenant) = input.accounts.keys().find(|tenant| !known(tenant)) {
+                return Err(InputError::UnknownTenant { path: path.to_owned(), tenant: tenant.clone() });
+            }
+        }
+        input.check_clashes()?;
+        Ok(input)
+    }
+
+    fn check_clashes(&self) -> Result<(), InputError> {
+        for (at, (first, _)) in self.integrations.iter().enumerate() {
+            for (second, _) in &self.integrations[at + 1..] {
+                let tenant_of_both = first.tenants.iter().any(|a| second.tenants.iter().any(|b| a.id == b.id));
+                let what = match () {
+                    () if first.id == second.id => "id",
+                    () if first.directory == second.directory => "directory",
+                    () if tenant_of_both => "tenant",
+                    () => continue,
+                };
+                return Err(InputError::Clash { first: first.id.to_string(), second: second.id.to_string(), what });
+            }
+        }
+        Ok(())
+    }
+}
+
+const DIRECTORY_FORM: &str = r#"a directory must be {"id":…,"state":…,"users":[{"idp_id":…,"email":…,"state":…,"groups":[…]}]}"#;
+
+fn read(path: &Path) -> Result<String, InputError> {
+    fs::read_to_string(path).map_err(|source| InputError::Unreadable { path: path.to_owned(), source })
+}
+
+fn parse_integration(path: &Path, text: &str) -> Result<(Integration, String), InputError> {
+    match Integration::parse(text) {
+        Ok(integration) => Ok((integration, text.to_owned())),
+        Err(source) => Err(InputError::Integration { path: path.to_owned(), source }),
+    }
+}
+
+fn parse_json<T: serde::de::DeserializeOwned>(path: &Path, text: &str, expected: &'static str) -> Result<T, InputError> {
+    serde_json::from_str(text).map_err(|source| InputError::Json { path: path.to_owned(), expected, source })
+}
