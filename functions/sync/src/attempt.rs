@@ -58,11 +58,9 @@ pub(crate) async fn attempt(deps: &Deps, claim: &Claim, deadline: Deadline) -> R
         completeness: Completeness::judge(n_active, directory.active_users_counted),
         reader: &reader,
     };
-    let reconciled: Vec<Reconciled> = stream::iter(due)
-        .map(|tenant| reconcile.tenant(tenant, states.get(&tenant.id).cloned().unwrap_or_default()))
-        .buffer_unordered(deps.config.tenants_at_once)
-        .collect()
-        .await;
+    let work: Vec<_> =
+        due.into_iter().map(|tenant| reconcile.tenant(tenant, states.get(&tenant.id).cloned().unwrap_or_default())).collect();
+    let reconciled: Vec<Reconciled> = stream::iter(work).buffer_unordered(deps.config.tenants_at_once).collect().await;
     Ok(summed(reconciled, states, decision.findings.clone(), reader.calls()))
 }
 

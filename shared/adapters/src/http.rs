@@ -44,6 +44,24 @@ impl Deadline {
     }
 }
 
+/// Bytes that no log or error text shows.
+#[derive(Clone, Default)]
+pub struct Unshown(pub Bytes);
+
+impl std::ops::Deref for Unshown {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Unshown {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} bytes", self.0.len())
+    }
+}
+
 /// Why a call has no answer to use.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
@@ -52,8 +70,8 @@ pub enum CallError {
     Status {
         /// The HTTP status.
         status: StatusCode,
-        /// The body, cut to 16 KB. It may hold personal data and is never logged.
-        body: Bytes,
+        /// The body, cut to 16 KB. It may hold personal data.
+        body: Unshown,
         /// How long the server asks to wait.
         retry_after: Option<Duration>,
         /// The vendor's name for the request, for their support.
@@ -188,7 +206,7 @@ impl Calls {
         }
         let retry_after = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()).and_then(retry_after);
         let request_id = request_id(response.headers());
-        let body = read_body_start(response).await;
+        let body = Unshown(read_body_start(response).await);
         Err(CallError::Status { status, body, retry_after, request_id })
     }
 }

@@ -235,7 +235,8 @@ mod tests {
 
     #[test]
     fn a_base_url_may_have_a_path_and_segments_are_escaped() {
-        for (base, url) in [("https://a.example", "https://a.example/x/y%2Fz"), ("https://a.example/api/", "https://a.example/api/x/y%2Fz")] {
+        for (base, url) in [("https://a.example", "https://a.example/x/y%2Fz"), ("https://a.example/api/", "https://a.example/api/x/y%2Fz")]
+        {
             assert_eq!(WorkOs::new(options(base, "sk")).unwrap().url(["x", "y/z"]).as_str(), url);
         }
     }

@@ -157,6 +157,7 @@ async fn a_body_that_is_too_large_after_all_is_halved() {
 }
 
 /// Forty creations of which Orgvue refuses the eleventh.
+#[expect(clippy::unwrap_used, reason = "a part of tests")]
 async fn poisoned(world: &World) -> u64 {
     let poison = "user0010@example.com";
     world.server.reject_login(TENANT, poison);

@@ -40,7 +40,7 @@ pub struct User {
     pub active: bool,
 }
 
-/// One group whose name begins with the prefix.
+/// One group, ours or not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Group {
     /// WorkOS's id.

@@ -101,8 +101,11 @@ impl Input {
             input.directories.push(parse_json(path, &read(path)?, DIRECTORY_FORM)?);
         }
         if let Some(path) = accounts {
-            input.accounts = parse_json(path, &read(path)?, r#"the accounts before must be {"TENANT":[{"Login":…,"Role":…,"Enabled":…}]}"#)?;
-            let known = |tenant: &str| input.integrations.iter().any(|(integration, _)| integration.tenants.iter().any(|t| t.id.as_str() == tenant));
+            input.accounts =
+                parse_json(path, &read(path)?, r#"the accounts before must be {"TENANT":[{"Login":…,"Role":…,"Enabled":…}]}"#)?;
+            let known = |tenant: &str| {
+                input.integrations.iter().any(|(integration, _)| integration.tenants.iter().any(|t| t.id.as_str() == tenant))
+            };
             if let Some(tenant) = input.accounts.keys().find(|tenant| !known(tenant)) {
                 return Err(InputError::UnknownTenant { path: path.to_owned(), tenant: tenant.clone() });
             }

@@ -180,7 +180,8 @@ async fn settled_how(store: &Store, integration: &Integration) -> Result<Option<
     if retry_at_ms.is_none() {
         return Ok(Some(Settled::Done));
     }
-    let failing: Vec<u32> = store.tenant_states(&integration.id).await?.into_values().filter(|t| t.retry_at_ms.is_some()).map(|t| t.attempts).collect();
+    let failing: Vec<u32> =
+        store.tenant_states(&integration.id).await?.into_values().filter(|t| t.retry_at_ms.is_some()).map(|t| t.attempts).collect();
     Ok(failing.iter().all(|attempts| *attempts >= ATTEMPTS_MAX).then_some(Settled::GivenUp))
 }
 

@@ -143,7 +143,8 @@ impl System {
         let scheduler = Scheduler::start(port(3), &sqs).await?;
         scheduler.create_group(SCHEDULE_GROUP);
 
-        let aws = aws_config(Endpoints { dynamodb: dynamodb.url(), sqs: sqs.url(), scheduler: scheduler.url() });
+        let aws =
+            aws_config(Endpoints { dynamodb: dynamodb.url().to_owned(), sqs: sqs.url().to_owned(), scheduler: scheduler.url().to_owned() });
         let dynamodb_client = aws_sdk_dynamodb::Client::new(&aws);
         create_table(&dynamodb_client, TABLE).await?;
         let store = Store::new(dynamodb_client, TABLE);
@@ -250,7 +251,7 @@ fn aws_config(endpoints: Endpoints) -> SdkConfig {
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::from_static(REGION))
-        .credentials_provider(SharedCredentialsProvider::new(Credentials::from_keys("local", "local", None)))
+        .credentials_provider(SharedCredentialsProvider::new(Credentials::new("local", "local", None, None, "local")))
         .service_config(endpoints)
         .build()
 }

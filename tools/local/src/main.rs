@@ -1,0 +1,311 @@
+//! `cargo run -p local`: the whole system on this machine, playing the guide's example or your own files.
+
+use std::collections::BTreeSet;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use adapters::aws::chain;
+use adapters::clock::now_ms;
+use adapters::logs;
+use clap::Parser;
+use domain::integration::Integration;
+use local::input::Input;
+use local::play::{self, Played, Settled};
+use local::report::{self, IntegrationReport, Ready, Report};
+use local::system::{Options, System, TABLE, short_delays};
+use secrecy::SecretString;
+use standins::orgvue::Orgvue;
+use standins::workos::WorkOs;
+use sync::Tokens;
+
+type Error = Box<dyn std::error::Error>;
+
+/// What webhooks are signed with unless told otherwise. Everything listens on loopback only.
+const WEBHOOK_SECRET: &str = "whsec_local";
+const WORKOS_KEY: &str = "sk_local";
+const ORGVUE_TOKEN: &str = "orgvue_local";
+/// The ports behind the webhook's: DynamoDB, SQS, Scheduler, then these.
+const WORKOS_PORT_OFFSET: u16 = 4;
+const ORGVUE_PORT_OFFSET: u16 = 5;
+
+/// Runs the whole Orgvue SCIM sync on this machine: webhook in, Users dataset out.
+///
+/// Without files it plays the guide's example. It then stays up until Ctrl-C.
+#[derive(Debug, Parser)]
+struct Args {
+    /// Ask for a run of every integration and exit when nothing is owed: 0 if all is as desired, 1 if something is held or still fails
+    #[arg(long)]
+    once: bool,
+    /// One JSON object on stdout: at the end with --once, when ready without it; people's text goes to stderr
+    #[arg(long)]
+    json: bool,
+    /// The window in which events are batched; production has 300
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=900))]
+    window_seconds: u16,
+    /// An integration file, instead of the example (repeatable)
+    #[arg(long, value_name = "FILE")]
+    integration: Vec<PathBuf>,
+    /// A directory, played by one webhook (repeatable): {"id","state","users":[{"idp_id","email","state","groups":[…]}]}
+    #[arg(long, value_name = "FILE", requires = "integration", conflicts_with = "workos_url")]
+    directory: Vec<PathBuf>,
+    /// The Orgvue accounts before: {"TENANT":[{"Login","Role","Enabled"}]}
+    #[arg(long, value_name = "FILE", requires = "integration", conflicts_with = "orgvue_url")]
+    accounts: Option<PathBuf>,
+    /// Use this server for WorkOS instead of the stand-in
+    #[arg(long, value_name = "URL", requires_all = ["workos_key", "integration"])]
+    workos_url: Option<String>,
+    /// Its API key
+    #[arg(long, value_name = "KEY", requires = "workos_url")]
+    workos_key: Option<String>,
+    /// Use this server for Orgvue instead of the stand-in
+    #[arg(long, value_name = "URL", requires_all = ["orgvue_token", "integration"])]
+    orgvue_url: Option<String>,
+    /// Its API token, for every tenant
+    #[arg(long, value_name = "TOKEN", requires = "orgvue_url")]
+    orgvue_token: Option<String>,
+    /// A webhook secret to accept (repeatable)
+    #[arg(long, value_name = "SECRET", default_value = WEBHOOK_SECRET)]
+    webhook_secret: Vec<String>,
+    /// Keep all state in this folder, so that a restart goes on where it stopped; without it, everything is fresh
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// The first port; 0 takes any that are free
+    #[arg(long, value_name = "PORT", default_value_t = 0)]
+    port: u16,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let args = Args::parse();
+    logs::init("off");
+    let interrupted = async {
+        // Without a signal handler Ctrl-C ends the process all the same.
+        let _ = tokio::signal::ctrl_c().await;
+    };
+    tokio::select! {
+        outcome = run(args) => outcome.unwrap_or_else(|error| {
+            eprintln!("error: {}", chain(&*error));
+            ExitCode::from(2)
+        }),
+        () = interrupted => {
+            eprintln!("stopped");
+            ExitCode::SUCCESS
+        }
+    }
+}
+
+async fn run(args: Args) -> Result<ExitCode, Error> {
+    let input = input(&args)?;
+    let folder = Folder::open(args.data.clone())?;
+    let vendors = Vendors::start(&args, &input, &folder).await?;
+    let system = System::start(options(&args, &vendors, &folder)).await?;
+    let began_ms = now_ms();
+    for (integration, file) in &input.integrations {
+        system.apply(integration, file).await?;
+    }
+    let ready = ready(&args, &vendors, &system);
+    let mut played = Played::open(&folder.path)?;
+    let played_now = match &vendors.workos {
+        Some(workos) => play::play(workos, &system.webhook_url, &input, &mut played).await?,
+        None => BTreeSet::new(),
+    };
+    let integrations: Vec<Integration> = input.integrations.into_iter().map(|(integration, _)| integration).collect();
+    let out = Out { json: args.json };
+    if args.once {
+        return once(&system, &vendors, &integrations, &played_now, began_ms, &out).await;
+    }
+    out.people(&ready.to_text());
+    if args.json {
+        out.program(&ready)?;
+    }
+    stay(&system, &vendors, &integrations, began_ms, &out).await
+}
+
+fn input(args: &Args) -> Result<Input, Error> {
+    if args.integration.is_empty() {
+        return Ok(Input::example()?);
+    }
+    Ok(Input::read(&args.integration, &args.directory, args.accounts.as_deref())?)
+}
+
+/// The folder that keeps the state; a temporary one is gone with the process.
+struct Folder {
+    path: PathBuf,
+    _temporary: Option<tempfile::TempDir>,
+}
+
+impl Folder {
+    fn open(data: Option<PathBuf>) -> Result<Self, Error> {
+        match data {
+            Some(path) => {
+                std::fs::create_dir_all(&path).map_err(|error| format!("--data {}: {error}", path.display()))?;
+                Ok(Self { path, _temporary: None })
+            }
+            None => {
+                let temporary = tempfile::tempdir()?;
+                Ok(Self { path: temporary.path().to_owned(), _temporary: Some(temporary) })
+            }
+        }
+    }
+}
+
+/// The stand-ins, as far as no other server is named.
+struct Vendors {
+    workos: Option<WorkOs>,
+    orgvue: Option<Orgvue>,
+    workos_url: String,
+    workos_key: String,
+    orgvue_url: String,
+    orgvue_token: String,
+}
+
+impl Vendors {
+    async fn start(args: &Args, input: &Input, folder: &Folder) -> Result<Self, Error> {
+        let port = |offset: u16| if args.port == 0 { 0 } else { args.port.saturating_add(offset) };
+        let workos = match args.workos_url {
+            Some(_) => None,
+            None => {
+                let options = standins::workos::Options {
+                    port: port(WORKOS_PORT_OFFSET),
+                    key: WORKOS_KEY.to_owned(),
+                    webhook_secret: args.webhook_secret.first().cloned().unwrap_or_default(),
+                    state_file: Some(folder.path.join("workos.json")),
+                };
+                let workos = WorkOs::start(options).await?;
+                play::seed_directories(&workos, input)?;
+                Some(workos)
+            }
+        };
+        let orgvue = match args.orgvue_url {
+            Some(_) => None,
+            None => {
+                let options = standins::orgvue::Options {
+                    port: port(ORGVUE_PORT_OFFSET),
+                    token: ORGVUE_TOKEN.to_owned(),
+                    state_file: Some(folder.path.join("orgvue.json")),
+                };
+                let orgvue = Orgvue::start(options).await?;
+                play::set_forms(&orgvue, input);
+                play::seed_tenants(&orgvue, input);
+                Some(orgvue)
+            }
+        };
+        let or = |given: &Option<String>, own: Option<String>| given.clone().or(own).unwrap_or_default();
+        Ok(Self {
+            workos_url: or(&args.workos_url, workos.as_ref().map(WorkOs::url)),
+            workos_key: or(&args.workos_key, Some(WORKOS_KEY.to_owned())),
+            orgvue_url: or(&args.orgvue_url, orgvue.as_ref().map(Orgvue::url)),
+            orgvue_token: or(&args.orgvue_token, Some(ORGVUE_TOKEN.to_owned())),
+            workos,
+            orgvue,
+        })
+    }
+}
+
+fn options(args: &Args, vendors: &Vendors, folder: &Folder) -> Options {
+    Options {
+        port: args.port,
+        database: Some(folder.path.join("dynamodb.sqlite")),
+        workos_url: vendors.workos_url.clone(),
+        workos_key: vendors.workos_key.clone(),
+        workos_users_per_second: 4,
+        orgvue_url: vendors.orgvue_url.clone(),
+        orgvue_tokens: Tokens { shared: Some(SecretString::from(vendors.orgvue_token.clone())), ..Tokens::default() },
+        http_timeout: Duration::from_secs(10),
+        webhook_secrets: args.webhook_secret.clone(),
+        delays: short_delays(Duration::from_secs(args.window_seconds.into())),
+        sweep: Duration::from_secs(1),
+    }
+}
+
+fn ready(args: &Args, vendors: &Vendors, system: &System) -> Ready {
+    Ready {
+        webhook_url: system.webhook_url.clone(),
+        webhook_secret: args.webhook_secret.first().cloned().unwrap_or_default(),
+        workos_url: vendors.workos_url.clone(),
+        workos_key: vendors.workos_key.clone(),
+        orgvue_url: vendors.orgvue_url.clone(),
+        orgvue_token: vendors.orgvue_token.clone(),
+        aws_endpoint_url_dynamodb: system.dynamodb.url().to_owned(),
+        aws_endpoint_url_sqs: system.sqs.url().to_owned(),
+        aws_endpoint_url_scheduler: system.scheduler.url().to_owned(),
+        table: TABLE.to_owned(),
+    }
+}
+
+/// People read stdout, unless a program does.
+struct Out {
+    json: bool,
+}
+
+impl Out {
+    fn people(&self, text: &str) {
+        if self.json {
+            eprintln!("{text}");
+        } else {
+            println!("{text}");
+        }
+    }
+
+    fn program(&self, value: &impl serde::Serialize) -> Result<(), Error> {
+        let mut stdout = io::stdout().lock();
+        serde_json::to_writer(&mut stdout, value)?;
+        writeln!(stdout)?;
+        Ok(stdout.flush()?)
+    }
+}
+
+async fn once(
+    system: &System,
+    vendors: &Vendors,
+    integrations: &[Integration],
+    played_now: &BTreeSet<String>,
+    began_ms: i64,
+    out: &Out,
+) -> Result<ExitCode, Error> {
+    for integration in integrations.iter().filter(|integration| !played_now.contains(integration.directory.as_str())) {
+        system.ask(&integration.directory).await?;
+    }
+    let settled = play::settle(&system.store, integrations).await?;
+    let mut report = Report { integrations: Vec::new() };
+    for integration in integrations {
+        let runs = play::runs_since(&system.store, &integration.id, began_ms).await?;
+        runs.iter().for_each(|run| out.people(&report::run_text(run)));
+        report.integrations.push(IntegrationReport { id: integration.id.clone(), runs });
+    }
+    show_datasets(vendors, integrations, out);
+    if out.json {
+        out.program(&report)?;
+    }
+    let done = settled.values().all(|how| *how == Settled::Done);
+    Ok(if done && report.is_as_desired() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Shows each run when it has ended, until the process is stopped.
+async fn stay(system: &System, vendors: &Vendors, integrations: &[Integration], began_ms: i64, out: &Out) -> Result<ExitCode, Error> {
+    let mut shown = BTreeSet::new();
+    loop {
+        let mut new = false;
+        for integration in integrations {
+            for run in play::runs_since(&system.store, &integration.id, began_ms).await? {
+                if shown.insert(run.id.clone()) {
+                    out.people(&report::run_text(&run));
+                    new = true;
+                }
+            }
+        }
+        if new {
+            show_datasets(vendors, integrations, out);
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+}
+
+fn show_datasets(vendors: &Vendors, integrations: &[Integration], out: &Out) {
+    let Some(orgvue) = &vendors.orgvue else { return };
+    for tenant in integrations.iter().flat_map(|integration| &integration.tenants) {
+        out.people(&report::dataset_text(tenant.id.as_str(), &orgvue.rows(tenant.id.as_str())));
+    }
+}

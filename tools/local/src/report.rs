@@ -1,0 +1,166 @@
+//! What people and programs are shown.
+
+use std::fmt::Write as _;
+
+use comfy_table::presets::UTF8_BORDERS_ONLY;
+use comfy_table::{ContentArrangement, Table};
+use domain::finding::Finding;
+use domain::ids::IntegrationId;
+use domain::run::{RunRecord, Status, TenantRecord};
+use serde::Serialize;
+use serde_json::Value;
+
+/// Where everything listens: one line of JSON when the system is ready.
+#[derive(Debug, Clone, Serialize)]
+pub struct Ready {
+    /// Where webhooks go.
+    pub webhook_url: String,
+    /// What they are signed with.
+    pub webhook_secret: String,
+    /// WorkOS, or its stand-in.
+    pub workos_url: String,
+    /// Its key.
+    pub workos_key: String,
+    /// Orgvue, or its stand-in.
+    pub orgvue_url: String,
+    /// Its token.
+    pub orgvue_token: String,
+    /// DynamoDB.
+    pub aws_endpoint_url_dynamodb: String,
+    /// SQS.
+    pub aws_endpoint_url_sqs: String,
+    /// EventBridge Scheduler.
+    pub aws_endpoint_url_scheduler: String,
+    /// The table.
+    pub table: String,
+}
+
+impl Ready {
+    /// The same for people.
+    pub fn to_text(&self) -> String {
+        format!(
+            "everything listens on this machine only:\n  \
+             webhook    {}   secret {}\n  \
+             WorkOS     {}   key {}\n  \
+             Orgvue     {}   token {}\n  \
+             DynamoDB   {}   table {}\n  \
+             SQS        {}\n  \
+             Scheduler  {}\n",
+            self.webhook_url,
+            self.webhook_secret,
+            self.workos_url,
+            self.workos_key,
+            self.orgvue_url,
+            self.orgvue_token,
+            self.aws_endpoint_url_dynamodb,
+            self.table,
+            self.aws_endpoint_url_sqs,
+            self.aws_endpoint_url_scheduler,
+        )
+    }
+}
+
+/// What `--once` found and did, as JSON.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// Every integration.
+    pub integrations: Vec<IntegrationReport>,
+}
+
+/// One integration's runs.
+#[derive(Debug, Clone, Serialize)]
+pub struct IntegrationReport {
+    /// Which.
+    pub id: IntegrationId,
+    /// Its runs, oldest first.
+    pub runs: Vec<RunRecord>,
+}
+
+impl Report {
+    /// Whether every tenant is as its last run wanted it: nothing held, nothing failing.
+    pub fn is_as_desired(&self) -> bool {
+        self.integrations.iter().filter_map(|integration| integration.runs.last()).all(|run| match run.status {
+            Status::Applied | Status::Simulated => run.tenants.iter().all(|tenant| tenant.held.is_empty()),
+            Status::PartlyHeld | Status::Superseded | Status::Failed | Status::Refused => false,
+        })
+    }
+}
+
+/// One run for people: what was asked, the plan, and who could not be synced and why.
+pub fn run_text(run: &RunRecord) -> String {
+    let mut text = format!("{}: run {} ({}), {}\n", run.integration, run.id, word(&run.reason), word(&run.status));
+    if let Some(error) = &run.error {
+        let _ = writeln!(text, "  {error}");
+    }
+    for tenant in &run.tenants {
+        text.push_str(&tenant_text(tenant));
+    }
+    if !run.findings.is_empty() {
+        let _ = writeln!(text, "  could not be synced:\n{}", indent(&findings_table(&run.findings)));
+    }
+    let _ = writeln!(text, "  {} calls to WorkOS, {} to Orgvue, {:.1} s", run.workos_calls, run.orgvue_calls, run.seconds);
+    text
+}
+
+fn tenant_text(tenant: &TenantRecord) -> String {
+    let mut text = format!("  {} ({}): {}\n", tenant.tenant, word(&tenant.mode), word(&tenant.status));
+    if let Some(error) = &tenant.error {
+        let _ = writeln!(text, "    {error}");
+    }
+    if !tenant.plan.is_empty() {
+        let _ = writeln!(text, "    plan for {}", tenant.plan.trim_end().replace('\n', "\n    "));
+    }
+    for held in &tenant.held {
+        let _ = writeln!(text, "    held: {} {}: {}", held.action, held.login, held.message);
+    }
+    text
+}
+
+fn findings_table(findings: &[Finding]) -> String {
+    let mut table = new_table(&["account or group", "code", "why, and what to do"]);
+    for finding in findings {
+        let subject = finding.login.as_ref().map(|login| login.to_string());
+        let subject = subject.or_else(|| finding.group.clone()).or_else(|| finding.user.as_ref().map(ToString::to_string));
+        table.add_row([subject.unwrap_or_default(), finding.code.to_string(), finding.message.clone()]);
+    }
+    table.to_string()
+}
+
+/// A Users dataset for people.
+pub fn dataset_text(tenant: &str, rows: &[Value]) -> String {
+    let mut keys: Vec<&String> =
+        rows.iter().filter_map(Value::as_object).flat_map(|row| row.keys()).filter(|key| !key.starts_with('_')).collect();
+    keys.sort();
+    keys.dedup();
+    let mut table = new_table(&keys);
+    for row in rows {
+        table.add_row(keys.iter().map(|key| cell(&row[key.as_str()])));
+    }
+    format!("Users dataset of {tenant}\n{}", indent(&table.to_string()))
+}
+
+fn new_table(header: &[impl ToString]) -> Table {
+    let mut table = Table::new();
+    table
+        .load_style(UTF8_BORDERS_ONLY)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_header(header.iter().map(ToString::to_string));
+    table
+}
+
+fn cell(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+fn indent(text: &str) -> String {
+    text.lines().map(|line| format!("  {line}\n")).collect()
+}
+
+/// A code as it is in JSON.
+fn word(code: &impl Serialize) -> String {
+    serde_json::to_value(code).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+}
