@@ -12,6 +12,9 @@ use sync::{Config, Deps, Invocation, handle_batch, sweep};
 /// What is left of an invocation for recording the run.
 const RECORDING_TIME: Duration = Duration::from_secs(10);
 
+/// The time of an invocation that claims to have ended before it began: `cargo lambda watch` tells no real deadline.
+const UNTOLD_TIME: Duration = Duration::from_secs(600);
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     logs::init("info");
@@ -31,6 +34,6 @@ async fn handle(deps: &Deps, event: LambdaEvent<Value>) -> Result<Value, Error> 
 }
 
 fn deadline(context: &Context) -> Deadline {
-    let left = context.deadline().duration_since(SystemTime::now()).unwrap_or_default();
+    let left = context.deadline().duration_since(SystemTime::now()).unwrap_or(UNTOLD_TIME);
     Deadline::after(left).less(RECORDING_TIME)
 }

@@ -8,7 +8,7 @@ use domain::integration::{FileError, Integration};
 use serde_json::Value;
 
 /// What is played.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Input {
     /// Integrations, each with its file.
     pub integrations: Vec<(Integration, String)>,
@@ -88,12 +88,16 @@ impl Input {
         })
     }
 
-    /// The files of the command line.
+    /// The files of the command line. Without an integration file it is the example's integrations, and with them, unless there
+    /// is a directory file, the example's directories.
     ///
     /// # Errors
     /// [`InputError`] names the file and what is wrong with it.
     pub fn read(integrations: &[PathBuf], directories: &[PathBuf], accounts: Option<&Path>) -> Result<Self, InputError> {
-        let mut input = Self { integrations: Vec::new(), directories: Vec::new(), accounts: BTreeMap::new() };
+        let mut input = if integrations.is_empty() { Self::example()? } else { Self::default() };
+        if !directories.is_empty() {
+            input.directories.clear();
+        }
         for path in integrations {
             input.integrations.push(parse_integration(path, &read(path)?)?);
         }

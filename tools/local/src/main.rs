@@ -42,25 +42,25 @@ struct Args {
     #[arg(long)]
     json: bool,
     /// The window in which events are batched; production has 300
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=900))]
-    window_seconds: u16,
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    window_seconds: u32,
     /// An integration file, instead of the example (repeatable)
     #[arg(long, value_name = "FILE")]
     integration: Vec<PathBuf>,
     /// A directory, played by one webhook (repeatable): {"id","state","users":[{"idp_id","email","state","groups":[…]}]}
-    #[arg(long, value_name = "FILE", requires = "integration", conflicts_with = "workos_url")]
+    #[arg(long, value_name = "FILE", conflicts_with = "workos_url")]
     directory: Vec<PathBuf>,
     /// The Orgvue accounts before: {"TENANT":[{"Login","Role","Enabled"}]}
-    #[arg(long, value_name = "FILE", requires = "integration", conflicts_with = "orgvue_url")]
+    #[arg(long, value_name = "FILE", conflicts_with = "orgvue_url")]
     accounts: Option<PathBuf>,
     /// Use this server for WorkOS instead of the stand-in
-    #[arg(long, value_name = "URL", requires_all = ["workos_key", "integration"])]
+    #[arg(long, value_name = "URL", requires = "workos_key")]
     workos_url: Option<String>,
     /// Its API key
     #[arg(long, value_name = "KEY", requires = "workos_url")]
     workos_key: Option<String>,
     /// Use this server for Orgvue instead of the stand-in
-    #[arg(long, value_name = "URL", requires_all = ["orgvue_token", "integration"])]
+    #[arg(long, value_name = "URL", requires = "orgvue_token")]
     orgvue_url: Option<String>,
     /// Its API token, for every tenant
     #[arg(long, value_name = "TOKEN", requires = "orgvue_url")]
@@ -124,10 +124,11 @@ async fn run(args: Args) -> Result<ExitCode, Error> {
 }
 
 fn input(args: &Args) -> Result<Input, Error> {
-    if args.integration.is_empty() {
-        return Ok(Input::example()?);
+    let mut input = Input::read(&args.integration, &args.directory, args.accounts.as_deref())?;
+    if args.workos_url.is_some() {
+        input.directories.clear();
     }
-    Ok(Input::read(&args.integration, &args.directory, args.accounts.as_deref())?)
+    Ok(input)
 }
 
 /// The folder that keeps the state; a temporary one is gone with the process.

@@ -196,12 +196,20 @@ impl System {
         Ok(Self { dynamodb, sqs, scheduler, store, queue, webhook_url, sync, webhook, delays: options.delays, tasks })
     }
 
-    /// Puts an integration file in force; no sync is asked for.
+    /// Puts an integration file in force. A new integration waits for its first webhook; a changed one asks for a sync.
     ///
     /// # Errors
-    /// [`ApplyError`].
-    pub async fn apply(&self, integration: &Integration, file: &str) -> Result<Applied, ApplyError> {
-        self.store.apply(integration, file, AfterApply::Wait, &self.delays).await
+    /// [`AskError`].
+    pub async fn apply(&self, integration: &Integration, file: &str) -> Result<(), AskError> {
+        let is_new = self.store.integration_file(&integration.id).await?.is_none();
+        let after = if is_new { AfterApply::Wait } else { AfterApply::Sync };
+        match self.store.apply(integration, file, after, &self.delays).await? {
+            Applied::Changed { generation } if !is_new => {
+                self.queue.send(&SyncMessage::new(integration.directory.clone(), generation, Reason::Applied), 0).await?;
+            }
+            Applied::Changed { .. } | Applied::Unchanged => {}
+        }
+        Ok(())
     }
 
     /// Asks for a sync now, without an event.
@@ -216,9 +224,12 @@ impl System {
     }
 }
 
-/// Why a sync could not be asked for.
+/// Why an integration could not be applied or a sync not be asked for.
 #[derive(Debug, thiserror::Error)]
 pub enum AskError {
+    /// The integration could not be put in force.
+    #[error(transparent)]
+    Apply(#[from] ApplyError),
     /// The table could not be used.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -217,7 +217,7 @@ impl Store {
             Written::Yes(item) => {
                 let pending = read(&item)?;
                 Ok(Ok(Claim {
-                    is_new_work: pending.is_owed(),
+                    is_new_work: message.generation > pending.reconciled_generation || pending.is_owed(),
                     generation: pending.generation,
                     attempts: pending.attempts,
                     integration: pending.integration,
