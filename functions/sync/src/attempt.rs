@@ -128,6 +128,7 @@ fn summed(
     workos_calls: u64,
 ) -> Attempt {
     let orgvue_calls = reconciled.iter().map(|one| one.orgvue_calls).sum();
+    findings.retain(|finding| finding.user.as_ref().is_none_or(|user| !reconciled.iter().any(|one| one.confirmed.contains(user))));
     let mut tenants = Vec::new();
     let mut changed = Vec::new();
     for one in reconciled {

@@ -21,7 +21,7 @@ use crate::attempt::{Attempt, attempt};
 /// Handles a message: claims what is pending, tries, records. A message that finds nothing to claim is done with.
 pub(crate) async fn run(deps: &Deps, message: &SyncMessage, deadline: Deadline) -> Result<(), StoreError> {
     let run = RunId::new(Uuid::now_v7().to_string());
-    let claim = match deps.store.claim(message, &run, &deps.config.delays).await? {
+    let claim = match deps.store.claim(message, &run, now_ms(), &deps.config.delays).await? {
         Ok(claim) => claim,
         Err(why) => {
             log_unclaimed(message, why);

@@ -60,14 +60,15 @@ enum SweepFault {
 /// Sees to one directory; whether a message was sent. It is sent before it is noted: once too often is harmless.
 async fn step(deps: &Deps, pending: &Pending) -> Result<bool, SweepFault> {
     let send = async |generation, reason| deps.queue.send(&SyncMessage::new(pending.directory.clone(), generation, reason), 0).await;
-    match pending.sweep(now_ms(), &deps.config.delays) {
+    let now_ms = now_ms();
+    match pending.sweep(now_ms, &deps.config.delays) {
         SweepStep::Nothing => Ok(false),
         SweepStep::Send(reason) => {
             send(pending.generation, reason).await?;
-            deps.store.nudged(&pending.directory).await?;
+            deps.store.nudged(&pending.directory, now_ms).await?;
             Ok(true)
         }
-        SweepStep::Drift { next_drift_ms } => match deps.store.bump_for_drift(pending, next_drift_ms).await? {
+        SweepStep::Drift { next_drift_ms } => match deps.store.bump_for_drift(pending, next_drift_ms, now_ms).await? {
             Some(generation) => {
                 send(generation, Reason::Drift).await?;
                 Ok(true)

@@ -45,7 +45,10 @@ pub(crate) struct Reconcile<'a> {
 pub(crate) struct Reconciled {
     pub(crate) record: TenantRecord,
     pub(crate) state: TenantState,
+    /// The findings of this tenant's dataset and writes, and those of the users who were looked at again.
     pub(crate) findings: Vec<Finding>,
+    /// Who was looked at again: what the lists said of them no longer counts.
+    pub(crate) confirmed: BTreeSet<UserId>,
     pub(crate) orgvue_calls: u64,
 }
 
@@ -77,16 +80,30 @@ impl TenantFault {
     }
 }
 
+/// A plan, and who was looked at again for it.
+struct Confirmed {
+    desired: Desired,
+    plan: Plan,
+    users: BTreeSet<UserId>,
+    /// What the second look found about them.
+    findings: Vec<Finding>,
+}
+
 /// The part of a tenant's work that grows while it is done, so that a fault loses nothing of the report.
 struct Progress {
     record: TenantRecord,
     findings: Vec<Finding>,
+    confirmed: BTreeSet<UserId>,
 }
 
 impl Reconcile<'_> {
     /// Makes one tenant as desired, as far as the guard lets it.
     pub(crate) async fn tenant(&self, tenant: &Tenant, state: TenantState) -> Reconciled {
-        let mut progress = Progress { record: TenantRecord::new(tenant.id.clone(), tenant.mode, Status::Applied), findings: Vec::new() };
+        let mut progress = Progress {
+            record: TenantRecord::new(tenant.id.clone(), tenant.mode, Status::Applied),
+            findings: Vec::new(),
+            confirmed: BTreeSet::new(),
+        };
         let scope = if state.settled_scope.as_deref() == Some(&self.integration.scope()) { Scope::Settled } else { Scope::New };
         let mut orgvue_calls = 0;
         let outcome = match self.dataset(tenant) {
@@ -97,7 +114,7 @@ impl Reconcile<'_> {
             }
             Err(fault) => Err(fault),
         };
-        let Progress { mut record, findings } = progress;
+        let Progress { mut record, findings, confirmed } = progress;
         if let Err(fault) = outcome {
             tracing::warn!(
                 run.id = %self.claim.run(),
@@ -111,7 +128,7 @@ impl Reconcile<'_> {
             record.error = Some(fault.to_string());
         }
         let state = self.next_state(state, &record);
-        Reconciled { record, state, findings, orgvue_calls }
+        Reconciled { record, state, findings, confirmed, orgvue_calls }
     }
 
     fn dataset(&self, tenant: &Tenant) -> Result<UsersDataset, TenantFault> {
@@ -126,8 +143,8 @@ impl Reconcile<'_> {
         let read = |rows: Vec<Row>| Current::read(rows, tenant, spelling, today);
         let current = read(dataset.rows().await?)?;
 
-        let (desired, plan, confirmed) = self.confirmed_plan(tenant, &current).await;
-        progress.findings.extend(plan.findings.iter().cloned());
+        let Confirmed { desired, plan, users, findings } = self.confirmed_plan(tenant, &current).await;
+        progress.findings.extend(plan.findings.iter().cloned().chain(findings));
         progress.record.unchanged = plan.unchanged;
         progress.record.plan = plan.to_string();
         let facts = Facts {
@@ -136,10 +153,11 @@ impl Reconcile<'_> {
             tenant,
             integration: self.integration,
             scope,
-            confirmed: &confirmed,
+            confirmed: &users,
             completeness: self.completeness,
         };
         let (approved, held) = guard(plan, facts);
+        progress.confirmed = users;
         progress.hold(&held);
         if tenant.mode != Mode::Enforce {
             progress.record.status = Status::Simulated;
@@ -176,17 +194,17 @@ impl Reconcile<'_> {
     /// The plan, once those who seem to lose something although they are active were looked at again.
     ///
     /// A person who is moved between two groups while they are read is seen in neither; the user's own list of groups tells.
-    async fn confirmed_plan(&self, tenant: &Tenant, current: &Current) -> (Desired, Plan, BTreeSet<UserId>) {
+    async fn confirmed_plan(&self, tenant: &Tenant, current: &Current) -> Confirmed {
         let plan_of = |decision: &Decision| {
             let desired = decision.tenants.get(&tenant.id).cloned().unwrap_or_default();
             let plan = plan(&desired, current, tenant, self.integration, |login| decision.active.get(login).cloned());
             (desired, plan)
         };
         let (desired_first, plan_first) = plan_of(self.decision);
-        let none = BTreeSet::new();
-        let doubtful: BTreeSet<UserId> = plan_first.actions.iter().filter_map(|action| action.takes_from_active(&none)).cloned().collect();
+        let mut users = BTreeSet::new();
+        let doubtful: BTreeSet<UserId> = plan_first.actions.iter().filter_map(|action| action.takes_from_active(&users)).cloned().collect();
         if doubtful.is_empty() {
-            return (desired_first, plan_first, none);
+            return Confirmed { desired: desired_first, plan: plan_first, users, findings: Vec::new() };
         }
         let read: Vec<_> = stream::iter(doubtful.into_iter().take(CONFIRMATIONS_MAX))
             .map(|user| async move { (self.reader.groups_of(&user).await, user) })
@@ -194,20 +212,22 @@ impl Reconcile<'_> {
             .collect()
             .await;
         let mut directory = self.directory.clone();
-        let mut confirmed = BTreeSet::new();
         for (groups, user) in read {
             match groups {
                 Ok(groups) => {
                     directory.correct_memberships(&user, groups);
-                    confirmed.insert(user);
+                    users.insert(user);
                 }
                 Err(error) => tracing::warn!(
                     run.id = %self.claim.run(), tenant.id = %tenant.id, user.id = %user, error = chain(&error), "the user's groups were not read again"
                 ),
             }
         }
-        let (desired, plan) = plan_of(&desired(&directory, self.integration));
-        (desired, plan, confirmed)
+        let decision = desired(&directory, self.integration);
+        let (desired, plan) = plan_of(&decision);
+        let findings =
+            decision.findings.into_iter().filter(|finding| finding.user.as_ref().is_some_and(|user| users.contains(user))).collect();
+        Confirmed { desired, plan, users, findings }
     }
 
     fn next_state(&self, state: TenantState, record: &TenantRecord) -> TenantState {

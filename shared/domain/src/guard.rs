@@ -36,6 +36,17 @@ pub enum HoldReason {
 }
 
 impl HoldReason {
+    /// Every reason, in the order of the documentation.
+    pub const ALL: &[Self] = &[
+        Self::NothingDesired,
+        Self::DirectoryLooksIncomplete,
+        Self::OverLimit,
+        Self::NewScope,
+        Self::UnknownOwner,
+        Self::Unconfirmed,
+        Self::LastAdmin,
+    ];
+
     /// What it means, for a person.
     pub fn explain(self) -> &'static str {
         match self {

@@ -203,7 +203,7 @@ impl System {
     pub async fn apply(&self, integration: &Integration, file: &str) -> Result<(), AskError> {
         let is_new = self.store.integration_file(&integration.id).await?.is_none();
         let after = if is_new { AfterApply::Wait } else { AfterApply::Sync };
-        match self.store.apply(integration, file, after, &self.delays).await? {
+        match self.store.apply(integration, file, after, now_ms(), &self.delays).await? {
             Applied::Changed { generation } if !is_new => {
                 self.queue.send(&SyncMessage::new(integration.directory.clone(), generation, Reason::Applied), 0).await?;
             }
@@ -217,7 +217,7 @@ impl System {
     /// # Errors
     /// [`AskError`].
     pub async fn ask(&self, directory: &DirectoryId) -> Result<(), AskError> {
-        if let Some(generation) = self.store.bump(directory).await? {
+        if let Some(generation) = self.store.bump(directory, now_ms()).await? {
             self.queue.send(&SyncMessage::new(directory.clone(), generation, Reason::OnDemand), 0).await?;
         }
         Ok(())

@@ -12,7 +12,6 @@ use super::item::Item;
 use super::pending::pending_key;
 use super::{Store, StoreError, key, n, s};
 use crate::aws::AwsError;
-use crate::clock::now_ms;
 
 const PARTITION: &str = "INTEGRATIONS";
 
@@ -56,7 +55,14 @@ impl Store {
     ///
     /// # Errors
     /// [`ApplyError`]; nothing has changed then.
-    pub async fn apply(&self, integration: &Integration, file: &str, after: AfterApply, delays: &Delays) -> Result<Applied, ApplyError> {
+    pub async fn apply(
+        &self,
+        integration: &Integration,
+        file: &str,
+        after: AfterApply,
+        now_ms: i64,
+        delays: &Delays,
+    ) -> Result<Applied, ApplyError> {
         let operation = "dynamodb:TransactWriteItems to apply an integration";
         let before = self.pending(std::slice::from_ref(&integration.directory)).await?.pop();
         let in_force = self.integration_file(&integration.id).await?;
@@ -71,7 +77,6 @@ impl Store {
             (Mode::Paused, _) => Switch::Paused,
             (Mode::Simulate | Mode::Enforce, _) => Switch::Live,
         };
-        let now_ms = now_ms();
         let put = Put::builder()
             .table_name(&self.table)
             .set_item(Some(key(PARTITION, integration.id.as_str())))

@@ -189,8 +189,13 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`]: it is not known whether the claim was made; it ends by itself.
-    pub async fn claim(&self, message: &SyncMessage, run: &RunId, delays: &Delays) -> Result<Result<Claim, NotClaimed>, StoreError> {
-        let now_ms = now_ms();
+    pub async fn claim(
+        &self,
+        message: &SyncMessage,
+        run: &RunId,
+        now_ms: i64,
+        delays: &Delays,
+    ) -> Result<Result<Claim, NotClaimed>, StoreError> {
         let until_ms = now_ms + delays.lease_ms;
         let update = self
             .update_pending(&message.directory)
@@ -293,12 +298,12 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`]: the next sweep sends again, which does no harm.
-    pub async fn nudged(&self, directory: &DirectoryId) -> Result<(), StoreError> {
+    pub async fn nudged(&self, directory: &DirectoryId, now_ms: i64) -> Result<(), StoreError> {
         let update = self
             .update_pending(directory)
             .update_expression("SET nudged_at_ms = :now")
             .condition_expression("attribute_exists(pk)")
-            .expression_attribute_values(":now", n(now_ms()));
+            .expression_attribute_values(":now", n(now_ms));
         conditional(update, "dynamodb:UpdateItem to note a nudge").await?;
         Ok(())
     }
@@ -309,16 +314,17 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`]: it is not known whether the generation was asked for.
-    pub async fn bump(&self, directory: &DirectoryId) -> Result<Option<u64>, StoreError> {
-        self.bump_with(directory, "SET nudged_at_ms = :now ADD #generation :one", "attribute_exists(pk)", &[]).await
+    pub async fn bump(&self, directory: &DirectoryId, now_ms: i64) -> Result<Option<u64>, StoreError> {
+        let values = [(":now", n(now_ms))];
+        self.bump_with(directory, "SET nudged_at_ms = :now ADD #generation :one", "attribute_exists(pk)", &values).await
     }
 
     /// The same because the look for drift is due, unless somebody else has seen to it.
     ///
     /// # Errors
     /// [`StoreError`]: the next sweep looks again.
-    pub async fn bump_for_drift(&self, pending: &Pending, next_drift_ms: i64) -> Result<Option<u64>, StoreError> {
-        let values = [(":next", n(next_drift_ms)), (":seen", n(pending.next_drift_ms))];
+    pub async fn bump_for_drift(&self, pending: &Pending, next_drift_ms: i64, now_ms: i64) -> Result<Option<u64>, StoreError> {
+        let values = [(":now", n(now_ms)), (":next", n(next_drift_ms)), (":seen", n(pending.next_drift_ms))];
         let update = "SET nudged_at_ms = :now, next_drift_ms = :next ADD #generation :one";
         self.bump_with(&pending.directory, update, "next_drift_ms = :seen", &values).await
     }
@@ -336,7 +342,6 @@ impl Store {
             .condition_expression(condition)
             .expression_attribute_names("#generation", "generation")
             .expression_attribute_values(":one", n(1))
-            .expression_attribute_values(":now", n(now_ms()))
             .return_values(ReturnValue::AllNew);
         for (name, value) in values {
             request = request.expression_attribute_values(*name, value.clone());

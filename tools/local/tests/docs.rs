@@ -1,0 +1,77 @@
+//! The documents say what the code does.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::process::Command;
+
+use adapters::settings::Settings;
+use domain::finding::FindingCode;
+use domain::guard::HoldReason;
+use domain::integration::Integration;
+
+const REASON_CODES: &str = include_str!("../../../docs/reason-codes.md");
+const CONFIGURATION: &str = include_str!("../../../docs/configuration.md");
+const LOCAL: &str = include_str!("../../../docs/local.md");
+
+#[test]
+fn every_finding_is_documented_with_its_remedy() {
+    for code in FindingCode::ALL {
+        let row = REASON_CODES.lines().find(|line| line.starts_with(&format!("| `{code}` |")));
+        assert!(row.is_some_and(|row| row.contains(code.remedy())), "{code}");
+    }
+}
+
+#[test]
+fn every_hold_reason_is_documented_in_its_own_words() {
+    for reason in HoldReason::ALL {
+        let code = serde_json::to_value(reason).unwrap();
+        let row = format!("| `{}` | {} |", code.as_str().unwrap(), reason.explain());
+        assert!(REASON_CODES.contains(&row), "{row}");
+    }
+}
+
+/// Reads a configuration with every variable at hand, and returns the names that were asked for.
+fn asked_for(read: impl Fn(&dyn Fn(&str) -> Option<String>)) -> BTreeSet<String> {
+    let asked = RefCell::new(BTreeSet::new());
+    read(&|name: &str| {
+        asked.borrow_mut().insert(name.to_owned());
+        match name {
+            "ORGVUE_TOKENS" => Some("{}".to_owned()),
+            "ORGVUE_URL" => Some("https://orgvue.invalid".to_owned()),
+            required if !required.ends_with("_SECONDS") && !required.contains("_SECOND") && required != "TENANTS_AT_ONCE" => {
+                (required != "WORKOS_URL").then(|| "x".to_owned())
+            }
+            _ => None,
+        }
+    });
+    asked.into_inner()
+}
+
+#[test]
+fn every_variable_is_documented_and_no_other() {
+    let mut asked = asked_for(|lookup| drop(webhook::Config::read(&Settings::new(lookup)).unwrap()));
+    asked.extend(asked_for(|lookup| drop(sync::Config::read(&Settings::new(lookup)).unwrap())));
+    asked.insert("RUST_LOG".to_owned());
+    let documented: BTreeSet<String> = CONFIGURATION
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split_once('`'))
+        .map(|(name, _)| name.to_owned())
+        .collect();
+    assert_eq!(documented, asked);
+}
+
+#[test]
+fn the_documented_integration_file_is_valid() {
+    let file = CONFIGURATION.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    Integration::parse(&file.replace('…', "")).unwrap();
+}
+
+#[test]
+fn every_flag_is_documented() {
+    let help = Command::new(env!("CARGO_BIN_EXE_local")).arg("--help").output().unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    let flags = help.split_whitespace().filter(|word| word.starts_with("--") && *word != "--help");
+    for flag in flags.map(|flag| flag.trim_end_matches([',', ':', '.'])) {
+        assert!(LOCAL.contains(&format!("`{flag}")) || LOCAL.contains(&format!(" {flag} ")), "{flag}");
+    }
+}

@@ -1,0 +1,77 @@
+//! The system from end to end: a signed webhook in over HTTP, the state of Orgvue's Users datasets out.
+//!
+//! Production's own code runs against emulated AWS services and the vendors' stand-ins; see [`world`].
+//! Most tests end with [`world::World::end`]: nothing is left in a queue, nothing is owed, and a second run changes nothing.
+
+#![expect(clippy::unwrap_used, reason = "a test may stop at what it did not expect")]
+
+mod binary;
+mod crash;
+mod directory_state;
+mod drift;
+mod grammar;
+mod guarded;
+mod lifecycle;
+mod logs;
+mod pending;
+mod reading;
+mod tenants;
+mod webhooks;
+mod world;
+
+use std::pin::Pin;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use libtest_mimic::{Arguments, Trial};
+
+/// The tests wait for windows more than they compute, so that far more of them run at once than there are cores.
+const AT_ONCE: usize = 16;
+/// Longest time of one test.
+const LIMIT: Duration = Duration::from_secs(90);
+
+type Scenario = fn() -> Pin<Box<dyn Future<Output = ()>>>;
+
+/// Names the tests of a module. A test that is not named here is dead code, which the compiler tells.
+macro_rules! tests {
+    ($($test:ident),* $(,)?) => {
+        pub(crate) fn tests() -> Vec<libtest_mimic::Trial> {
+            vec![$(crate::trial(module_path!(), stringify!($test), || Box::pin($test()))),*]
+        }
+    };
+}
+pub(crate) use tests;
+
+fn main() -> ExitCode {
+    logs::keep();
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads.get_or_insert(AT_ONCE);
+    let modules = [
+        binary::tests,
+        crash::tests,
+        directory_state::tests,
+        drift::tests,
+        grammar::tests,
+        guarded::tests,
+        lifecycle::tests,
+        logs::tests,
+        pending::tests,
+        reading::tests,
+        tenants::tests,
+        webhooks::tests,
+    ];
+    let conclusion = libtest_mimic::run(&arguments, modules.into_iter().flat_map(|tests| tests()).collect());
+    let leaks = logs::leaks();
+    leaks.iter().for_each(|line| eprintln!("logged although it is private: {line}"));
+    if leaks.is_empty() { conclusion.exit_code() } else { ExitCode::FAILURE }
+}
+
+/// A test on a runtime of its own, with which everything ends that it has started.
+fn trial(module: &str, name: &str, scenario: Scenario) -> Trial {
+    let module = module.rsplit("::").next().unwrap_or(module);
+    Trial::test(format!("{module}::{name}"), move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async { tokio::time::timeout(LIMIT, scenario()).await })?;
+        Ok(())
+    })
+}

@@ -1,0 +1,598 @@
+//! A customer or several, their directories in WorkOS, their tenants in Orgvue, and the system between the two.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use adapters::store::Store;
+use domain::delays::Delays;
+use domain::ids::{DirectoryId, IntegrationId, TenantId};
+use domain::integration::Integration;
+use domain::login::Login;
+use domain::pending::{Pending, Switch};
+use domain::run::{RunRecord, Status, TenantRecord};
+use local::aws::Depth;
+use local::system::{DEAD_LETTERS, Options, QUEUE, System};
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use standins::orgvue::{self, Orgvue};
+use standins::workos::{self, Delivery, UserSpec, WorkOs};
+use standins::{Fault, FaultKind, Matcher, Nth};
+use sync::Tokens;
+use tempfile::TempDir;
+use uuid::Uuid;
+
+use crate::logs::PRIVATE;
+
+/// The prefix of the guide's example.
+pub(crate) const PREFIX: &str = "IMAPP_Orgvue_SCIM_";
+/// Who owns the API token of every tenant. The tests do not show this account unless it is what they are about.
+pub(crate) const API_ACCOUNT: &str = "sync@orgvue.com";
+
+pub(crate) const GET_DATASET: &str = "GET /api/v1/{tenant}/datasets/{dataset}";
+pub(crate) const GET_ITEMS: &str = "GET /api/v1/{tenant}/datasets/{dataset}/items";
+pub(crate) const PUT_ITEMS: &str = "PUT /api/v1/{tenant}/datasets/{dataset}/items";
+
+/// Longest wait for what must come about.
+const LIMIT: Duration = Duration::from_secs(40);
+
+/// A customer in single tenancy, whose integration writes.
+pub(crate) fn single(tenant: &str) -> Customer {
+    Customer::new("single", &[tenant])
+}
+
+/// A customer in multi tenancy, whose integration writes.
+pub(crate) fn multi(tenants: &[&str]) -> Customer {
+    Customer::new("multi", tenants)
+}
+
+/// A customer's integration file, and the tenants that go with it.
+#[derive(Clone)]
+pub(crate) struct Customer {
+    pub(crate) id: String,
+    mode: &'static str,
+    tenancy: &'static str,
+    lines: Vec<String>,
+    /// Each with further lines of its section.
+    tenants: Vec<(String, Vec<String>)>,
+    sections: Vec<String>,
+}
+
+impl Customer {
+    fn new(tenancy: &'static str, tenants: &[&str]) -> Self {
+        Self {
+            id: tenants[0].to_lowercase().replace('_', "-"),
+            mode: "enforce",
+            tenancy,
+            lines: Vec::new(),
+            tenants: tenants.iter().map(|tenant| ((*tenant).to_owned(), Vec::new())).collect(),
+            sections: Vec::new(),
+        }
+    }
+
+    pub(crate) fn mode(self, mode: &'static str) -> Self {
+        Self { mode, ..self }
+    }
+
+    /// Adds a line to the top of the file.
+    pub(crate) fn line(mut self, line: &str) -> Self {
+        self.lines.push(line.to_owned());
+        self
+    }
+
+    /// Adds a line to a tenant's section.
+    pub(crate) fn tenant_line(mut self, tenant: &str, line: &str) -> Self {
+        let found = self.tenants.iter_mut().find(|(id, _)| id == tenant);
+        found.unwrap().1.push(line.to_owned());
+        self
+    }
+
+    /// Adds a line to `[dataset]`.
+    pub(crate) fn dataset_line(mut self, line: &str) -> Self {
+        self.sections.push(line.to_owned());
+        self
+    }
+
+    pub(crate) fn directory(&self) -> String {
+        format!("directory_01{}", self.id.to_uppercase().replace('-', ""))
+    }
+
+    pub(crate) fn directory_id(&self) -> DirectoryId {
+        DirectoryId::parse(&self.directory()).unwrap()
+    }
+
+    pub(crate) fn integration_id(&self) -> IntegrationId {
+        IntegrationId::parse(&self.id).unwrap()
+    }
+
+    pub(crate) fn integration(&self) -> Integration {
+        Integration::parse(&self.toml()).unwrap()
+    }
+
+    pub(crate) fn toml(&self) -> String {
+        let Self { id, mode, tenancy, lines, tenants, sections } = self;
+        let directory = self.directory();
+        let mut file = format!(
+            "id = \"{id}\"\ndirectory = \"{directory}\"\nmode = \"{mode}\"\ntenancy = \"{tenancy}\"\nprefix = \"{PREFIX}\"\n{}\n",
+            lines.join("\n")
+        );
+        for (tenant, lines) in tenants {
+            let dataset = dataset(tenant);
+            file += &format!(
+                "[[tenants]]\nid = \"{tenant}\"\ndataset = \"{dataset}\"\napi_account = \"{API_ACCOUNT}\"\n{}\n",
+                lines.join("\n")
+            );
+        }
+        if !sections.is_empty() {
+            file += &format!("[dataset]\n{}\n", sections.join("\n"));
+        }
+        file
+    }
+}
+
+/// The id of a tenant's Users dataset.
+pub(crate) fn dataset(tenant: &str) -> String {
+    let number = tenant.bytes().fold(0x0B53_3DE6_7107_9FCD_u128, |number, byte| number.wrapping_mul(131) + u128::from(byte));
+    Uuid::from_u128(number).to_string().to_uppercase()
+}
+
+/// How a world differs from the usual one.
+pub(crate) struct Setup {
+    pub(crate) customers: Vec<Customer>,
+    pub(crate) window_ms: i64,
+    pub(crate) drift_ms: i64,
+    /// WorkOS's limit, for a test that is about it; without one it is off.
+    pub(crate) users_per_second: Option<u32>,
+    /// Tenants with an API token of their own.
+    pub(crate) own_tokens: Vec<&'static str>,
+    pub(crate) on_disk: bool,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self { customers: Vec::new(), window_ms: 1_000, drift_ms: 600_000, users_per_second: None, own_tokens: Vec::new(), on_disk: false }
+    }
+}
+
+impl From<Customer> for Setup {
+    fn from(customer: Customer) -> Self {
+        Self { customers: vec![customer], ..Self::default() }
+    }
+}
+
+/// Everything, running.
+pub(crate) struct World {
+    pub(crate) customers: Vec<Customer>,
+    pub(crate) workos: WorkOs,
+    pub(crate) orgvue: Orgvue,
+    options: Options,
+    running: Option<System>,
+    _folder: Option<TempDir>,
+}
+
+impl World {
+    /// Starts the stand-ins and the system, and puts the customers' integrations in force.
+    pub(crate) async fn start(setup: impl Into<Setup>) -> Self {
+        let Setup { customers, window_ms, drift_ms, users_per_second, own_tokens, on_disk } = setup.into();
+        let workos = start_workos().await;
+        if users_per_second.is_none() {
+            workos.switches(|switches| switches.directory_rate = None);
+        }
+        let orgvue = start_orgvue().await;
+        for customer in &customers {
+            workos.add_directory(&customer.directory());
+            for (tenant, _) in &customer.tenants {
+                orgvue.add_tenant(tenant, &dataset(tenant), vec![account(API_ACCOUNT, "admin")]);
+            }
+        }
+        let mut tokens = Tokens { shared: Some(SecretString::from(orgvue.token())), ..Tokens::default() };
+        for tenant in own_tokens {
+            orgvue.add_token(&own_token(tenant), tenant);
+            tokens.by_tenant.insert(TenantId::parse(tenant).unwrap(), SecretString::from(own_token(tenant)));
+        }
+        let folder = on_disk.then(|| tempfile::tempdir().unwrap());
+        let delays = Delays {
+            window_ms,
+            lease_ms: 6_000,
+            heartbeat_ms: 1_000,
+            overdue_ms: 400,
+            nudge_ms: 800,
+            retry_first_ms: 600,
+            retry_max_ms: 1_200,
+            drift_ms,
+        };
+        let options = Options {
+            port: 0,
+            database: folder.as_ref().map(|folder| folder.path().join("dynamodb.sqlite")),
+            workos_url: workos.url(),
+            workos_key: workos.key().to_owned(),
+            workos_users_per_second: users_per_second.unwrap_or(1_000),
+            orgvue_url: orgvue.url(),
+            orgvue_tokens: tokens,
+            http_timeout: Duration::from_secs(4),
+            webhook_secrets: vec![workos.webhook_secret().to_owned(), second_secret()],
+            delays,
+            sweep: Duration::from_millis(250),
+        };
+        let mut world = Self { customers, workos, orgvue, options, running: None, _folder: folder };
+        world.restart().await;
+        for customer in world.customers.clone() {
+            world.apply(&customer).await;
+        }
+        world
+    }
+
+    /// Ends the system at once, as a crash would.
+    pub(crate) async fn kill(&mut self) {
+        self.running = None;
+        // The tasks of the system end when they are looked at next.
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Starts the system, on what is left of an earlier one.
+    pub(crate) async fn restart(&mut self) {
+        self.running = Some(System::start(self.options.clone()).await.unwrap());
+    }
+
+    pub(crate) fn system(&self) -> &System {
+        self.running.as_ref().unwrap()
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.system().store
+    }
+
+    /// Puts a customer's file in force.
+    pub(crate) async fn apply(&self, customer: &Customer) {
+        self.system().apply(&customer.integration(), &customer.toml()).await.unwrap();
+    }
+
+    /// Adds a user to the first customer's directory, or changes the one of this name.
+    pub(crate) fn add(&self, user: User) {
+        self.add_to(&self.customers[0], user);
+    }
+
+    pub(crate) fn add_to(&self, customer: &Customer, user: User) {
+        let directory = customer.directory();
+        self.workos.edit(|model| {
+            let idp_id = user.spec.idp_id.clone();
+            model.put_user(&directory, user.spec);
+            for group in user.groups {
+                model.add_member(&directory, &group, &idp_id);
+            }
+        });
+    }
+
+    /// The first customer's directory.
+    pub(crate) fn directory(&self) -> String {
+        self.customers[0].directory()
+    }
+
+    /// Takes a user out of the first customer's directory.
+    pub(crate) fn leaves(&self, name: &str) {
+        self.workos.remove_user(&self.directory(), name);
+    }
+
+    /// Puts a user of the first customer into one of our groups.
+    pub(crate) fn joins(&self, name: &str, role: &str) {
+        self.workos.add_member(&self.directory(), &group(role), name);
+    }
+
+    /// Takes a user of the first customer out of one of our groups.
+    pub(crate) fn quits(&self, name: &str, role: &str) {
+        self.workos.remove_member(&self.directory(), &group(role), name);
+    }
+
+    /// Adds an account by hand.
+    pub(crate) fn account(&self, tenant: &str, name: &str, roles: &str) {
+        self.orgvue.insert_row(tenant, account(&email(name), roles));
+    }
+
+    /// The accounts of a tenant but for the API's own, each as `name roles`, with `off` behind one that cannot be used.
+    pub(crate) fn rows(&self, tenant: &str) -> Vec<String> {
+        self.orgvue.rows(tenant).iter().filter(|row| row["Login"] != API_ACCOUNT).map(shown).collect()
+    }
+
+    /// WorkOS tells of a change in the first customer's directory.
+    pub(crate) async fn poke(&self) {
+        self.poke_of(&self.customers[0]).await;
+    }
+
+    pub(crate) async fn poke_of(&self, customer: &Customer) {
+        let event = self.workos.sample_event(&customer.directory());
+        let status = self.workos.deliver(&self.system().webhook_url, &event, Delivery::persistent()).await.unwrap();
+        assert_eq!(status, 200);
+    }
+
+    /// A person asks for a sync of the first customer; it does not wait for a window.
+    pub(crate) async fn ask(&self) {
+        self.system().ask(&self.customers[0].directory_id()).await.unwrap();
+    }
+
+    /// Waits until nothing is owed, under way or waiting for another try.
+    pub(crate) async fn settled(&self) {
+        let began = Instant::now();
+        while let Some(why) = self.unsettled().await {
+            assert!(began.elapsed() < LIMIT, "it does not settle: {why}");
+            tokio::time::sleep(Duration::from_millis(60)).await;
+        }
+    }
+
+    async fn unsettled(&self) -> Option<String> {
+        let system = self.system();
+        let depth = system.sqs.depth(QUEUE);
+        if depth != Depth::default() {
+            return Some(format!("the queue has {depth:?}"));
+        }
+        if !system.scheduler.schedules().is_empty() {
+            return Some(format!("a schedule waits: {:?}", system.scheduler.schedules()));
+        }
+        self.all_pending().await.into_iter().find(|pending| pending.switch == Switch::Live && !is_idle(pending)).map(|p| format!("{p:?}"))
+    }
+
+    /// Pokes, waits, and returns the last run of the first customer.
+    pub(crate) async fn synced(&self) -> Run {
+        self.poke().await;
+        self.settled().await;
+        self.last_run().await
+    }
+
+    /// Asks, waits, and returns the last run of the first customer.
+    pub(crate) async fn asked(&self) -> Run {
+        self.ask().await;
+        self.settled().await;
+        self.last_run().await
+    }
+
+    pub(crate) async fn pending(&self) -> Pending {
+        self.all_pending().await.remove(0)
+    }
+
+    async fn all_pending(&self) -> Vec<Pending> {
+        let mut all = Vec::new();
+        for customer in &self.customers {
+            all.extend(self.store().pending(&[customer.directory_id()]).await.unwrap());
+        }
+        all
+    }
+
+    /// The runs of the first customer, oldest first.
+    pub(crate) async fn runs(&self) -> Vec<Run> {
+        self.runs_of(&self.customers[0]).await
+    }
+
+    pub(crate) async fn runs_of(&self, customer: &Customer) -> Vec<Run> {
+        let mut runs = Vec::new();
+        for head in self.store().runs(&customer.integration_id()).await.unwrap() {
+            runs.push(Run(self.store().run(&head.id).await.unwrap().unwrap()));
+        }
+        runs
+    }
+
+    pub(crate) async fn last_run(&self) -> Run {
+        self.runs().await.pop().unwrap()
+    }
+
+    /// Waits for a run of the first customer that is like this.
+    pub(crate) async fn run_where(&self, what: &str, is_it: impl Fn(&Run) -> bool) -> Run {
+        let began = Instant::now();
+        loop {
+            let runs = self.runs().await;
+            if let Some(at) = runs.iter().position(&is_it) {
+                return runs.into_iter().nth(at).unwrap();
+            }
+            assert!(began.elapsed() < LIMIT, "no run {what}: {runs:?}");
+            tokio::time::sleep(Duration::from_millis(60)).await;
+        }
+    }
+
+    /// How many writes Orgvue was sent.
+    pub(crate) fn puts(&self) -> u64 {
+        self.orgvue.calls().of(PUT_ITEMS)
+    }
+
+    /// What must hold at the end of every story: nothing is left behind, and a second run changes nothing.
+    pub(crate) async fn end(self) {
+        self.end_with_dead_letters(&[]).await;
+    }
+
+    pub(crate) async fn end_with_dead_letters(self, dead_letters: &[&str]) {
+        self.settled().await;
+        assert_eq!(self.system().sqs.bodies(DEAD_LETTERS), dead_letters);
+        let puts = self.puts();
+        for customer in &self.customers {
+            let is_live = self.store().pending(&[customer.directory_id()]).await.unwrap()[0].switch == Switch::Live;
+            let n_runs = self.runs_of(customer).await.len();
+            self.system().ask(&customer.directory_id()).await.unwrap();
+            self.settled().await;
+            let runs = self.runs_of(customer).await;
+            assert_eq!(runs.len() > n_runs, is_live, "whether a run was made of {}", customer.id);
+            if is_live {
+                runs.last().unwrap().assert_nothing_was_done();
+            }
+        }
+        assert_eq!(self.puts(), puts, "a second run writes nothing");
+    }
+}
+
+fn is_idle(pending: &Pending) -> bool {
+    !pending.is_owed() && pending.window_due_ms.is_none() && pending.lease.is_none() && pending.retry_at_ms.is_none()
+}
+
+/// WorkOS with secrets that are known when they leak.
+pub(crate) async fn start_workos() -> WorkOs {
+    let options = workos::Options {
+        key: format!("sk_{PRIVATE}"),
+        webhook_secret: format!("whsec_{PRIVATE}"),
+        ..workos::Options::default()
+    };
+    WorkOs::start(options).await.unwrap()
+}
+
+/// Orgvue with a token that is known when it leaks.
+pub(crate) async fn start_orgvue() -> Orgvue {
+    Orgvue::start(orgvue::Options { token: format!("orgvue_{PRIVATE}"), ..orgvue::Options::default() }).await.unwrap()
+}
+
+/// A webhook secret that the system accepts beside WorkOS's own.
+pub(crate) fn second_secret() -> String {
+    format!("whsec_second_{PRIVATE}")
+}
+
+/// The API token of a tenant that has its own.
+pub(crate) fn own_token(tenant: &str) -> String {
+    format!("orgvue_{tenant}_{PRIVATE}")
+}
+
+/// A user of a directory as a test tells of one: `ada` has the address `ada@acme.com`.
+pub(crate) struct User {
+    spec: UserSpec,
+    groups: Vec<String>,
+}
+
+impl User {
+    pub(crate) fn new(name: &str) -> Self {
+        let spec = UserSpec {
+            first_name: Some(format!("First {PRIVATE}")),
+            last_name: Some(format!("Last {PRIVATE}")),
+            ..UserSpec::new(name, &email(name))
+        };
+        Self { spec, groups: Vec::new() }
+    }
+
+    /// In the group for a role, in single tenancy; in multi tenancy for `TENANT_role`.
+    pub(crate) fn in_group(mut self, role: &str) -> Self {
+        self.groups.push(group(role));
+        self
+    }
+
+    /// In a group that is not ours.
+    pub(crate) fn in_other_group(mut self, name: &str) -> Self {
+        self.groups.push(name.to_owned());
+        self
+    }
+
+    pub(crate) fn email(mut self, email: &str) -> Self {
+        self.spec.email = Some(email.to_owned());
+        self
+    }
+
+    pub(crate) fn no_email(mut self) -> Self {
+        self.spec.email = None;
+        self
+    }
+}
+
+/// The name of the group for a role.
+pub(crate) fn group(role: &str) -> String {
+    format!("{PREFIX}{role}")
+}
+
+pub(crate) fn email(name: &str) -> String {
+    if name.contains('@') { name.to_owned() } else { format!("{name}@acme.com") }
+}
+
+/// A row of a Users dataset.
+pub(crate) fn account(login: &str, roles: &str) -> Value {
+    json!({ "Login": login, "Role": roles, "Enabled": true })
+}
+
+fn shown(row: &Value) -> String {
+    let login = row["Login"].as_str().unwrap_or_default();
+    let off = if row["Enabled"] == true || row["Enabled"] == "TRUE" { "" } else { " off" };
+    let roles = match &row["Role"] {
+        Value::Array(roles) => roles.iter().filter_map(Value::as_str).collect::<Vec<_>>().join("+"),
+        other => other.as_str().unwrap_or("-").to_owned(),
+    };
+    format!("{} {roles}{off}", short(login))
+}
+
+fn short(login: &str) -> &str {
+    login.strip_suffix("@acme.com").unwrap_or(login)
+}
+
+/// A fault of a vendor.
+pub(crate) fn fault(on: Matcher, nth: Nth, kind: FaultKind) -> Fault {
+    Fault::new(on, nth, kind)
+}
+
+/// A run as a test looks at it.
+#[derive(Debug)]
+pub(crate) struct Run(pub(crate) RunRecord);
+
+impl std::ops::Deref for Run {
+    type Target = RunRecord;
+
+    fn deref(&self) -> &RunRecord {
+        &self.0
+    }
+}
+
+impl Run {
+    pub(crate) fn tenant(&self, tenant: &str) -> &TenantRecord {
+        self.tenants.iter().find(|record| record.tenant.as_str() == tenant).unwrap()
+    }
+
+    /// Over all tenants.
+    pub(crate) fn created(&self) -> Vec<&str> {
+        self.tenants.iter().flat_map(|tenant| names(&tenant.created)).collect()
+    }
+
+    /// Over all tenants.
+    pub(crate) fn updated(&self) -> Vec<&str> {
+        self.tenants.iter().flat_map(|tenant| names(&tenant.updated)).collect()
+    }
+
+    /// Over all tenants.
+    pub(crate) fn removed(&self) -> Vec<&str> {
+        self.tenants.iter().flat_map(|tenant| names(&tenant.removed)).collect()
+    }
+
+    /// Over all tenants, each as `name action why`.
+    pub(crate) fn held(&self) -> Vec<String> {
+        let held = self.tenants.iter().flat_map(|tenant| &tenant.held);
+        held.map(|held| format!("{} {} {}", short(held.login.as_str()), held.action, word(&held.why))).collect()
+    }
+
+    /// Each as `code name`, or `code` alone where it is about no login.
+    pub(crate) fn findings(&self) -> Vec<String> {
+        let text = |finding: &domain::finding::Finding| match &finding.login {
+            Some(login) => format!("{} {}", finding.code, short(login.as_str())),
+            None => finding.code.to_string(),
+        };
+        self.0.findings.iter().map(text).collect()
+    }
+
+    /// Nothing was written, nor would be if the run were to write.
+    pub(crate) fn assert_nothing_was_done(&self) {
+        if self.status != Status::Simulated {
+            assert_eq!((self.created(), self.updated(), self.removed()), (vec![], vec![], vec![]), "{self:?}");
+        }
+    }
+}
+
+fn names(logins: &[Login]) -> impl Iterator<Item = &str> {
+    logins.iter().map(|login| short(login.as_str()))
+}
+
+/// A code as it is stored.
+pub(crate) fn word(code: &impl serde::Serialize) -> String {
+    serde_json::to_value(code).unwrap().as_str().unwrap().to_owned()
+}
+
+/// Waits for a condition that must come about.
+pub(crate) async fn until(what: &str, holds: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !holds() {
+        assert!(began.elapsed() < LIMIT, "{what} does not come about");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// A folder that goes with the test, and a file in it.
+pub(crate) fn write(folder: &TempDir, name: &str, text: &str) -> PathBuf {
+    let path = folder.path().join(name);
+    std::fs::write(&path, text).unwrap();
+    path
+}
