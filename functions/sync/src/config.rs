@@ -1,9 +1,11 @@
 //! What the sync function is configured with.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use adapters::settings::{SettingError, Settings};
+use adapters::workos;
 use domain::delays::Delays;
 use domain::ids::TenantId;
 use secrecy::SecretString;
@@ -60,12 +62,17 @@ impl Config {
     /// # Errors
     /// [`SettingError`] names the first variable that is missing or wrong.
     pub fn read<L: Fn(&str) -> Option<String>>(settings: &Settings<L>) -> Result<Self, SettingError> {
+        // `localhost:8080` is a URL too, of the scheme `localhost`.
         let url = |name: &str, text: String| {
-            Url::parse(&text)
-                .map_err(|_| SettingError::Malformed { name: name.to_owned(), expected: "a URL such as https://api.workos.com" })
+            let url = Url::parse(&text).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+            url.ok_or_else(|| SettingError::Malformed { name: name.to_owned(), expected: "a URL such as https://api.workos.com" })
+        };
+        let above_zero = |name: &str| {
+            let four = const { NonZeroU32::new(4).expect("it is not zero") };
+            settings.parsed_or(name, "a whole number above 0", four).map(NonZeroU32::get)
         };
         let delays = settings.delays()?;
-        let http_timeout_seconds: u32 = settings.parsed_or("HTTP_TIMEOUT_SECONDS", HTTP_TIMEOUT_EXPECTED, 20)?;
+        let http_timeout_seconds: u32 = settings.parsed_or("HTTP_TIMEOUT_SECONDS", HTTP_TIMEOUT_EXPECTED, 30)?;
         // No write is begun that could outlive the lease, so a lease shorter than a request would stop every write.
         if i64::from(http_timeout_seconds) * 1_000 + delays.heartbeat_ms >= delays.lease_ms || http_timeout_seconds == 0 {
             return Err(SettingError::Malformed { name: "HTTP_TIMEOUT_SECONDS".to_owned(), expected: HTTP_TIMEOUT_EXPECTED });
@@ -74,13 +81,13 @@ impl Config {
             table: settings.required("TABLE_NAME")?,
             queue_url: settings.required("SYNC_QUEUE_URL")?,
             dead_letter_queue_url: settings.required("DEAD_LETTER_QUEUE_URL")?,
-            workos_url: url("WORKOS_URL", settings.optional("WORKOS_URL").unwrap_or_else(|| "https://api.workos.com".to_owned()))?,
+            workos_url: url("WORKOS_URL", settings.optional("WORKOS_URL").unwrap_or_else(|| workos::BASE_URL.to_owned()))?,
             workos_key: settings.secret("WORKOS_API_KEY")?,
-            workos_users_per_second: settings.parsed_or("WORKOS_USERS_PER_SECOND", "a number above 0", 4)?,
+            workos_users_per_second: above_zero("WORKOS_USERS_PER_SECOND")?,
             orgvue_url: url("ORGVUE_URL", settings.required("ORGVUE_URL")?)?,
             orgvue_tokens: tokens(settings)?,
             http_timeout: Duration::from_secs(http_timeout_seconds.into()),
-            tenants_at_once: settings.parsed_or::<usize>("TENANTS_AT_ONCE", "a number above 0", 4)?.max(1),
+            tenants_at_once: usize::try_from(above_zero("TENANTS_AT_ONCE")?).unwrap_or(usize::MAX),
             delays,
         })
     }

@@ -29,15 +29,13 @@ pub use sweep::{Swept, sweep};
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Added between calls of `/directory_users`, so that a network's jitter makes no five of four a second.
-const USERS_INTERVAL_MARGIN_MS: u64 = 5;
-
 /// What the handler works with, built once.
 #[derive(Debug)]
 pub struct Deps {
     config: Config,
     store: Store,
     queue: Queue,
+    dead_letters: Queue,
     workos: WorkOs,
     orgvue: Orgvue,
 }
@@ -63,13 +61,15 @@ impl Deps {
         let aws = aws.to_builder().timeout_config(timeouts).build();
         let workos = workos::Options {
             timeout: config.http_timeout,
-            users_interval: Duration::from_millis(1_000 / u64::from(config.workos_users_per_second.max(1)) + USERS_INTERVAL_MARGIN_MS),
+            users_interval: workos::users_interval(config.workos_users_per_second),
             ..workos::Options::new(config.workos_url.clone(), config.workos_key.clone())
         };
         let orgvue = OrgvueOptions { timeout: config.http_timeout, ..OrgvueOptions::new(config.orgvue_url.clone()) };
+        let sqs = aws_sdk_sqs::Client::new(&aws);
         Ok(Self {
             store: Store::new(aws_sdk_dynamodb::Client::new(&aws), &config.table),
-            queue: Queue::new(aws_sdk_sqs::Client::new(&aws), &config.queue_url, &config.dead_letter_queue_url),
+            queue: Queue::new(sqs.clone(), &config.queue_url),
+            dead_letters: Queue::new(sqs, &config.dead_letter_queue_url),
             workos: WorkOs::new(workos)?,
             orgvue: Orgvue::new(orgvue)?,
             config,
@@ -131,7 +131,7 @@ async fn handle_message(deps: &Deps, message: &SqsMessage, deadline: Deadline) -
         Err(error) => {
             // Another try cannot help, and must not hold up anything else: it goes where people look, at once.
             tracing::error!(message.id = message_id, %error, "malformed message goes to the dead-letter queue");
-            deps.queue.dead_letter(body).await.map_err(|error| chain(&error))
+            deps.dead_letters.send_unread(body).await.map_err(|error| chain(&error))
         }
     };
     if let Err(error) = &done {

@@ -11,7 +11,7 @@ use adapters::http::Deadline;
 use adapters::store::{Claim, LeaseLost, StoreError};
 use domain::ids::RunId;
 use domain::message::SyncMessage;
-use domain::pending::NotClaimed;
+use domain::pending::{NotClaimed, RunEnd};
 use domain::run::{RunRecord, Status};
 use uuid::Uuid;
 
@@ -31,15 +31,24 @@ pub(crate) async fn run(deps: &Deps, message: &SyncMessage, deadline: Deadline) 
     let began = Instant::now();
     let record = new_record(&claim, message);
     let lease = claim.lease().clone();
-    let attempt = tokio::select! {
-        attempt = attempt(deps, &claim, deadline) => Ok(attempt?),
+    let worked = async {
+        let attempt = attempt(deps, &claim, message.reason, deadline).await?;
+        record_work(deps, attempt, RunRecord { seconds: began.elapsed().as_secs_f64(), ..record.clone() }).await
+    };
+    let worked = tokio::select! {
+        worked = worked => Ok(worked?),
         lost = lease.keep() => Err(lost),
     };
-    let seconds = began.elapsed().as_secs_f64();
-    match attempt {
-        Ok(attempt) => end(deps, claim, attempt, RunRecord { seconds, ..record }).await,
-        Err(LeaseLost) => superseded(deps, RunRecord { seconds, ..record }).await,
+    match worked {
+        Ok((record, end)) => match deps.store.release(claim, end).await? {
+            Ok(()) => log_ended(&record),
+            Err(LeaseLost) => {
+                tracing::warn!(run.id = %record.id, integration.id = %record.integration, "another run took over before the end");
+            }
+        },
+        Err(LeaseLost) => superseded(deps, RunRecord { seconds: began.elapsed().as_secs_f64(), ..record }).await,
     }
+    Ok(())
 }
 
 fn new_record(claim: &Claim, message: &SyncMessage) -> RunRecord {
@@ -51,6 +60,7 @@ fn new_record(claim: &Claim, message: &SyncMessage) -> RunRecord {
         reason: message.reason,
         generation: claim.generation(),
         status: Status::Applied,
+        code: None,
         error: None,
         started_at_ms: now_ms(),
         tenants: Vec::new(),
@@ -61,9 +71,12 @@ fn new_record(claim: &Claim, message: &SyncMessage) -> RunRecord {
     }
 }
 
-async fn end(deps: &Deps, claim: Claim, attempt: Attempt, record: RunRecord) -> Result<(), StoreError> {
+/// Stores everything of a run but its end. A run that had nothing to do leaves no record.
+async fn record_work(deps: &Deps, attempt: Attempt, record: RunRecord) -> Result<(RunRecord, RunEnd), StoreError> {
+    let is_idle = attempt.is_idle();
     let record = RunRecord {
         status: attempt.status,
+        code: attempt.code,
         error: attempt.error,
         tenants: attempt.tenants,
         findings: attempt.findings,
@@ -71,25 +84,22 @@ async fn end(deps: &Deps, claim: Claim, attempt: Attempt, record: RunRecord) -> 
         orgvue_calls: attempt.orgvue_calls,
         ..record
     };
-    deps.store.put_run(&record).await?;
+    if !is_idle {
+        deps.store.put_run(&record).await?;
+    }
     for (tenant, state) in &attempt.states {
         deps.store.put_tenant_state(&record.integration, tenant, state).await?;
     }
-    match deps.store.release(claim, attempt.end).await? {
-        Ok(()) => log_ended(&record),
-        Err(LeaseLost) => tracing::warn!(run.id = %record.id, integration.id = %record.integration, "another run took over before the end"),
-    }
-    Ok(())
+    Ok((record, attempt.end))
 }
 
 /// Another run has the lease and covers all that this one claimed. What this one saved before writing is kept.
-async fn superseded(deps: &Deps, record: RunRecord) -> Result<(), StoreError> {
+async fn superseded(deps: &Deps, record: RunRecord) {
     tracing::warn!(run.id = %record.id, integration.id = %record.integration, "the lease is lost; the run stops writing");
     let record = RunRecord { status: Status::Superseded, error: Some("another run took over".to_owned()), ..record };
     if let Err(error) = deps.store.put_run(&record).await {
         tracing::warn!(run.id = %record.id, error = chain(&error), "the superseded run could not be recorded");
     }
-    Ok(())
 }
 
 fn log_unclaimed(message: &SyncMessage, why: NotClaimed) {

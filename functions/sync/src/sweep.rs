@@ -31,10 +31,10 @@ pub struct Swept {
 /// [`StoreError`] when they could not be read. A fault with one of them stops no other.
 pub async fn sweep(deps: &Deps) -> Result<Swept, StoreError> {
     let directories: Vec<_> = deps.store.integrations().await?.into_iter().map(|(_, directory)| directory).collect();
-    let pending = deps.store.pending(&directories).await?;
+    let pending = deps.store.each_pending(&directories).await?;
     let n_integrations = pending.len();
     let steps: Vec<Result<bool, SweepFault>> =
-        stream::iter(pending).map(|pending| async move { step(deps, &pending).await }).buffer_unordered(AT_ONCE).collect().await;
+        stream::iter(pending).map(|pending| async move { step(deps, &pending?).await }).buffer_unordered(AT_ONCE).collect().await;
     let mut swept = Swept { n_integrations, ..Swept::default() };
     for step in steps {
         match step {
@@ -65,7 +65,7 @@ async fn step(deps: &Deps, pending: &Pending) -> Result<bool, SweepFault> {
         SweepStep::Nothing => Ok(false),
         SweepStep::Send(reason) => {
             send(pending.generation, reason).await?;
-            deps.store.nudged(&pending.directory, now_ms).await?;
+            deps.store.nudged(pending, now_ms).await?;
             Ok(true)
         }
         SweepStep::Drift { next_drift_ms } => match deps.store.bump_for_drift(pending, next_drift_ms, now_ms).await? {

@@ -6,18 +6,19 @@ use adapters::aws::chain;
 use adapters::clock::now_ms;
 use adapters::http::Deadline;
 use adapters::orgvue::{AccountFailure, Applied, OrgvueError, StopCause, Stopped, UsersDataset};
-use adapters::store::{Claim, LeaseLost, StoreError, TenantState};
+use adapters::store::{Claim, LeaseLost, StoreError};
 use adapters::workos::DirectoryReader;
 use domain::current::{Current, DatasetRefusal, Row, check_properties};
 use domain::desired::{Decision, Desired, desired};
 use domain::directory::Directory;
 use domain::finding::{Finding, FindingCode};
-use domain::guard::{Approved, Completeness, Facts, Held, Scope, guard};
+use domain::guard::{Approved, Completeness, Facts, Held, HoldReason, Scope, guard};
 use domain::ids::UserId;
 use domain::integration::{Integration, Mode, Tenant};
 use domain::login::Login;
 use domain::plan::{Action, Plan, plan};
 use domain::run::{HeldRecord, Status, TenantRecord};
+use domain::tenant_state::TenantState;
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -65,8 +66,10 @@ enum TenantFault {
     Save(#[from] StoreError),
     #[error("another run took over")]
     LeaseLost(#[from] LeaseLost),
-    #[error("{n_accounts} accounts could not be settled")]
+    #[error("{n_accounts} accounts could not be made as planned")]
     Unsettled { n_accounts: usize },
+    #[error("the groups of {n_users} users who seem to lose something could not be read a second time")]
+    Unconfirmed { n_users: usize },
 }
 
 impl TenantFault {
@@ -74,9 +77,22 @@ impl TenantFault {
         match self {
             Self::NoToken | Self::Dataset(_) => Status::Refused,
             Self::Orgvue(error) if error.needs_person() => Status::Refused,
-            Self::Orgvue(_) | Self::Save(_) | Self::Unsettled { .. } => Status::Failed,
+            Self::Orgvue(_) | Self::Save(_) | Self::Unsettled { .. } | Self::Unconfirmed { .. } => Status::Failed,
             Self::LeaseLost(_) => Status::Superseded,
         }
+    }
+
+    fn code(&self) -> String {
+        let code = match self {
+            Self::Orgvue(error) => return error.code(),
+            Self::Dataset(refusal) => refusal.code(),
+            Self::NoToken => "no_token",
+            Self::Save(_) => "not_saved",
+            Self::LeaseLost(_) => "superseded",
+            Self::Unsettled { .. } => "accounts_not_settled",
+            Self::Unconfirmed { .. } => "users_not_confirmed",
+        };
+        code.to_owned()
     }
 }
 
@@ -104,7 +120,7 @@ impl Reconcile<'_> {
             findings: Vec::new(),
             confirmed: BTreeSet::new(),
         };
-        let scope = if state.settled_scope.as_deref() == Some(&self.integration.scope()) { Scope::Settled } else { Scope::New };
+        let scope = state.scope(self.integration);
         let mut orgvue_calls = 0;
         let outcome = match self.dataset(tenant) {
             Ok(dataset) => {
@@ -120,14 +136,16 @@ impl Reconcile<'_> {
                 run.id = %self.claim.run(),
                 tenant.id = %tenant.id,
                 status = ?fault.status(),
+                code = fault.code(),
                 error = chain(&fault),
                 trace.id = trace_id(&fault),
                 "the tenant is not as desired"
             );
             record.status = fault.status();
+            record.code = Some(fault.code());
             record.error = Some(fault.to_string());
         }
-        let state = self.next_state(state, &record);
+        let state = state.after(&record, self.integration, now_ms(), &self.deps.config.delays);
         Reconciled { record, state, findings, confirmed, orgvue_calls }
     }
 
@@ -159,12 +177,16 @@ impl Reconcile<'_> {
         let (approved, held) = guard(plan, facts);
         progress.confirmed = users;
         progress.hold(&held);
-        if tenant.mode != Mode::Enforce {
+        if tenant.mode == Mode::Enforce {
+            self.apply(approved, tenant, dataset, read, progress).await?;
+        } else {
             progress.record.status = Status::Simulated;
             approved.actions().for_each(|action| progress.record.list(action));
-            return Ok(());
         }
-        self.apply(approved, tenant, dataset, read, progress).await
+        match held.iter().filter(|held| held.why == HoldReason::Unconfirmed).count() {
+            0 => Ok(()),
+            n_users => Err(TenantFault::Unconfirmed { n_users }),
+        }
     }
 
     /// Writes what was approved: additions, a second look, then removals.
@@ -229,20 +251,6 @@ impl Reconcile<'_> {
             decision.findings.into_iter().filter(|finding| finding.user.as_ref().is_some_and(|user| users.contains(user))).collect();
         Confirmed { desired, plan, users, findings }
     }
-
-    fn next_state(&self, state: TenantState, record: &TenantRecord) -> TenantState {
-        if record.wants_retry() {
-            let attempts = state.attempts + 1;
-            return TenantState { attempts, retry_at_ms: Some(self.deps.config.delays.retry_at(attempts, now_ms())), ..state };
-        }
-        let removals_held = record.held.iter().any(|held| held.action != "update");
-        let settled = record.mode == Mode::Enforce && !removals_held;
-        TenantState {
-            attempts: 0,
-            retry_at_ms: None,
-            settled_scope: if settled { Some(self.integration.scope()) } else { state.settled_scope },
-        }
-    }
 }
 
 impl Progress {
@@ -267,13 +275,17 @@ impl Progress {
             }
         }
         for (login, failure) in &applied.failed {
+            // A refusal of something that takes nothing away is the account's own matter; a leaver who stays is the tenant's.
+            let is_harm = actions.get(login).is_some_and(|action| action.is_harm());
             match failure {
-                AccountFailure::Refused(refusal) => self.findings.push(
-                    Finding::new(FindingCode::RefusedByOrgvue, format!("Orgvue refused the account: {refusal}"))
-                        .login(login)
-                        .tenant(&self.record.tenant),
-                ),
-                AccountFailure::Unknown | AccountFailure::NotTried => self.record.unsettled += 1,
+                AccountFailure::Refused(refusal) => {
+                    let what = format!("Orgvue refused the account: {}", refusal.explain());
+                    self.findings.push(Finding::new(FindingCode::RefusedByOrgvue, what).login(login).tenant(&self.record.tenant));
+                    if is_harm {
+                        self.record.failed.push(login.clone());
+                    }
+                }
+                AccountFailure::Unknown | AccountFailure::NotTried => self.record.failed.push(login.clone()),
             }
         }
         match cause {
@@ -284,7 +296,7 @@ impl Progress {
     }
 
     fn settled(&self) -> Result<(), TenantFault> {
-        match self.record.unsettled {
+        match self.record.failed.len() {
             0 => Ok(()),
             n_accounts => Err(TenantFault::Unsettled { n_accounts }),
         }
@@ -292,12 +304,5 @@ impl Progress {
 }
 
 fn trace_id(fault: &TenantFault) -> Option<&str> {
-    match fault {
-        TenantFault::Orgvue(error) => error.trace_id(),
-        TenantFault::NoToken
-        | TenantFault::Dataset(_)
-        | TenantFault::Save(_)
-        | TenantFault::LeaseLost(_)
-        | TenantFault::Unsettled { .. } => None,
-    }
+    if let TenantFault::Orgvue(error) = fault { error.trace_id() } else { None }
 }

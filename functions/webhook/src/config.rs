@@ -12,8 +12,6 @@ pub struct Config {
     pub table: String,
     /// The sync queue.
     pub queue_url: String,
-    /// Its dead-letter queue.
-    pub dead_letter_queue_url: String,
     /// Where windows are scheduled.
     pub schedule: ScheduleTarget,
     /// The secrets of the webhook endpoints in WorkOS; any of them may sign.
@@ -35,7 +33,6 @@ impl Config {
         Ok(Self {
             table: settings.required("TABLE_NAME")?,
             queue_url: settings.required("SYNC_QUEUE_URL")?,
-            dead_letter_queue_url: settings.required("DEAD_LETTER_QUEUE_URL")?,
             schedule: ScheduleTarget {
                 group: settings.required("SCHEDULE_GROUP")?,
                 queue_arn: settings.required("SYNC_QUEUE_ARN")?,
@@ -44,8 +41,20 @@ impl Config {
             },
             secrets: settings.secrets("WORKOS_WEBHOOK_SECRETS")?,
             tolerance_ms: i64::from(settings.parsed_or::<u32>("SIGNATURE_TOLERANCE_SECONDS", "a whole number of seconds", 180)?) * 1_000,
-            path_token: settings.optional("WEBHOOK_PATH_TOKEN").map(SecretString::from),
+            path_token: path_token(settings)?,
             delays: settings.delays()?,
         })
+    }
+}
+
+/// A token that a URL would spell in another way, or that is two segments, would turn every webhook away.
+fn path_token<L: Fn(&str) -> Option<String>>(settings: &Settings<L>) -> Result<Option<SecretString>, SettingError> {
+    const NAME: &str = "WEBHOOK_PATH_TOKEN";
+    let is_plain = |token: &str| token.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_~".contains(&b));
+    match settings.optional(NAME) {
+        Some(token) if !is_plain(&token) => {
+            Err(SettingError::Malformed { name: NAME.to_owned(), expected: "of letters, digits, -, _ and ~ only" })
+        }
+        token => Ok(token.map(SecretString::from)),
     }
 }

@@ -10,7 +10,7 @@ use adapters::aws::{AwsError, chain};
 use adapters::clock::now_ms;
 use adapters::queue::Queue;
 use adapters::scheduler::Scheduler;
-use adapters::store::{EventRecord, Marked, Store};
+use adapters::store::{EventRecord, Marked, Store, StoreError};
 use aws_config::SdkConfig;
 use aws_config::timeout::TimeoutConfig;
 use domain::event::{self, DirectoryEvent, Event};
@@ -21,6 +21,7 @@ use lambda_http::http::{Method, StatusCode};
 use lambda_http::{Body, Request, Response};
 use secrecy::ExposeSecret;
 use subtle::ConstantTimeEq;
+use tokio::time::timeout;
 
 pub use config::Config;
 
@@ -30,9 +31,12 @@ const SIGNATURE_HEADER: &str = "workos-signature";
 const BODY_BYTES_MAX: usize = 1024 * 1024;
 /// A window that ends sooner is not worth a schedule, and Scheduler takes no time in the past.
 const SCHEDULE_AHEAD_MS_MIN: i64 = 1_000;
-/// One try of an AWS call, and all of them: WorkOS waits for the answer.
+/// One try of an AWS call, and all of them.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(1);
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(3);
+/// Longest that making an event durable may take, and recording it then: WorkOS waits for the answer, for how long it does not say.
+const DURABLE_TIMEOUT: Duration = Duration::from_secs(4);
+const RECORD_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// What the handler works with, built once.
 #[derive(Debug)]
@@ -50,7 +54,7 @@ impl Deps {
         let aws = aws.to_builder().timeout_config(timeouts).build();
         Self {
             store: Store::new(aws_sdk_dynamodb::Client::new(&aws), &config.table),
-            queue: Queue::new(aws_sdk_sqs::Client::new(&aws), &config.queue_url, &config.dead_letter_queue_url),
+            queue: Queue::new(aws_sdk_sqs::Client::new(&aws), &config.queue_url),
             scheduler: Scheduler::new(aws_sdk_scheduler::Client::new(&aws), config.schedule.clone()),
             config,
         }
@@ -138,20 +142,20 @@ async fn accept(deps: &Deps, webhook: &VerifiedWebhook) -> Outcome {
             return Outcome::Ignored("unparseable");
         }
     };
-    let now_ms = now_ms();
-    let pending = match deps.store.mark(&event.directory, deps.config.delays.window_due(now_ms)).await {
-        Ok(Marked::Pending(pending)) => pending,
+    let received_at_ms = now_ms();
+    let pending = match timeout(DURABLE_TIMEOUT, make_durable(deps, &event, received_at_ms)).await {
+        Ok(Ok(Marked::Pending(pending))) => pending,
         // Such as a dashboard test event, or a customer who is not connected yet.
-        Ok(Marked::UnknownDirectory) => return Outcome::Ignored("unknown_directory"),
-        Err(error) => {
-            tracing::error!(outcome = "not_durable", directory.id = %event.directory, error = chain(&error), "webhook could not be marked");
+        Ok(Ok(Marked::UnknownDirectory)) => return Outcome::Ignored("unknown_directory"),
+        Ok(Err(error)) => {
+            tracing::error!(outcome = "not_durable", directory.id = %event.directory, error = chain(&error), "webhook is not durable");
+            return Outcome::NotDurable;
+        }
+        Err(_) => {
+            tracing::error!(outcome = "not_durable", directory.id = %event.directory, "webhook did not become durable in time");
             return Outcome::NotDurable;
         }
     };
-    if let Err(error) = schedule(deps, &pending, now_ms).await {
-        tracing::error!(outcome = "not_durable", directory.id = %event.directory, error = chain(&error), "window could not be scheduled");
-        return Outcome::NotDurable;
-    }
     tracing::info!(
         outcome = "accepted",
         event.id = event.id.as_ref().map(|id| id.as_str()),
@@ -161,8 +165,17 @@ async fn accept(deps: &Deps, webhook: &VerifiedWebhook) -> Outcome {
         generation = pending.generation,
         "webhook accepted"
     );
-    record(deps, event, now_ms).await;
+    record(deps, event, received_at_ms).await;
     Outcome::Accepted
+}
+
+/// Marks the work, and sees to it that its window ends in a message.
+async fn make_durable(deps: &Deps, event: &DirectoryEvent, now_ms: i64) -> Result<Marked, StoreError> {
+    let marked = deps.store.mark(&event.directory, deps.config.delays.window_due(now_ms)).await?;
+    if let Marked::Pending(pending) = &marked {
+        schedule(deps, pending, now_ms).await?;
+    }
+    Ok(marked)
 }
 
 /// Sees to it that the open window ends in a message, whoever opened it.
@@ -176,7 +189,8 @@ async fn schedule(deps: &Deps, pending: &Pending, now_ms: i64) -> Result<(), Aws
     };
     if let Err(error) = scheduled {
         tracing::warn!(directory.id = %pending.directory, error = chain(&error), "the queue delays the message instead of a schedule");
-        deps.queue.send(&message, due_ms - now_ms).await?;
+        // The tries took their time, so the delay is counted from here.
+        deps.queue.send(&message, due_ms - adapters::clock::now_ms()).await?;
     }
     if let Err(error) = deps.store.scheduled(&pending.directory, due_ms).await {
         // The next event of the window schedules again, under the same name.
@@ -188,7 +202,9 @@ async fn schedule(deps: &Deps, pending: &Pending, now_ms: i64) -> Result<(), Aws
 async fn record(deps: &Deps, event: DirectoryEvent, received_at_ms: i64) {
     let Some(id) = event.id else { return };
     let record = EventRecord { id, kind: event.kind, directory: event.directory, received_at_ms };
-    if let Err(error) = deps.store.put_event(&record).await {
-        tracing::warn!(event.id = %record.id, error = chain(&error), "event could not be recorded");
+    match timeout(RECORD_TIMEOUT, deps.store.put_event(&record)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(event.id = %record.id, error = chain(&error), "event could not be recorded"),
+        Err(_) => tracing::warn!(event.id = %record.id, "event was not recorded in time"),
     }
 }

@@ -1,4 +1,4 @@
-//! The sync queue and its dead-letter queue, in SQS.
+//! The queues, in SQS: the sync queue, and the one for messages that nobody can read.
 
 use aws_sdk_sqs::Client;
 use domain::message::SyncMessage;
@@ -9,18 +9,17 @@ use crate::aws::AwsError;
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>
 const DELAY_SECONDS_MAX: i32 = 900;
 
-/// Sends to the sync queue.
+/// One queue.
 #[derive(Debug, Clone)]
 pub struct Queue {
     client: Client,
     url: String,
-    dead_letter_url: String,
 }
 
 impl Queue {
-    /// The queues by their URLs.
-    pub fn new(client: Client, url: impl Into<String>, dead_letter_url: impl Into<String>) -> Self {
-        Self { client, url: url.into(), dead_letter_url: dead_letter_url.into() }
+    /// The queue of this URL.
+    pub fn new(client: Client, url: impl Into<String>) -> Self {
+        Self { client, url: url.into() }
     }
 
     /// Sends a message that arrives `delay_ms` from now, or after 15 minutes if that is sooner.
@@ -28,33 +27,23 @@ impl Queue {
     /// # Errors
     /// [`AwsError`] when SQS did not take it.
     pub async fn send(&self, message: &SyncMessage, delay_ms: i64) -> Result<(), AwsError> {
-        // Whole seconds, rounded up: early would only be deferred.
+        // Whole seconds, rounded up: early would cut the window short.
         let delay_seconds = i32::try_from(delay_ms.max(0).saturating_add(999) / 1_000).unwrap_or(DELAY_SECONDS_MAX).min(DELAY_SECONDS_MAX);
-        self.client
-            .send_message()
-            .queue_url(&self.url)
-            .delay_seconds(delay_seconds)
-            .message_body(message.to_json())
-            .send()
-            .await
-            .map_err(AwsError::of("sqs:SendMessage"))?;
-        Ok(())
+        self.put(&message.to_json(), delay_seconds).await
     }
 
-    /// Puts a message that nobody can read where people look for such.
+    /// Sends a text that nobody could read to where people look for such.
     ///
     /// # Errors
-    /// [`AwsError`] when SQS did not take it: the message must then stay in the queue.
-    pub async fn dead_letter(&self, body: &str) -> Result<(), AwsError> {
+    /// [`AwsError`] when SQS did not take it: the message must then stay where it is.
+    pub async fn send_unread(&self, body: &str) -> Result<(), AwsError> {
         // SQS takes no empty body.
-        let body = if body.is_empty() { "(empty)" } else { body };
-        self.client
-            .send_message()
-            .queue_url(&self.dead_letter_url)
-            .message_body(body)
-            .send()
-            .await
-            .map_err(AwsError::of("sqs:SendMessage to the dead-letter queue"))?;
+        self.put(if body.is_empty() { "(empty)" } else { body }, 0).await
+    }
+
+    async fn put(&self, body: &str, delay_seconds: i32) -> Result<(), AwsError> {
+        let request = self.client.send_message().queue_url(&self.url).delay_seconds(delay_seconds).message_body(body);
+        request.send().await.map_err(AwsError::of("sqs:SendMessage"))?;
         Ok(())
     }
 }

@@ -32,7 +32,6 @@ pub use integrations::{AfterApply, Applied, ApplyError};
 pub use pending::{Claim, Lease, LeaseLost, Marked};
 pub use runs::RunHead;
 pub use schema::create_table;
-pub use tenants::TenantState;
 
 /// The table.
 #[derive(Debug, Clone)]

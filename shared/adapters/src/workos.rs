@@ -34,9 +34,13 @@ pub const BASE_URL: &str = "https://api.workos.com";
 /// Longest that one try of a call may take: a page of 100 users comes in well under a second.
 pub const TIMEOUT: Duration = Duration::from_secs(15);
 
-/// From one call of `/directory_users` to the next: WorkOS allows [four a second per directory](https://workos.com/docs/reference/rate-limits),
-/// and 10 ms more keep a network's jitter from making five of them.
-pub const USERS_INTERVAL: Duration = Duration::from_millis(260);
+/// From one call of `/directory_users` to the next: WorkOS allows [four a second per directory](https://workos.com/docs/reference/rate-limits).
+pub const USERS_INTERVAL: Duration = users_interval(4);
+
+/// The interval that keeps to so many calls a second, of which there is at least one. The 5 ms more are for a network's jitter.
+pub const fn users_interval(per_second: u32) -> Duration {
+    Duration::from_millis(1_000 / if per_second == 0 { 1 } else { per_second as u64 } + 5)
+}
 
 /// How to reach WorkOS.
 #[derive(Debug, Clone)]
@@ -119,13 +123,17 @@ impl WorkOs {
 /// Why a directory was not read. Nothing may be removed on the strength of any of these.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// The directory is unlinked, being deleted or not there, before or after the read: it no longer speaks for the customer.
-    /// Suspend the integration and tell a person. A key of another environment looks the same.
+    /// The directory is unlinked or being deleted, before or after the read: it no longer speaks for the customer.
+    /// Suspend the integration and tell a person.
     #[error("directory no longer speaks for its customer: it is {state}")]
     Gone {
-        /// WorkOS's state, or `not found`.
+        /// WorkOS's state.
         state: String,
     },
+    /// There is no such directory for this API key. It was deleted, or the key is of another environment, which looks the same and
+    /// concerns every customer: only if it lasts is the directory gone.
+    #[error("directory is not found with this api key")]
+    NotFound,
     /// The directory is being validated, its credentials fail, or its state is one that we do not know. Try again later.
     #[error("directory is not settled: it is {state}")]
     Unsettled {
@@ -165,6 +173,22 @@ pub enum ReadError {
     /// The run's time is over because answers were slow. Try again later.
     #[error("out of time while reading the directory")]
     OutOfTime,
+}
+
+impl ReadError {
+    /// The stable code, for records.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Gone { .. } => "directory_gone",
+            Self::NotFound => "directory_not_found",
+            Self::Unsettled { .. } => "directory_not_settled",
+            Self::TooLarge { .. } => "directory_too_large",
+            Self::Untrusted { .. } => "directory_not_trusted",
+            Self::Refused { .. } => "workos_key_refused",
+            Self::Unavailable(_) => "workos_unavailable",
+            Self::OutOfTime => "out_of_time",
+        }
+    }
 }
 
 /// What is wrong with an answer. None of the texts holds anything of the answer itself.

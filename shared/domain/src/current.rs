@@ -46,6 +46,18 @@ pub enum DatasetRefusal {
     ApiAccountMissing,
 }
 
+impl DatasetRefusal {
+    /// The stable code, for records.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::MissingProperty { .. } => "missing_property",
+            Self::MissingItemId => "missing_item_id",
+            Self::WrongForm { .. } => "wrong_form",
+            Self::ApiAccountMissing => "api_account_missing",
+        }
+    }
+}
+
 /// The accounts of one tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Current {
@@ -77,7 +89,7 @@ pub struct Account {
 impl Account {
     /// Whether somebody can administer the tenant with this account today.
     pub fn is_usable_admin(&self) -> bool {
-        self.enabled && !self.expired && self.roles.contains(&Role::admin())
+        self.enabled && !self.expired && self.roles.iter().any(|role| role.means(&Role::admin()))
     }
 }
 
@@ -158,7 +170,7 @@ fn roles(row: &Row, id: &ItemId, spelling: &DatasetSpelling) -> Result<BTreeSet<
     let refuse = |found, expected| Err(wrong_form(&spelling.role, id, found, expected));
     let texts: Vec<&str> = match (&spelling.role_form, value) {
         (_, Value::Null) => Vec::new(),
-        (RoleForm::Text { separator }, Value::String(text)) => text.split(separator.as_str()).collect(),
+        (RoleForm::Text { separator }, Value::String(text)) => text.split(bare(separator)).collect(),
         (RoleForm::Text { .. }, other) => return refuse(other, "text"),
         (RoleForm::Array, Value::Array(values)) => match values.iter().find(|value| !value.is_string()) {
             Some(other) => return refuse(other, "an array of texts"),
@@ -167,6 +179,14 @@ fn roles(row: &Row, id: &ItemId, spelling: &DatasetSpelling) -> Result<BTreeSet<
         (RoleForm::Array, other) => return refuse(other, "an array"),
     };
     Ok(texts.into_iter().map(str::trim).filter(|text| !text.is_empty()).map(Role::as_found).collect())
+}
+
+/// The separator without the spaces around it, which people leave out: `a,b` and `a, b` are the same two roles.
+fn bare(separator: &str) -> &str {
+    match separator.trim() {
+        "" => separator,
+        bare => bare,
+    }
 }
 
 fn wrong_form(key: &str, item: &ItemId, found: &Value, expected: &'static str) -> DatasetRefusal {

@@ -73,6 +73,8 @@ pub fn desired(directory: &Directory, integration: &Integration) -> Decision {
                 Err(finding) => {
                     if matches!(finding.code, FindingCode::NoEmail | FindingCode::InvalidEmail) {
                         desired.unknown_owners += 1;
+                        // An account under the very text that is no address is this user's.
+                        desired.untouched.extend(finding.login.clone());
                     }
                     findings.push(finding);
                 }

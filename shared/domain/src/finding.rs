@@ -67,7 +67,7 @@ codes! {
     /// A group name's role cannot be written.
     BadRoleName = "bad_role_name" => "take the list separator and control characters out of the group name, and keep the role within 128 characters";
     /// A group name's role may not be given by a group.
-    ReservedRole = "reserved_role" => "give this role in Orgvue by hand, or have it taken off the reserved list";
+    ReservedRole = "reserved_role" => "have the role taken off the reserved list, or have the account protected and give it the role in Orgvue by hand";
     /// Orgvue refused to write the account.
     RefusedByOrgvue = "refused_by_orgvue" => "correct what Orgvue names; the next run tries again";
 }

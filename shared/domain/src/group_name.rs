@@ -56,6 +56,11 @@ impl Role {
         &self.0
     }
 
+    /// Whether both are one right: a platform role in any case, every other one as it is written.
+    pub fn means(&self, other: &Self) -> bool {
+        self == other || (self.is_platform() && self.0.eq_ignore_ascii_case(&other.0))
+    }
+
     /// Whether the role is `user` or `admin`, in any case.
     pub fn is_platform(&self) -> bool {
         ["user", "admin"].iter().any(|platform| self.0.eq_ignore_ascii_case(platform))

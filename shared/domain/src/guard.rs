@@ -75,7 +75,7 @@ pub struct Held {
 pub enum Scope {
     /// Not yet: removals are held.
     New,
-    /// A run under this very scope held none of its removals for being new.
+    /// A run under this very scope wrote, and held none of its removals.
     Settled,
 }
 
@@ -157,16 +157,6 @@ impl Harm {
         let harmless = held.iter().filter_map(|held| held.action.without_loss());
         (kept.into_iter().chain(harmless).collect(), held)
     }
-
-    /// How many accounts it is about.
-    pub fn len(&self) -> usize {
-        self.actions.len()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.actions.is_empty()
-    }
 }
 
 /// Splits a plan into what may be written and what waits for a person. Harm over the limit is held whole, never the first part of it.
@@ -174,7 +164,7 @@ pub fn guard(plan: Plan, facts: Facts<'_>) -> (Approved, Vec<Held>) {
     let is_unconfirmed = |action: &Action| action.takes_from_active(facts.confirmed).is_some();
     let n_harm = plan.actions.iter().filter(|action| action.is_harm()).count();
     let over_limit = n_harm > facts.integration.limits.harm_max(plan.managed);
-    let mut unknown_owners = facts.desired.unknown_owners;
+    let perhaps_owned = perhaps_owned(&plan.actions, facts.desired.unknown_owners);
 
     let mut additions = Vec::new();
     let mut approved = Vec::new();
@@ -197,8 +187,7 @@ pub fn guard(plan: Plan, facts: Facts<'_>) -> (Approved, Vec<Held>) {
             Some(HoldReason::NewScope)
         } else if is_unconfirmed(&action) {
             Some(HoldReason::Unconfirmed)
-        } else if action.is_removal() && unknown_owners > 0 {
-            unknown_owners -= 1;
+        } else if perhaps_owned.contains(&action.login) {
             Some(HoldReason::UnknownOwner)
         } else {
             None
@@ -224,18 +213,26 @@ pub fn guard(plan: Plan, facts: Facts<'_>) -> (Approved, Vec<Held>) {
     (Approved { additions, harm: Harm { actions: approved, admins } }, held)
 }
 
+/// As many removals as there are users without a usable address, whose accounts they may hit. An account that an active user's address
+/// names is that user's, and comes last.
+fn perhaps_owned(actions: &[Action], unknown_owners: usize) -> BTreeSet<Login> {
+    let mut removals: Vec<&Action> = actions.iter().filter(|action| action.is_removal()).collect();
+    removals.sort_by_key(|action| action.user.is_some());
+    removals.into_iter().take(unknown_owners).map(|action| action.login.clone()).collect()
+}
+
 /// The administrators that there are once these actions are applied. An expired account gains nothing from a role.
 fn admins_after<'a>(admins: &BTreeSet<Login>, actions: impl Iterator<Item = &'a Action>) -> BTreeSet<Login> {
     let gained = actions
         .filter(|action| action.before().is_none_or(|before| !before.expired))
-        .filter(|action| action.roles_after().is_some_and(|roles| roles.contains(&Role::admin())))
+        .filter(|action| action.roles_after().is_some_and(|roles| roles.iter().any(|role| role.means(&Role::admin()))))
         .map(|action| action.login.clone());
     admins.iter().cloned().chain(gained).collect()
 }
 
 /// Holds what takes an administrator away, if no administrator would be left of those that there are now or are `expected`.
 fn hold_last_admin(harm: Vec<Action>, now: &BTreeSet<Login>, expected: &BTreeSet<Login>) -> (Vec<Action>, Vec<Held>) {
-    let takes_admin = |action: &Action| now.contains(&action.login) && action.lost_roles().contains(&Role::admin());
+    let takes_admin = |action: &Action| now.contains(&action.login) && action.loses(&Role::admin());
     let lost: BTreeSet<&Login> = harm.iter().filter(|action| takes_admin(action)).map(|action| &action.login).collect();
     let nobody_left = !now.is_empty() && expected.iter().all(|login| lost.contains(login));
     if !nobody_left {

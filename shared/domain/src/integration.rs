@@ -200,14 +200,17 @@ impl Integration {
         }
     }
 
-    /// What decides which group means which account, as one text: it changes when the prefix, the tenancy, the tenants or the domains do.
+    /// What decides which group means which account of which dataset, as one text: it changes when the directory, the prefix, the tenancy,
+    /// the tenants with their datasets, the domains or the property of the login do.
     ///
     /// The removals of the first run under a new scope are held, because a slip here looks like everybody leaving.
     pub fn scope(&self) -> String {
-        let tenants: BTreeSet<_> = self.tenants.iter().map(|t| format!("{}={}", t.id, t.name.to_ascii_lowercase())).collect();
+        let tenants: BTreeSet<_> = self.tenants.iter().map(|t| format!("{}={}@{}", t.id, t.name.to_ascii_lowercase(), t.dataset)).collect();
         let domains: Vec<_> = self.domains.iter().map(ToString::to_string).collect();
         format!(
-            "{:?} {} [{}] [{}]",
+            "{} {} {:?} {} [{}] [{}]",
+            self.directory,
+            self.dataset.login,
             self.tenancy,
             self.prefix.to_ascii_lowercase(),
             tenants.into_iter().collect::<Vec<_>>().join(" "),

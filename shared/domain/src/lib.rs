@@ -20,3 +20,4 @@ pub mod pending;
 pub mod plan;
 pub mod run;
 pub mod signature;
+pub mod tenant_state;

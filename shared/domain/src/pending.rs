@@ -11,7 +11,7 @@ use crate::ids::{DirectoryId, IntegrationId, RunId};
 use crate::message::Reason;
 
 /// Whether an integration runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Switch {
     /// It does.
@@ -39,7 +39,7 @@ impl Switch {
 }
 
 /// The lease of a run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Lease {
     /// Who has it.
     pub run: RunId,
@@ -48,7 +48,7 @@ pub struct Lease {
 }
 
 /// The pending work of one directory.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Pending {
     /// The directory.
     pub directory: DirectoryId,
@@ -221,6 +221,8 @@ impl Pending {
             return self.last_run.as_ref() == Some(run);
         }
         self.lease = None;
+        // A message that was sent during the run met its lease; what is owed now must not wait for it.
+        self.nudged_at_ms = None;
         self.last_run = Some(run.clone());
         let claimed = self.claimed_generation.take();
         self.claimed_at_ms = None;

@@ -5,6 +5,8 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::current::{Account, Current};
 use crate::desired::{Desired, DesiredAccount};
 use crate::finding::{Finding, FindingCode};
@@ -66,6 +68,30 @@ pub enum Change {
     },
 }
 
+/// What an action is called in records and reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verb {
+    /// See [`Change::Create`].
+    Create,
+    /// See [`Change::Update`].
+    Update,
+    /// See [`Change::Disable`].
+    Disable,
+    /// See [`Change::Remove`].
+    Remove,
+}
+
+impl Verb {
+    /// Whether the account goes away or is switched off.
+    pub fn is_removal(self) -> bool {
+        match self {
+            Self::Disable | Self::Remove => true,
+            Self::Create | Self::Update => false,
+        }
+    }
+}
+
 impl Action {
     /// The account as it is, unless it is to be created.
     pub fn before(&self) -> Option<&Account> {
@@ -83,21 +109,21 @@ impl Action {
         }
     }
 
-    /// The roles that the account loses.
+    /// The roles that the account loses. A platform role that is only written in another case is not lost.
     pub fn lost_roles(&self) -> BTreeSet<Role> {
         let Some(before) = self.before() else { return BTreeSet::new() };
-        match self.roles_after() {
-            Some(after) => before.roles.difference(after).cloned().collect(),
-            None => before.roles.clone(),
-        }
+        let stays = |role: &Role| self.roles_after().is_some_and(|after| after.iter().any(|other| other.means(role)));
+        before.roles.iter().filter(|role| !stays(role)).cloned().collect()
+    }
+
+    /// Whether the account loses this role.
+    pub fn loses(&self, role: &Role) -> bool {
+        self.lost_roles().iter().any(|lost| lost.means(role))
     }
 
     /// Whether the account goes away or is switched off.
     pub fn is_removal(&self) -> bool {
-        match &self.change {
-            Change::Disable { .. } | Change::Remove { .. } => true,
-            Change::Create { .. } | Change::Update { .. } => false,
-        }
+        self.verb().is_removal()
     }
 
     /// Whether somebody may be locked out: a removal, or the loss of a platform role that nothing makes up for.
@@ -108,8 +134,8 @@ impl Action {
             Change::Create { .. } => false,
             Change::Disable { .. } | Change::Remove { .. } => true,
             Change::Update { before, roles } => {
-                let lost = |role: Role| before.roles.contains(&role) && !roles.contains(&role);
-                before.enabled && (lost(Role::admin()) || (lost(Role::user()) && !roles.contains(&Role::admin())))
+                let lost_user = self.loses(&Role::user()) && !roles.contains(&Role::admin());
+                before.enabled && (self.loses(&Role::admin()) || lost_user)
             }
         }
     }
@@ -117,37 +143,58 @@ impl Action {
     /// The active user who loses something by the action and whose groups were not read again behind the lists.
     ///
     /// A person who was moved between two groups while they were read looks like somebody who lost the first.
+    /// An account that is disabled has nothing to lose but its row.
     pub fn takes_from_active(&self, confirmed: &BTreeSet<UserId>) -> Option<&UserId> {
-        self.user.as_ref().filter(|user| !confirmed.contains(*user) && (self.is_removal() || !self.lost_roles().is_empty()))
+        let takes = self.is_removal() || (self.before().is_some_and(|before| before.enabled) && !self.lost_roles().is_empty());
+        self.user.as_ref().filter(|user| takes && !confirmed.contains(*user))
     }
 
     /// What the action is called in records and reports.
-    pub fn verb(&self) -> &'static str {
+    pub fn verb(&self) -> Verb {
         match &self.change {
-            Change::Create { .. } => "create",
-            Change::Update { .. } => "update",
-            Change::Disable { .. } => "disable",
-            Change::Remove { .. } => "remove",
+            Change::Create { .. } => Verb::Create,
+            Change::Update { .. } => Verb::Update,
+            Change::Disable { .. } => Verb::Disable,
+            Change::Remove { .. } => Verb::Remove,
         }
     }
 
-    /// What of the action is left when nothing may be lost: the same account with the roles of before and after. Nothing, if that is what it has.
+    /// What of the action is left when nothing may be lost: the same account with the roles of after and those it would lose. Nothing, if
+    /// that is what it has; nothing either for a disabled account, which must not be let in with roles that it is to lose.
     pub fn without_loss(&self) -> Option<Self> {
         let Change::Update { before, roles } = &self.change else { return None };
-        let union: BTreeSet<Role> = before.roles.union(roles).cloned().collect();
-        let needed = union != before.roles || !before.enabled;
+        let union: BTreeSet<Role> = roles.union(&self.lost_roles()).cloned().collect();
+        let needed = before.enabled && union != before.roles;
         needed.then(|| Self { change: Change::Update { before: before.clone(), roles: union }, ..self.clone() })
     }
 
-    /// Whether the dataset already is as the action would make it: asked after a write whose answer was lost.
-    pub fn is_done(&self, current: &Current) -> bool {
+    /// What the dataset tells of the action: asked after a write whose answer was lost.
+    pub fn trace_in(&self, current: &Current) -> Trace {
         let account = current.accounts.get(&self.login);
-        match &self.change {
-            Change::Create { roles } | Change::Update { roles, .. } => account.is_some_and(|a| a.enabled && a.roles == *roles),
-            Change::Disable { .. } => account.is_none_or(|a| !a.enabled),
-            Change::Remove { before } => account.is_none_or(|a| a.id != before.id),
-        }
+        let is_there_twice = current.duplicates.contains_key(&self.login);
+        let as_wanted = |roles: &BTreeSet<Role>| account.is_some_and(|account| account.enabled && account.roles == *roles);
+        let done = match &self.change {
+            Change::Create { roles } if as_wanted(roles) => true,
+            // Sent again it would make a second account; taken for done it might pass for an administrator.
+            Change::Create { .. } if account.is_some() || is_there_twice => return Trace::Unclear,
+            Change::Create { .. } => false,
+            Change::Update { roles, .. } => as_wanted(roles),
+            Change::Disable { .. } => !is_there_twice && account.is_none_or(|account| !account.enabled),
+            Change::Remove { before } => !is_there_twice && account.is_none_or(|account| account.id != before.id),
+        };
+        if done { Trace::Done } else { Trace::NotDone }
     }
+}
+
+/// What a dataset tells of an action whose answer was lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trace {
+    /// The dataset is as the action would make it.
+    Done,
+    /// It is not; the action may be sent again.
+    NotDone,
+    /// An account of that login is there, but not as it should be made: the next run's to correct.
+    Unclear,
 }
 
 /// Works out what makes the tenant as desired.
@@ -224,11 +271,11 @@ fn protected_difference(wanted: &DesiredAccount, account: Option<&Account>, tena
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = |verb| self.actions.iter().filter(|action| action.verb() == verb).count();
-        write!(f, "{}: {} to create, {} to update, ", self.tenant, count("create"), count("update"))?;
-        if count("disable") > 0 {
-            write!(f, "{} to disable, ", count("disable"))?;
+        write!(f, "{}: {} to create, {} to update, ", self.tenant, count(Verb::Create), count(Verb::Update))?;
+        if count(Verb::Disable) > 0 {
+            write!(f, "{} to disable, ", count(Verb::Disable))?;
         }
-        writeln!(f, "{} to remove, {} right already", count("remove"), self.unchanged)?;
+        writeln!(f, "{} to remove, {} right already", count(Verb::Remove), self.unchanged)?;
         self.actions.iter().try_for_each(|action| writeln!(f, "  {action}"))
     }
 }

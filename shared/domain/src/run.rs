@@ -12,7 +12,7 @@ use crate::ids::{DirectoryId, IntegrationId, RunId, TenantId};
 use crate::integration::Mode;
 use crate::login::Login;
 use crate::message::Reason;
-use crate::plan::{Action, Change};
+use crate::plan::{Action, Change, Verb};
 
 /// How a run, or one tenant of it, ended.
 ///
@@ -20,7 +20,7 @@ use crate::plan::{Action, Change};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// Everything that was planned was written.
+    /// Everything that was planned was written, but for accounts that Orgvue refuses to create or update: those are findings.
     Applied,
     /// Nothing was written, as configured; the record says what would have been.
     Simulated,
@@ -30,7 +30,7 @@ pub enum Status {
     Superseded,
     /// Something passing stood in the way; it is tried again.
     Failed,
-    /// Something that a person must change stands in the way; nothing was written. It is tried again.
+    /// Something that a person must change stands in the way, mostly before anything was written. It is tried again.
     Refused,
 }
 
@@ -51,7 +51,10 @@ pub struct RunRecord {
     pub generation: u64,
     /// The greatest status of its tenants, or that of the read if it got no further.
     pub status: Status,
-    /// What stood in the way of the whole run.
+    /// The stable code of what stood in the way of the whole run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// The same in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     /// When it began, in milliseconds since 1970.
@@ -75,7 +78,10 @@ pub struct TenantRecord {
     pub tenant: TenantId,
     /// How it ended.
     pub status: Status,
-    /// What stood in the way.
+    /// The stable code of what stood in the way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// The same in words, and what to do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     /// Whether it was to be written.
@@ -90,9 +96,9 @@ pub struct TenantRecord {
     pub unchanged: usize,
     /// What waits for a person.
     pub held: Vec<HeldRecord>,
-    /// How many accounts may or may not have been written; the next try finds out.
+    /// Accounts that are not as planned, or may not be; the next try finds out. Those that Orgvue refuses are findings too.
     #[serde(default)]
-    pub unsettled: usize,
+    pub failed: Vec<Login>,
     /// The whole plan in words, before the guard.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub plan: String,
@@ -103,8 +109,8 @@ pub struct TenantRecord {
 pub struct HeldRecord {
     /// Whose account.
     pub login: Login,
-    /// What would be done: `update`, `disable` or `remove`.
-    pub action: String,
+    /// What would be done.
+    pub action: Verb,
     /// The roles that it would lose.
     pub lost_roles: Vec<Role>,
     /// Why it is held.
@@ -117,7 +123,7 @@ impl From<&Held> for HeldRecord {
     fn from(held: &Held) -> Self {
         Self {
             login: held.action.login.clone(),
-            action: held.action.verb().to_owned(),
+            action: held.action.verb(),
             lost_roles: held.action.lost_roles().into_iter().collect(),
             why: held.why,
             message: held.why.explain().to_owned(),
@@ -131,6 +137,7 @@ impl TenantRecord {
         Self {
             tenant,
             status,
+            code: None,
             error: None,
             mode,
             created: Vec::new(),
@@ -138,7 +145,7 @@ impl TenantRecord {
             removed: Vec::new(),
             unchanged: 0,
             held: Vec::new(),
-            unsettled: 0,
+            failed: Vec::new(),
             plan: String::new(),
         }
     }

@@ -97,6 +97,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run(args: Args) -> Result<ExitCode, Error> {
+    let out = Out { json: args.json };
     let input = input(&args)?;
     let folder = Folder::open(args.data.clone())?;
     let vendors = Vendors::start(&args, &input, &folder).await?;
@@ -111,8 +112,10 @@ async fn run(args: Args) -> Result<ExitCode, Error> {
         Some(workos) => play::play(workos, &system.webhook_url, &input, &mut played).await?,
         None => BTreeSet::new(),
     };
+    for directory in &played_now {
+        out.people(&format!("sent a signed webhook for {directory}; its window ends in {} s", args.window_seconds));
+    }
     let integrations: Vec<Integration> = input.integrations.into_iter().map(|(integration, _)| integration).collect();
-    let out = Out { json: args.json };
     if args.once {
         return once(&system, &vendors, &integrations, &played_now, began_ms, &out).await;
     }

@@ -1,12 +1,13 @@
 //! What people and programs are shown.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use comfy_table::presets::UTF8_BORDERS_ONLY;
 use comfy_table::{ContentArrangement, Table};
 use domain::finding::Finding;
 use domain::ids::IntegrationId;
-use domain::run::{RunRecord, Status, TenantRecord};
+use domain::run::{RunRecord, TenantRecord};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -77,11 +78,13 @@ pub struct IntegrationReport {
 }
 
 impl Report {
-    /// Whether every tenant is as its last run wanted it: nothing held, nothing failing.
+    /// Whether every tenant is as its own last run wanted it: nothing held, nothing failing.
     pub fn is_as_desired(&self) -> bool {
-        self.integrations.iter().filter_map(|integration| integration.runs.last()).all(|run| match run.status {
-            Status::Applied | Status::Simulated => run.tenants.iter().all(|tenant| tenant.held.is_empty()),
-            Status::PartlyHeld | Status::Superseded | Status::Failed | Status::Refused => false,
+        self.integrations.iter().all(|integration| {
+            let unread = integration.runs.last().is_some_and(|run| run.error.is_some());
+            let latest: BTreeMap<_, _> =
+                integration.runs.iter().flat_map(|run| &run.tenants).map(|tenant| (&tenant.tenant, tenant)).collect();
+            !unread && latest.values().all(|tenant| tenant.held.is_empty() && !tenant.wants_retry())
         })
     }
 }
@@ -111,7 +114,7 @@ fn tenant_text(tenant: &TenantRecord) -> String {
         let _ = writeln!(text, "    plan for {}", tenant.plan.trim_end().replace('\n', "\n    "));
     }
     for held in &tenant.held {
-        let _ = writeln!(text, "    held: {} {}: {}", held.action, held.login, held.message);
+        let _ = writeln!(text, "    held: {} {}: {}", word(&held.action), held.login, held.message);
     }
     text
 }

@@ -149,14 +149,14 @@ impl System {
         create_table(&dynamodb_client, TABLE).await?;
         let store = Store::new(dynamodb_client, TABLE);
         let sqs_client = aws_sdk_sqs::Client::new(&aws);
-        let queue = Queue::new(sqs_client.clone(), &queue_url, &dead_letter_queue_url);
+        let queue = Queue::new(sqs_client.clone(), &queue_url);
 
         let url = |text: &str| Url::parse(text).map_err(|_| StartError::Url(text.to_owned()));
         let sync = Arc::new(sync::Deps::new(
             sync::Config {
                 table: TABLE.to_owned(),
                 queue_url: queue_url.clone(),
-                dead_letter_queue_url: dead_letter_queue_url.clone(),
+                dead_letter_queue_url,
                 workos_url: url(&options.workos_url)?,
                 workos_key: SecretString::from(options.workos_key.clone()),
                 workos_users_per_second: options.workos_users_per_second,
@@ -172,7 +172,6 @@ impl System {
             webhook::Config {
                 table: TABLE.to_owned(),
                 queue_url: queue_url.clone(),
-                dead_letter_queue_url,
                 schedule: ScheduleTarget {
                     group: SCHEDULE_GROUP.to_owned(),
                     queue_arn: sqs.arn(QUEUE),

@@ -52,11 +52,8 @@ fn every_variable_is_documented_and_no_other() {
     let mut asked = asked_for(|lookup| drop(webhook::Config::read(&Settings::new(lookup)).unwrap()));
     asked.extend(asked_for(|lookup| drop(sync::Config::read(&Settings::new(lookup)).unwrap())));
     asked.insert("RUST_LOG".to_owned());
-    let documented: BTreeSet<String> = CONFIGURATION
-        .lines()
-        .filter_map(|line| line.strip_prefix("| `")?.split_once('`'))
-        .map(|(name, _)| name.to_owned())
-        .collect();
+    let documented: BTreeSet<String> =
+        CONFIGURATION.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`')).map(|(name, _)| name.to_owned()).collect();
     assert_eq!(documented, asked);
 }
 

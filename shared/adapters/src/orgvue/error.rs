@@ -76,6 +76,22 @@ impl OrgvueError {
         Self::Malformed { expected, at: Some(at) }
     }
 
+    /// The stable code, for records: Orgvue's own, where it gives one.
+    pub fn code(&self) -> String {
+        let code = match self {
+            Self::Configuration { code: Some(code), .. } => return format!("orgvue_{code}"),
+            Self::Configuration { code: None, .. } => "orgvue_configuration",
+            Self::UnusableToken => "unusable_token",
+            Self::Dataset(refusal) => refusal.code(),
+            Self::DatasetTooLarge => "dataset_too_large",
+            Self::QuotaExceeded => "orgvue_quota_exceeded",
+            Self::Unavailable(_) => "orgvue_unavailable",
+            Self::Malformed { .. } => "orgvue_answer_malformed",
+            Self::OutOfTime => "out_of_time",
+        };
+        code.to_owned()
+    }
+
     /// Whether a person must act before another try can succeed.
     pub fn needs_person(&self) -> bool {
         match self {

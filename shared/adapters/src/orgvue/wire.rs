@@ -39,6 +39,13 @@ pub(super) struct ItemAnswer {
     pub(super) rest: Row,
 }
 
+impl ItemAnswer {
+    /// The item that the answer is about, where it says so.
+    pub(super) fn item_id(&self) -> Option<&str> {
+        self.rest.get("_id").and_then(Value::as_str)
+    }
+}
+
 /// What Orgvue says is wrong. Code and name may be logged; the message may hold personal data.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(super) struct VendorError {

@@ -21,7 +21,7 @@ use bytes::Bytes;
 use domain::current::{Current, DatasetRefusal, Row};
 use domain::integration::DatasetSpelling;
 use domain::login::Login;
-use domain::plan::Action;
+use domain::plan::{Action, Trace};
 use tokio::sync::mpsc;
 
 use self::answer::Answer;
@@ -182,7 +182,7 @@ impl<F: Fn(Vec<Row>) -> Result<Current, DatasetRefusal>> Phase<'_, F> {
             Some(error) = closed.recv() => return Err(StopCause::Fence(error)),
             answer = self.dataset.put(Bytes::from(batch.body()), ANSWER_BYTES_MAX, ready) => answer,
         };
-        Ok(Answer::read(answer, batch.items.len())?)
+        Ok(Answer::read(answer, &batch.items)?)
     }
 
     /// Takes the answer to each item. What was not applied is sent again in halves, or, if it was sent alone, is what Orgvue refuses.
@@ -222,11 +222,10 @@ impl<F: Fn(Vec<Row>) -> Result<Current, DatasetRefusal>> Phase<'_, F> {
         let mut wrong = BTreeSet::new();
         let mut left = Vec::new();
         for (item, refusal) in items.into_iter().zip(refusals) {
-            if item.action.is_done(&current) {
-                wrong.insert(refusal.status);
-                self.applied.done.push(item.action.login);
-            } else {
-                left.push((item, refusal));
+            let status = refusal.status.clone();
+            match self.settle(item, &current) {
+                Some(item) => left.push((item, refusal)),
+                None => drop(wrong.insert(status)),
             }
         }
         self.not_applied.extend(new.difference(&wrong).cloned());
@@ -249,8 +248,7 @@ impl<F: Fn(Vec<Row>) -> Result<Current, DatasetRefusal>> Phase<'_, F> {
             return Err(error);
         }
         let Some(current) = self.current(&batch.items).await? else { return Ok(()) };
-        let (done, left): (Vec<_>, Vec<_>) = batch.items.into_iter().partition(|item| item.action.is_done(&current));
-        self.applied.done.extend(done.into_iter().map(|item| item.action.login));
+        let left: Vec<Item> = batch.items.into_iter().filter_map(|item| self.settle(item, &current)).collect();
         let turn = Turn::Again { n_lost };
         match left.len() {
             0 => {}
@@ -259,6 +257,16 @@ impl<F: Fn(Vec<Row>) -> Result<Current, DatasetRefusal>> Phase<'_, F> {
             _ => self.queue.extend(batch::halves(left, turn)),
         }
         Ok(())
+    }
+
+    /// Notes what the dataset tells of an item; gives back one that was not applied.
+    fn settle(&mut self, item: Item, current: &Current) -> Option<Item> {
+        match item.action.trace_in(current) {
+            Trace::Done => self.applied.done.push(item.action.login),
+            Trace::Unclear => drop(self.applied.failed.insert(item.action.login, AccountFailure::Unknown)),
+            Trace::NotDone => return Some(item),
+        }
+        None
     }
 
     fn log_loss(&self, error: &(dyn std::error::Error + 'static), n_accounts: usize, n_lost: u32) {

@@ -14,6 +14,8 @@ use super::{Store, StoreError, key, n, s};
 use crate::aws::AwsError;
 
 const PARTITION: &str = "INTEGRATIONS";
+/// How often an application looks again when the pending item changed meanwhile. Each look costs as much as the first.
+const TRIES_MAX: u32 = 20;
 
 /// Whether an integration that is put in force asks for a sync.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +47,9 @@ pub enum ApplyError {
         /// The directory.
         directory: DirectoryId,
     },
+    /// Others kept writing the same item.
+    #[error("others are changing the integration at this moment: apply it again")]
+    Contended,
     /// The table could not be used.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -63,11 +68,31 @@ impl Store {
         now_ms: i64,
         delays: &Delays,
     ) -> Result<Applied, ApplyError> {
+        let mut tries_left = TRIES_MAX;
+        loop {
+            tries_left -= 1;
+            match self.try_to_apply(integration, file, after, now_ms, delays).await? {
+                Some(applied) => return Ok(applied),
+                None if tries_left > 0 => {}
+                None => return Err(ApplyError::Contended),
+            }
+        }
+    }
+
+    /// `None` when the item changed between the look at it and the write, or was being written: look again.
+    async fn try_to_apply(
+        &self,
+        integration: &Integration,
+        file: &str,
+        after: AfterApply,
+        now_ms: i64,
+        delays: &Delays,
+    ) -> Result<Option<Applied>, ApplyError> {
         let operation = "dynamodb:TransactWriteItems to apply an integration";
         let before = self.pending(std::slice::from_ref(&integration.directory)).await?.pop();
         let in_force = self.integration_file(&integration.id).await?;
         if before.is_some() && in_force.as_deref() == Some(file) {
-            return Ok(Applied::Unchanged);
+            return Ok(Some(Applied::Unchanged));
         }
         if before.as_ref().is_some_and(|pending| pending.integration != integration.id) {
             return Err(ApplyError::DirectoryTaken { directory: integration.directory.clone() });
@@ -83,16 +108,21 @@ impl Store {
             .item("file", s(file))
             .item("directory", s(integration.directory.as_str()))
             .item("applied_at_ms", n(now_ms));
-        let update = Update::builder()
+        // The caller that asks for a sync sends its message: the sweep need not send another at once.
+        let (asked, nudge) = match after {
+            AfterApply::Sync => (1, ", nudged_at_ms = :now"),
+            AfterApply::Wait => (0, ""),
+        };
+        let mut update = Update::builder()
             .table_name(&self.table)
             .set_key(Some(pending_key(&integration.directory)))
-            .update_expression(
-                "SET integration = :integration, directory = :directory, #switch = :switch, nudged_at_ms = :now, \
+            .update_expression(format!(
+                "SET integration = :integration, directory = :directory, #switch = :switch, \
                  reconciled_generation = if_not_exists(reconciled_generation, :zero), \
                  #attempts = if_not_exists(#attempts, :zero), \
-                 next_drift_ms = if_not_exists(next_drift_ms, :drift) \
-                 ADD #generation :asked",
-            )
+                 next_drift_ms = if_not_exists(next_drift_ms, :drift){nudge} \
+                 ADD #generation :asked"
+            ))
             .condition_expression("attribute_not_exists(pk) OR (integration = :integration AND #switch = :seen)")
             .expression_attribute_names("#switch", "switch")
             .expression_attribute_names("#attempts", "attempts")
@@ -101,16 +131,12 @@ impl Store {
             .expression_attribute_values(":directory", s(integration.directory.as_str()))
             .expression_attribute_values(":switch", s(switch.as_str()))
             .expression_attribute_values(":seen", s(before.as_ref().map_or(switch, |pending| pending.switch).as_str()))
-            .expression_attribute_values(":now", n(now_ms))
             .expression_attribute_values(":zero", n(0))
-            .expression_attribute_values(
-                ":asked",
-                n(match after {
-                    AfterApply::Sync => 1,
-                    AfterApply::Wait => 0,
-                }),
-            )
+            .expression_attribute_values(":asked", n(asked))
             .expression_attribute_values(":drift", n(first_drift(&integration.id, now_ms, delays)));
+        if !nudge.is_empty() {
+            update = update.expression_attribute_values(":now", n(now_ms));
+        }
         let writes = [
             TransactWriteItem::builder().put(put.build().map_err(AwsError::of(operation)).map_err(StoreError::from)?).build(),
             TransactWriteItem::builder().update(update.build().map_err(AwsError::of(operation)).map_err(StoreError::from)?).build(),
@@ -118,12 +144,12 @@ impl Store {
         match self.client.transact_write_items().set_transact_items(Some(writes.into())).send().await {
             Ok(_) => {}
             Err(SdkError::ServiceError(error)) if matches!(error.err(), TransactWriteItemsError::TransactionCanceledException(_)) => {
-                return Err(ApplyError::DirectoryTaken { directory: integration.directory.clone() });
+                return Ok(None);
             }
             Err(error) => return Err(StoreError::from(AwsError::of(operation)(error)).into()),
         }
         let generation = self.pending(std::slice::from_ref(&integration.directory)).await?.pop().map_or(1, |pending| pending.generation);
-        Ok(Applied::Changed { generation })
+        Ok(Some(Applied::Changed { generation }))
     }
 
     /// The file of an integration that is in force.

@@ -248,7 +248,7 @@ impl Store {
     pub async fn release(&self, claim: Claim, end: RunEnd) -> Result<Result<(), LeaseLost>, StoreError> {
         let Lease { directory, run, .. } = claim.lease;
         let mut set = vec!["last_run = :run"];
-        let mut remove = vec!["lease_run", "lease_until_ms", "claimed_generation", "claimed_at_ms"];
+        let mut remove = vec!["lease_run", "lease_until_ms", "claimed_generation", "claimed_at_ms", "nudged_at_ms"];
         let mut values: Vec<(&str, AttributeValue)> = vec![(":run", s(run.as_str()))];
         let mut names: Vec<(&str, &str)> = Vec::new();
         match end {
@@ -294,16 +294,30 @@ impl Store {
         }
     }
 
-    /// Notes that the sweep has sent a message for what is owed.
+    /// Notes that the sweep has sent a message for what it saw to be owed.
+    ///
+    /// A run that has claimed since was that message's, or made it needless: what is owed after it must not wait for this nudge.
     ///
     /// # Errors
     /// [`StoreError`]: the next sweep sends again, which does no harm.
-    pub async fn nudged(&self, directory: &DirectoryId, now_ms: i64) -> Result<(), StoreError> {
-        let update = self
-            .update_pending(directory)
-            .update_expression("SET nudged_at_ms = :now")
-            .condition_expression("attribute_exists(pk)")
-            .expression_attribute_values(":now", n(now_ms));
+    pub async fn nudged(&self, seen: &Pending, now_ms: i64) -> Result<(), StoreError> {
+        let mut update = self.update_pending(&seen.directory).expression_attribute_values(":now", n(now_ms));
+        let mut still = vec!["attribute_exists(pk)"];
+        match &seen.lease {
+            None => still.push("attribute_not_exists(lease_run)"),
+            Some(lease) => {
+                still.push("lease_run = :lease");
+                update = update.expression_attribute_values(":lease", s(lease.run.as_str()));
+            }
+        }
+        match &seen.last_run {
+            None => still.push("attribute_not_exists(last_run)"),
+            Some(run) => {
+                still.push("last_run = :last");
+                update = update.expression_attribute_values(":last", s(run.as_str()));
+            }
+        }
+        let update = update.update_expression("SET nudged_at_ms = :now").condition_expression(still.join(" AND "));
         conditional(update, "dynamodb:UpdateItem to note a nudge").await?;
         Ok(())
     }
@@ -357,6 +371,16 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn pending(&self, directories: &[DirectoryId]) -> Result<Vec<Pending>, StoreError> {
+        let mut found: Vec<Pending> = self.each_pending(directories).await?.into_iter().collect::<Result<_, _>>()?;
+        found.sort_by(|a, b| a.integration.cmp(&b.integration));
+        Ok(found)
+    }
+
+    /// The same, for those who can go on without an item that is corrupt. In no order.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn each_pending(&self, directories: &[DirectoryId]) -> Result<Vec<Result<Pending, StoreError>>, StoreError> {
         let operation = "dynamodb:BatchGetItem of pending items";
         let mut found = Vec::new();
         for directories in directories.chunks(BATCH_KEYS_MAX) {
@@ -366,13 +390,10 @@ impl Store {
                     KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build().map_err(AwsError::of(operation))?;
                 let answer =
                     self.client.batch_get_item().request_items(&self.table, wanted).send().await.map_err(AwsError::of(operation))?;
-                for item in answer.responses.and_then(|mut tables| tables.remove(&self.table)).unwrap_or_default() {
-                    found.push(read(&item)?);
-                }
+                found.extend(answer.responses.and_then(|mut tables| tables.remove(&self.table)).unwrap_or_default().iter().map(read));
                 keys = answer.unprocessed_keys.and_then(|mut tables| tables.remove(&self.table)).map(|left| left.keys).unwrap_or_default();
             }
         }
-        found.sort_by(|a, b| a.integration.cmp(&b.integration));
         Ok(found)
     }
 

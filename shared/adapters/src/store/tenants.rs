@@ -1,23 +1,13 @@
-//! What outlives a run of one tenant.
+//! The state of each tenant.
 
 use std::collections::BTreeMap;
 
 use domain::ids::{IntegrationId, TenantId};
+use domain::tenant_state::TenantState;
 
 use super::item::Item;
 use super::{Store, StoreError, key, n, s};
 use crate::aws::AwsError;
-
-/// What outlives a run of one tenant.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct TenantState {
-    /// How often in a row it failed.
-    pub attempts: u32,
-    /// When to try it again; until then it is left alone.
-    pub retry_at_ms: Option<i64>,
-    /// The scope under which removals have been let through.
-    pub settled_scope: Option<String>,
-}
 
 impl Store {
     /// The state of every tenant that has one.

@@ -91,7 +91,7 @@ impl DirectoryReader {
     pub(super) async fn linked(&self) -> Result<wire::Directory, ReadError> {
         let url = self.workos.url(["directories", self.directory.as_str()]);
         let directory = self.get(url, None, wire::directory).await.map_err(|error| match self.failed(&self.directory, error, None) {
-            ReadError::Untrusted { why: Distrust::NotFound, .. } => ReadError::Gone { state: "not found".to_owned() },
+            ReadError::Untrusted { why: Distrust::NotFound, .. } => ReadError::NotFound,
             error => error,
         })?;
         if directory.id != self.directory.as_str() {

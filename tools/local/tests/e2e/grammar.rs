@@ -1,6 +1,7 @@
 //! From group names to accounts: the guide's example, several tenants, and whatever the optional fields look like.
 
 use domain::run::Status;
+use futures::future::join_all;
 use standins::workos::{Presence, Switches, Timestamps, UserGroups};
 
 use crate::world::{Setup, User, World, group, multi, single};
@@ -79,7 +80,7 @@ async fn memberships_are_read_however_users_and_groups_look() {
         assert_eq!(world.rows("ACME"), ["ada user", "bob admin"]);
         world.end().await;
     });
-    futures_all(stories).await;
+    join_all(stories).await;
 }
 
 async fn groups_without_the_prefix_are_not_even_read() {

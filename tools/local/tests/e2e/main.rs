@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may stop at what it did not expect")]
 
 mod binary;
+mod chaos;
 mod crash;
 mod directory_state;
 mod drift;
@@ -28,7 +29,7 @@ use libtest_mimic::{Arguments, Trial};
 /// The tests wait for windows more than they compute, so that far more of them run at once than there are cores.
 const AT_ONCE: usize = 16;
 /// Longest time of one test.
-const LIMIT: Duration = Duration::from_secs(90);
+const LIMIT: Duration = Duration::from_secs(180);
 
 type Scenario = fn() -> Pin<Box<dyn Future<Output = ()>>>;
 
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
     arguments.test_threads.get_or_insert(AT_ONCE);
     let modules = [
         binary::tests,
+        chaos::tests,
         crash::tests,
         directory_state::tests,
         drift::tests,

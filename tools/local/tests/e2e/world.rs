@@ -4,14 +4,16 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use adapters::store::Store;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_dynamodb::types::AttributeValue;
 use domain::delays::Delays;
 use domain::ids::{DirectoryId, IntegrationId, TenantId};
 use domain::integration::Integration;
 use domain::login::Login;
 use domain::pending::{Pending, Switch};
 use domain::run::{RunRecord, Status, TenantRecord};
-use local::aws::Depth;
-use local::system::{DEAD_LETTERS, Options, QUEUE, System};
+use local::aws::{Depth, REGION};
+use local::system::{DEAD_LETTERS, Options, QUEUE, System, TABLE};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use standins::orgvue::{self, Orgvue};
@@ -33,7 +35,7 @@ pub(crate) const GET_ITEMS: &str = "GET /api/v1/{tenant}/datasets/{dataset}/item
 pub(crate) const PUT_ITEMS: &str = "PUT /api/v1/{tenant}/datasets/{dataset}/items";
 
 /// Longest wait for what must come about.
-const LIMIT: Duration = Duration::from_secs(40);
+const LIMIT: Duration = Duration::from_secs(90);
 
 /// A customer in single tenancy, whose integration writes.
 pub(crate) fn single(tenant: &str) -> Customer {
@@ -86,9 +88,9 @@ impl Customer {
         self
     }
 
-    /// Adds a line to `[dataset]`.
-    pub(crate) fn dataset_line(mut self, line: &str) -> Self {
-        self.sections.push(line.to_owned());
+    /// Adds a section to the end of the file.
+    pub(crate) fn section(mut self, text: &str) -> Self {
+        self.sections.push(text.to_owned());
         self
     }
 
@@ -122,10 +124,7 @@ impl Customer {
                 lines.join("\n")
             );
         }
-        if !sections.is_empty() {
-            file += &format!("[dataset]\n{}\n", sections.join("\n"));
-        }
-        file
+        file + &sections.join("\n")
     }
 }
 
@@ -194,8 +193,8 @@ impl World {
             window_ms,
             lease_ms: 6_000,
             heartbeat_ms: 1_000,
-            overdue_ms: 400,
-            nudge_ms: 800,
+            overdue_ms: 1_500,
+            nudge_ms: 1_000,
             retry_first_ms: 600,
             retry_max_ms: 1_200,
             drift_ms,
@@ -211,7 +210,7 @@ impl World {
             http_timeout: Duration::from_secs(4),
             webhook_secrets: vec![workos.webhook_secret().to_owned(), second_secret()],
             delays,
-            sweep: Duration::from_millis(250),
+            sweep: Duration::from_millis(700),
         };
         let mut world = Self { customers, workos, orgvue, options, running: None, _folder: folder };
         world.restart().await;
@@ -315,7 +314,7 @@ impl World {
         let began = Instant::now();
         while let Some(why) = self.unsettled().await {
             assert!(began.elapsed() < LIMIT, "it does not settle: {why}");
-            tokio::time::sleep(Duration::from_millis(60)).await;
+            tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
 
@@ -347,6 +346,26 @@ impl World {
 
     pub(crate) async fn pending(&self) -> Pending {
         self.all_pending().await.remove(0)
+    }
+
+    /// Changes the mark of the first customer behind the system's back.
+    pub(crate) async fn set_pending(&self, attribute: &str, value: AttributeValue) {
+        let config = aws_sdk_dynamodb::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(REGION))
+            .credentials_provider(Credentials::new("id", "secret", None, None, "test"))
+            .endpoint_url(self.system().dynamodb.url());
+        aws_sdk_dynamodb::Client::from_conf(config.build())
+            .update_item()
+            .table_name(TABLE)
+            .key("pk", AttributeValue::S(format!("PENDING#{}", self.directory())))
+            .key("sk", AttributeValue::S("PENDING".to_owned()))
+            .update_expression("SET #attribute = :value")
+            .expression_attribute_names("#attribute", attribute)
+            .expression_attribute_values(":value", value)
+            .send()
+            .await
+            .unwrap();
     }
 
     async fn all_pending(&self) -> Vec<Pending> {
@@ -383,7 +402,7 @@ impl World {
                 return runs.into_iter().nth(at).unwrap();
             }
             assert!(began.elapsed() < LIMIT, "no run {what}: {runs:?}");
-            tokio::time::sleep(Duration::from_millis(60)).await;
+            tokio::time::sleep(Duration::from_millis(200)).await;
         }
     }
 
@@ -422,11 +441,8 @@ fn is_idle(pending: &Pending) -> bool {
 
 /// WorkOS with secrets that are known when they leak.
 pub(crate) async fn start_workos() -> WorkOs {
-    let options = workos::Options {
-        key: format!("sk_{PRIVATE}"),
-        webhook_secret: format!("whsec_{PRIVATE}"),
-        ..workos::Options::default()
-    };
+    let options =
+        workos::Options { key: format!("sk_{PRIVATE}"), webhook_secret: format!("whsec_{PRIVATE}"), ..workos::Options::default() };
     WorkOs::start(options).await.unwrap()
 }
 
@@ -552,7 +568,7 @@ impl Run {
     /// Over all tenants, each as `name action why`.
     pub(crate) fn held(&self) -> Vec<String> {
         let held = self.tenants.iter().flat_map(|tenant| &tenant.held);
-        held.map(|held| format!("{} {} {}", short(held.login.as_str()), held.action, word(&held.why))).collect()
+        held.map(|held| format!("{} {} {}", short(held.login.as_str()), word(&held.action), word(&held.why))).collect()
     }
 
     /// Each as `code name`, or `code` alone where it is about no login.

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::super::wire::{self, ItemAnswer, VendorError};
 use super::OrgvueError;
+use super::batch::Item;
 use crate::http::CallError;
 
 /// How Orgvue refused an account.
@@ -62,14 +63,14 @@ pub(super) enum Answer {
 }
 
 impl Answer {
-    /// Reads the answer to a write of so many items.
+    /// Reads the answer to a write of these items.
     ///
     /// # Errors
     /// What stands in the way of every account. The write was not applied.
-    pub(super) fn read(answer: Result<Bytes, CallError>, n_items: usize) -> Result<Self, OrgvueError> {
+    pub(super) fn read(answer: Result<Bytes, CallError>, items: &[Item]) -> Result<Self, OrgvueError> {
         let lost = |error, still_running| Ok(Self::Lost { error, still_running });
         let error = match answer {
-            Ok(body) => return Ok(Self::read_body(&body, n_items)),
+            Ok(body) => return Ok(Self::read_body(&body, items)),
             Err(error) => error,
         };
         match &error {
@@ -82,7 +83,7 @@ impl Answer {
             CallError::Status { status, body, .. } => match status.as_u16() {
                 code @ (400 | 403 | 409 | 413 | 422) => {
                     let vendor = VendorError::read(body);
-                    if let Some(results) = results(body, n_items) {
+                    if let Some(results) = results(body, items) {
                         // A call of which a part was applied may come with any status.
                         Ok(Self::Items(results))
                     } else if vendor.is_about_path || (code == 403 && !vendor.is_about_items()) {
@@ -99,11 +100,17 @@ impl Answer {
         }
     }
 
-    fn read_body(body: &[u8], n_items: usize) -> Self {
+    fn read_body(body: &[u8], items: &[Item]) -> Self {
         let lost = |error| Self::Lost { error, still_running: false };
         match serde_json::from_slice::<Vec<ItemAnswer>>(body) {
-            Ok(answers) if answers.len() == n_items => Self::Items(answers.into_iter().map(result).collect()),
-            Ok(answers) => lost(OrgvueError::Malformed { expected: RESULTS, at: Some(format!("but {} for {n_items}", answers.len())) }),
+            Ok(answers) if answers.len() != items.len() => {
+                let at = format!("but {} for {}", answers.len(), items.len());
+                lost(OrgvueError::Malformed { expected: RESULTS, at: Some(at) })
+            }
+            Ok(answers) if !are_in_order(&answers, items) => {
+                lost(OrgvueError::Malformed { expected: RESULTS, at: Some("but in another order".to_owned()) })
+            }
+            Ok(answers) => Self::Items(answers.into_iter().map(result).collect()),
             Err(error) => lost(OrgvueError::malformed(RESULTS, &error)),
         }
     }
@@ -113,9 +120,18 @@ impl Answer {
 const RESULTS: &str = "one result for each item";
 
 /// The results in the body of an error, if that is what it holds.
-fn results(body: &[u8], n_items: usize) -> Option<Vec<Result<(), Refusal>>> {
+fn results(body: &[u8], items: &[Item]) -> Option<Vec<Result<(), Refusal>>> {
     let answers: Vec<ItemAnswer> = serde_json::from_slice(body).ok()?;
-    (answers.len() == n_items).then(|| answers.into_iter().map(result).collect())
+    (answers.len() == items.len() && are_in_order(&answers, items)).then(|| answers.into_iter().map(result).collect())
+}
+
+/// Whether no result names another item than the one in its place. That results come in the order of the items is what the examples
+/// show, and said nowhere.
+fn are_in_order(answers: &[ItemAnswer], items: &[Item]) -> bool {
+    answers.iter().zip(items).all(|(answer, item)| match (answer.item_id(), item.action.before()) {
+        (Some(answered), Some(account)) => answered == account.id.as_str(),
+        (_, None) | (None, _) => true,
+    })
 }
 
 fn result(answer: ItemAnswer) -> Result<(), Refusal> {

@@ -1,0 +1,118 @@
+//! What outlives a run of one tenant: when it is to be tried again, and under which scope removals have been let through.
+
+use std::collections::BTreeMap;
+
+use crate::delays::Delays;
+use crate::guard::Scope;
+use crate::ids::TenantId;
+use crate::integration::{Integration, Mode, Tenant};
+use crate::message::Reason;
+use crate::run::TenantRecord;
+
+/// What outlives a run of one tenant.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TenantState {
+    /// How often in a row it failed.
+    pub attempts: u32,
+    /// When to try it again; until then it is left alone.
+    pub retry_at_ms: Option<i64>,
+    /// The scope under which removals have been let through.
+    pub settled_scope: Option<String>,
+}
+
+/// What a run is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Demand {
+    /// Nothing new: only what failed is tried again.
+    Retry,
+    /// Something may have changed. What failed a moment ago still waits for its retry.
+    Change,
+    /// A person asked, perhaps because the fault is mended.
+    Person,
+}
+
+impl Demand {
+    /// What a message asks for, given whether anything is new since the last run.
+    pub fn of(reason: Reason, is_new_work: bool) -> Self {
+        match reason {
+            Reason::OnDemand | Reason::Applied => Self::Person,
+            Reason::Webhook | Reason::Owed | Reason::Retry | Reason::Drift if is_new_work => Self::Change,
+            Reason::Webhook | Reason::Owed | Reason::Retry | Reason::Drift => Self::Retry,
+        }
+    }
+}
+
+impl TenantState {
+    /// Whether the tenant is to be worked on now.
+    pub fn is_due(&self, demand: Demand, now_ms: i64) -> bool {
+        match (demand, self.retry_at_ms) {
+            (Demand::Person, _) => true,
+            (Demand::Change, None) => true,
+            (Demand::Retry, None) => false,
+            (Demand::Change | Demand::Retry, Some(at)) => at <= now_ms,
+        }
+    }
+
+    /// Whether removals have been let through under this scope before.
+    pub fn scope(&self, integration: &Integration) -> Scope {
+        if self.settled_scope.as_deref() == Some(&integration.scope()) { Scope::Settled } else { Scope::New }
+    }
+
+    /// The state behind a run that ended so. A scope is settled once a run that writes holds none of its removals.
+    #[must_use]
+    pub fn after(self, record: &TenantRecord, integration: &Integration, now_ms: i64, delays: &Delays) -> Self {
+        if record.wants_retry() {
+            let attempts = self.attempts.saturating_add(1);
+            return Self { attempts, retry_at_ms: Some(delays.retry_at(attempts, now_ms)), ..self };
+        }
+        let settles = record.mode == Mode::Enforce && !record.held.iter().any(|held| held.action.is_removal());
+        let settled_scope = if settles { Some(integration.scope()) } else { self.settled_scope };
+        Self { attempts: 0, retry_at_ms: None, settled_scope }
+    }
+}
+
+/// The tenants that runs work on: those that nobody paused.
+pub fn worked_on(integration: &Integration) -> impl Iterator<Item = &Tenant> {
+    integration.tenants.iter().filter(|tenant| tenant.mode != Mode::Paused)
+}
+
+/// When the next of the integration's tenants is to be tried again. What is kept of other tenants no longer counts.
+pub fn earliest_retry(integration: &Integration, states: &BTreeMap<TenantId, TenantState>) -> Option<i64> {
+    worked_on(integration).filter_map(|tenant| states.get(&tenant.id)?.retry_at_ms).min()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failing(retry_at_ms: i64) -> TenantState {
+        TenantState { attempts: 1, retry_at_ms: Some(retry_at_ms), settled_scope: None }
+    }
+
+    #[test]
+    fn a_failing_tenant_waits_for_its_retry_unless_a_person_asks() {
+        assert!(!failing(10).is_due(Demand::Change, 9));
+        assert!(!failing(10).is_due(Demand::Retry, 9));
+        assert!(failing(10).is_due(Demand::Person, 9));
+        assert!(failing(10).is_due(Demand::Change, 10));
+    }
+
+    #[test]
+    fn a_retry_is_for_failing_tenants_only() {
+        assert!(!TenantState::default().is_due(Demand::Retry, 0));
+        assert!(TenantState::default().is_due(Demand::Change, 0));
+    }
+
+    #[test]
+    fn a_retry_of_a_tenant_that_is_gone_or_paused_is_forgotten() {
+        let file = |mode| {
+            format!(
+                "id = 'a'\ndirectory = 'directory_1'\ntenancy = 'multi'\nprefix = 'p_'\n\
+                 [[tenants]]\nid = 'A'\ndataset = '0B533DE6-7107-9FCD-48FC-31C0856745CC'\nmode = '{mode}'\napi_account = 'sync@orgvue.com'\n"
+            )
+        };
+        let states = |id| BTreeMap::from([(TenantId::parse(id).unwrap(), failing(10))]);
+        let retry = |mode, id| earliest_retry(&Integration::parse(&file(mode)).unwrap(), &states(id));
+        assert_eq!((retry("enforce", "A"), retry("enforce", "GONE"), retry("paused", "A")), (Some(10), None, None));
+    }
+}

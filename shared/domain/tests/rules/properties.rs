@@ -1,0 +1,225 @@
+//! What holds of every directory, dataset and configuration.
+
+use std::collections::BTreeSet;
+
+use domain::current::{Row, spell_account, spell_enabled};
+use domain::guard::{Completeness, HoldReason, Scope};
+use domain::integration::{Deprovision, EnabledForm, Limits, RoleForm};
+use domain::login::Login;
+use domain::plan::{Action, Change};
+use proptest::collection::{btree_set, vec};
+use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_assert, prop_assert_eq, prop_oneof, proptest};
+use proptest::sample::{select, subsequence};
+use serde_json::{Value, json};
+
+use crate::words::{Case, Line, Person, account, case, login, user};
+
+const NAMES: &[&str] = &["ada", "bob", "cid", "dan", "eve", "fay", "breakglass", "x@orgvue.com"];
+const IDS: &[&str] = &["u1", "u2", "u3", "u4", "u5", "u6", "u7", "u8", "u9"];
+const GROUPS: &[&str] = &["user", "admin", "ADMIN", "hr", "Hr", ""];
+const ROLES: &[&str] = &["user", "admin", "Admin", "hr", "Hr", "it"];
+
+fn person() -> impl Strategy<Value = Person> {
+    let email = prop_oneof![
+        12 => select(NAMES).prop_map(|name| login(name).as_str().to_owned()),
+        1 => select(NAMES).prop_map(|name| login(name).as_str().to_uppercase()),
+        1 => Just(String::new()),
+        1 => Just("nonsense".to_owned()),
+    ];
+    (select(IDS), email, subsequence(GROUPS, 0..4), 0..4_u8).prop_map(|(id, email, groups, fate)| {
+        let person = groups.into_iter().fold(user(id).with_email(&email), Person::in_group);
+        if fate == 0 { person.inactive() } else { person }
+    })
+}
+
+fn row() -> impl Strategy<Value = Line> {
+    let enabled = prop_oneof![4 => Just(json!(true)), 1 => Just(json!(false)), 1 => Just(Value::Null), 1 => Just(json!("TRUE"))];
+    let fate = prop_oneof![12 => Just(0), 2 => Just(1), 1 => Just(2)];
+    (select(NAMES), subsequence(ROLES, 0..4), enabled, fate).prop_map(|(name, roles, enabled, fate)| {
+        let line = account(name).with("Role", roles).with("Enabled", enabled);
+        match fate {
+            0 => line,
+            1 => line.expired(),
+            _ => line.again(),
+        }
+    })
+}
+
+/// Rows that differ in `_id`, in either form of the roles.
+fn dataset() -> impl Strategy<Value = (RoleForm, Vec<Row>)> {
+    (vec(row(), 0..10), any::<bool>()).prop_map(|(lines, text)| {
+        let mut seen = BTreeSet::new();
+        let lines = crate::words::rows(lines).into_iter().filter(|row| seen.insert(row["_id"].to_string()));
+        let joined = |mut row: Row| {
+            let Value::Array(roles) = &row["Role"] else { return row };
+            let text = roles.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" ,");
+            row["Role"] = text.into();
+            row
+        };
+        let listed = |mut row: Row| {
+            if let Value::String(text) = &row["Role"] {
+                row["Role"] = json!([text]);
+            }
+            row
+        };
+        if text {
+            (RoleForm::Text { separator: ",".to_owned() }, lines.map(joined).collect())
+        } else {
+            (RoleForm::Array, lines.map(listed).collect())
+        }
+    })
+}
+
+fn cases() -> impl Strategy<Value = Case> {
+    let limits = (0..100_u32, 0..8_u32).prop_map(|(removals_percent, removals_floor)| Limits { removals_percent, removals_floor });
+    let knowledge = (0..4_u8, 0..8_u8, btree_set(select(IDS), 0..4));
+    (vec(person(), 0..8), dataset(), limits, any::<bool>(), any::<bool>(), knowledge).prop_map(
+        |(people, (role_form, rows), limits, disable, text, (new, doubt, unconfirmed))| {
+            let case = case(people, []).with(|acme| {
+                acme.limits = limits;
+                acme.deprovision = if disable { Deprovision::Disable } else { Deprovision::Delete };
+                acme.dataset.role_form = role_form;
+                acme.dataset.enabled_form = if text { EnabledForm::Text } else { EnabledForm::Boolean };
+            });
+            let scope = if new == 0 { Scope::New } else { Scope::Settled };
+            let completeness = if doubt == 0 { Completeness::Doubtful } else { Completeness::Plausible };
+            let case = Case { rows, scope, completeness, ..case };
+            unconfirmed.into_iter().fold(case, Case::unconfirmed)
+        },
+    )
+}
+
+/// The case with the actions written to its dataset, as the dataset spells things.
+fn written(case: &Case, actions: &[Action]) -> Case {
+    let mut case = case.clone();
+    let spelling = &case.integration.dataset;
+    for action in actions {
+        let at = action.before().map(|before| case.rows.iter().position(|row| row["_id"] == before.id.as_str()).expect("the row is there"));
+        match &action.change {
+            Change::Create { roles } => {
+                let mut row = spell_account(roles, true, spelling);
+                row.insert("_id".to_owned(), format!("new {}", action.login).into());
+                row.insert("Login".to_owned(), action.login.as_str().into());
+                case.rows.push(row);
+            }
+            Change::Update { roles, .. } => case.rows[at.unwrap()].extend(spell_account(roles, true, spelling)),
+            Change::Disable { .. } => case.rows[at.unwrap()]["Enabled"] = spell_enabled(false, spelling.enabled_form),
+            Change::Remove { .. } => drop(case.rows.remove(at.unwrap())),
+        }
+    }
+    case
+}
+
+/// The logins of those who can administer the tenant and are not protected.
+fn admins(case: &Case) -> BTreeSet<Login> {
+    let accounts = case.current().unwrap().accounts.into_values();
+    let admins = accounts.filter(|account| account.is_usable_admin() && !case.integration.protects(case.tenant(), &account.login));
+    admins.map(|account| account.login).collect()
+}
+
+/// What a run does to the dataset when the additions of `failed` fail: the additions, the removals, and the case behind both.
+fn ran(case: &Case, failed: &BTreeSet<Login>) -> (Vec<Action>, Vec<Action>, Case) {
+    let (additions, harm) = case.guard().0.split();
+    let (removals, _) = harm.second_look(&additions, failed);
+    let succeeded: Vec<_> = additions.iter().filter(|action| !failed.contains(&action.login)).cloned().collect();
+    let behind = written(&written(case, &succeeded), &removals);
+    (additions, removals, behind)
+}
+
+fn logins() -> impl Strategy<Value = BTreeSet<Login>> {
+    btree_set(select(NAMES).prop_map(login), 0..4)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(512) })]
+
+    #[test]
+    fn a_plan_that_was_applied_leaves_nothing_to_plan(case in cases()) {
+        let again = written(&case, &case.plan().actions).plan();
+        prop_assert_eq!(again.actions, []);
+    }
+
+    #[test]
+    fn a_run_that_was_applied_leaves_only_what_was_held(case in cases()) {
+        let held: BTreeSet<Login> = case.guard().1.into_iter().map(|held| held.action.login).collect();
+        let (_, _, behind) = ran(&case, &BTreeSet::new());
+        prop_assert!(behind.plan().actions.iter().all(|action| held.contains(&action.login)), "{}\nthen\n{}", case.plan(), behind.plan());
+    }
+
+    #[test]
+    fn the_order_of_what_was_read_means_nothing((case, people, rows) in cases().prop_flat_map(|case| {
+        // Of people with one id the later would win, which is the reader's affair.
+        let people = Just(case.people.clone()).prop_shuffle();
+        let rows = Just(case.rows.clone()).prop_shuffle();
+        (Just(case), people, rows)
+    })) {
+        let ids = |case: &Case| crate::words::directory(case.people.clone()).users.len();
+        let shuffled = Case { people: if ids(&case) == case.people.len() { people } else { case.people.clone() }, rows, ..case.clone() };
+        prop_assert_eq!(case.decision(), shuffled.decision());
+        prop_assert_eq!(case.plan(), shuffled.plan());
+        prop_assert_eq!(case.verdict(), shuffled.verdict());
+    }
+
+    #[test]
+    fn a_protected_account_is_in_no_plan(case in cases()) {
+        let protected = |login: &Login| case.integration.protects(case.tenant(), login);
+        prop_assert!(!case.plan().actions.iter().any(|action| protected(&action.login)));
+    }
+
+    #[test]
+    fn no_harm_above_the_limit_is_approved(case in cases(), failed in logins()) {
+        let plan = case.plan();
+        let (additions, removals, _) = ran(&case, &failed);
+        prop_assert!(!additions.iter().any(Action::is_harm));
+        let n_harm = removals.iter().filter(|action| action.is_harm()).count();
+        prop_assert!(n_harm <= case.integration.limits.harm_max(plan.managed));
+    }
+
+    #[test]
+    fn the_guard_never_adds_and_loses_nothing(case in cases()) {
+        let plan = case.plan();
+        let (approved, held) = case.guard();
+        let halves: Vec<Action> = held.iter().filter_map(|held| held.action.without_loss()).collect();
+        let whole: Vec<Action> = approved.actions().filter(|action| !halves.contains(action)).cloned().collect();
+        prop_assert_eq!(approved.actions().count(), whole.len() + halves.len());
+        let mut covered: Vec<Action> = whole.into_iter().chain(held.into_iter().map(|held| held.action)).collect();
+        covered.sort_by(|a, b| a.login.cmp(&b.login));
+        prop_assert_eq!(covered, plan.actions);
+    }
+
+    #[test]
+    fn the_second_look_only_holds_administrators(case in cases(), failed in logins()) {
+        let approved = case.guard().0;
+        let n_harm = approved.actions().filter(|action| action.is_harm()).count();
+        let (additions, harm) = approved.split();
+        let (removals, held) = harm.second_look(&additions, &failed);
+        let n_halves = held.iter().filter(|held| held.action.without_loss().is_some()).count();
+        prop_assert_eq!(n_harm, removals.len() + held.len() - n_halves);
+        prop_assert!(held.iter().all(|held| held.why == HoldReason::LastAdmin));
+    }
+
+    #[test]
+    fn the_harmless_half_of_an_action_takes_nothing(case in cases()) {
+        for half in case.plan().actions.iter().filter_map(Action::without_loss) {
+            prop_assert!(half.lost_roles().is_empty() && !half.is_harm() && !half.is_removal());
+        }
+    }
+
+    #[test]
+    fn whoever_fails_a_tenant_that_has_an_administrator_keeps_one(case in cases(), failed in logins()) {
+        let (_, _, behind) = ran(&case, &failed);
+        prop_assert!(admins(&case).is_empty() || !admins(&behind).is_empty(), "{}", case.plan());
+    }
+
+    #[test]
+    fn whom_nobody_confirmed_keeps_every_role_of_an_enabled_account(case in cases()) {
+        let (_, _, behind) = ran(&case, &BTreeSet::new());
+        let (before, after) = (case.current().unwrap().accounts, behind.current().unwrap().accounts);
+        for (login, user) in case.decision().active {
+            let Some(account) = before.get(&login).filter(|before| before.enabled && case.unconfirmed.contains(&user)) else { continue };
+            let kept = after.get(&login).expect("the account is still there");
+            prop_assert!(account.roles.iter().all(|role| kept.roles.iter().any(|other| other.means(role))));
+            prop_assert!(kept.enabled);
+        }
+    }
+}

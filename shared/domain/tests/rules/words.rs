@@ -1,0 +1,279 @@
+//! The words of the tests: `user("ada").in_group("admin")` in the directory, `account("ada").role("hr")` in Orgvue, and a
+//! [`Case`] of both. A bare name stands for the address `name@acme.com`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+
+use domain::current::{Current, DatasetRefusal, Row};
+use domain::desired::{Decision, desired};
+use domain::directory::{Directory, Group, User};
+use domain::finding::Finding;
+use domain::guard::{Approved, Completeness, Facts, Held, Scope, guard};
+use domain::ids::{DirectoryId, GroupId, TenantId, UserId};
+use domain::integration::{Integration, Tenant};
+use domain::login::Login;
+use domain::plan::{Action, Plan, plan};
+use jiff::civil::{Date, date};
+use serde_json::{Value, json};
+
+pub(crate) const PREFIX: &str = "IAMAPP_Orgvue_SCIM_";
+pub(crate) const TODAY: Date = date(2026, 11, 22);
+
+/// The integration of one tenant, `ACME`.
+pub(crate) fn single() -> Integration {
+    integration("single", &["ACME"])
+}
+
+/// The integration of these tenants: ids, or `ID=alias`.
+pub(crate) fn multi(names: &[&str]) -> Integration {
+    integration("multi", names)
+}
+
+fn integration(tenancy: &str, names: &[&str]) -> Integration {
+    let mut toml = format!(
+        "id = \"acme\"\ndirectory = \"directory_01\"\nmode = \"enforce\"\ntenancy = \"{tenancy}\"\nprefix = \"{PREFIX}\"\n\
+         protected = [\"breakglass@acme.com\", \"@orgvue.com\"]\n"
+    );
+    for (at, name) in names.iter().enumerate() {
+        let (id, alias) = name.split_once('=').unwrap_or((name, ""));
+        toml += &format!("[[tenants]]\nid = \"{id}\"\ndataset = \"0B533DE6-7107-9FCD-48FC-{at:012}\"\napi_account = \"sync@orgvue.com\"\n");
+        if !alias.is_empty() {
+            toml += &format!("alias = \"{alias}\"\n");
+        }
+    }
+    Integration::parse(&toml).unwrap()
+}
+
+pub(crate) fn tenant(id: &str) -> TenantId {
+    TenantId::parse(id).unwrap()
+}
+
+/// The login of a name or an address.
+pub(crate) fn login(name: &str) -> Login {
+    Login::as_found(&address(name))
+}
+
+fn address(name: &str) -> String {
+    if name.contains('@') { name.to_owned() } else { format!("{name}@acme.com") }
+}
+
+/// A user of the directory and the groups around it.
+#[derive(Debug, Clone)]
+pub(crate) struct Person {
+    user: User,
+    groups: BTreeSet<String>,
+}
+
+/// An active user in no group.
+pub(crate) fn user(name: &str) -> Person {
+    Person { user: User { id: UserId::new(name), email: Some(address(name)), active: true }, groups: BTreeSet::new() }
+}
+
+impl Person {
+    /// In a group of ours: what is behind the prefix.
+    pub(crate) fn in_group(self, rest: &str) -> Self {
+        self.in_group_named(&format!("{PREFIX}{rest}"))
+    }
+
+    /// In a group with exactly this name.
+    pub(crate) fn in_group_named(mut self, name: &str) -> Self {
+        self.groups.insert(name.to_owned());
+        self
+    }
+
+    pub(crate) fn with_email(mut self, email: &str) -> Self {
+        self.user.email = Some(email.to_owned());
+        self
+    }
+
+    pub(crate) fn without_email(mut self) -> Self {
+        self.user.email = None;
+        self
+    }
+
+    pub(crate) fn inactive(mut self) -> Self {
+        self.user.active = false;
+        self
+    }
+}
+
+pub(crate) fn directory(people: impl IntoIterator<Item = Person>) -> Directory {
+    let mut directory = Directory {
+        id: DirectoryId::parse("directory_01").unwrap(),
+        users: BTreeMap::new(),
+        groups: BTreeMap::new(),
+        members: BTreeMap::new(),
+        active_users_counted: None,
+    };
+    for Person { user, groups } in people {
+        for name in groups {
+            let id = GroupId::new(format!("group {name}"));
+            directory.members.entry(id.clone()).or_default().insert(user.id.clone());
+            directory.groups.insert(id.clone(), Group { id, name });
+        }
+        directory.users.insert(user.id.clone(), user);
+    }
+    directory
+}
+
+/// The accounts that should be, one a line: `TENANT login roles`.
+pub(crate) fn wanted(decision: &Decision) -> String {
+    let mut text = String::new();
+    for (tenant, desired) in &decision.tenants {
+        for account in desired.accounts.values() {
+            let roles: Vec<_> = account.roles.iter().map(ToString::to_string).collect();
+            writeln!(text, "{tenant} {} {}", account.login, roles.join(",")).unwrap();
+        }
+    }
+    text
+}
+
+/// Findings, one a line: the code and what it is about.
+pub(crate) fn told(findings: &[Finding]) -> String {
+    let mut text = String::new();
+    for Finding { code, login, user, group, group_id: _, tenant, message: _ } in findings {
+        write!(text, "{code}").unwrap();
+        match (login, user) {
+            (Some(login), _) => write!(text, " {login}").unwrap(),
+            (None, Some(user)) => write!(text, " {user}").unwrap(),
+            (None, None) => {}
+        }
+        group.iter().for_each(|group| write!(text, " {group}").unwrap());
+        tenant.iter().for_each(|tenant| write!(text, " in {tenant}").unwrap());
+        text += "\n";
+    }
+    text
+}
+
+/// A row of a Users dataset.
+#[derive(Debug, Clone)]
+pub(crate) struct Line(Row);
+
+/// An enabled account with the role `user`.
+pub(crate) fn account(name: &str) -> Line {
+    line(json!({"_id": format!("item {name}"), "Login": address(name), "Role": "user", "Enabled": true}))
+}
+
+/// A row with exactly these values.
+pub(crate) fn line(row: Value) -> Line {
+    let Value::Object(row) = row else { panic!("a row is an object") };
+    Line(row)
+}
+
+impl Line {
+    pub(crate) fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
+        self.0.insert(key.to_owned(), value.into());
+        self
+    }
+
+    pub(crate) fn role(self, roles: &str) -> Self {
+        self.with("Role", roles)
+    }
+
+    pub(crate) fn disabled(self) -> Self {
+        self.with("Enabled", false)
+    }
+
+    pub(crate) fn expired(self) -> Self {
+        self.with("ExpiryDate", "2020-01-31")
+    }
+
+    /// One more row with the same login.
+    pub(crate) fn again(self) -> Self {
+        let id = format!("{} again", self.0["_id"].as_str().unwrap());
+        self.with("_id", id)
+    }
+}
+
+/// The rows of a dataset, the account of the API token among them.
+pub(crate) fn rows(lines: impl IntoIterator<Item = Line>) -> Vec<Row> {
+    let api_account = account("sync@orgvue.com").role("admin");
+    lines.into_iter().chain([api_account]).map(|Line(row)| row).collect()
+}
+
+/// A directory, a dataset of the first tenant, and what a run knows beside them.
+#[derive(Debug, Clone)]
+pub(crate) struct Case {
+    pub(crate) integration: Integration,
+    pub(crate) people: Vec<Person>,
+    pub(crate) rows: Vec<Row>,
+    pub(crate) scope: Scope,
+    pub(crate) completeness: Completeness,
+    /// Users whose groups could not be read a second time.
+    pub(crate) unconfirmed: BTreeSet<UserId>,
+}
+
+pub(crate) fn case(people: impl Into<Vec<Person>>, lines: impl IntoIterator<Item = Line>) -> Case {
+    Case {
+        integration: single(),
+        people: people.into(),
+        rows: rows(lines),
+        scope: Scope::Settled,
+        completeness: Completeness::Plausible,
+        unconfirmed: BTreeSet::new(),
+    }
+}
+
+impl Case {
+    pub(crate) fn with(mut self, change: impl FnOnce(&mut Integration)) -> Self {
+        change(&mut self.integration);
+        self
+    }
+
+    pub(crate) fn unconfirmed(mut self, name: &str) -> Self {
+        self.unconfirmed.insert(UserId::new(name));
+        self
+    }
+
+    pub(crate) fn tenant(&self) -> &Tenant {
+        &self.integration.tenants[0]
+    }
+
+    pub(crate) fn decision(&self) -> Decision {
+        desired(&directory(self.people.clone()), &self.integration)
+    }
+
+    pub(crate) fn current(&self) -> Result<Current, DatasetRefusal> {
+        Current::read(self.rows.clone(), self.tenant(), &self.integration.dataset, TODAY)
+    }
+
+    pub(crate) fn plan(&self) -> Plan {
+        let decision = self.decision();
+        let desired = &decision.tenants[&self.tenant().id];
+        plan(desired, &self.current().unwrap(), self.tenant(), &self.integration, |login| decision.active.get(login).cloned())
+    }
+
+    pub(crate) fn guard(&self) -> (Approved, Vec<Held>) {
+        let decision = self.decision();
+        let facts = Facts {
+            desired: &decision.tenants[&self.tenant().id],
+            current: &self.current().unwrap(),
+            tenant: self.tenant(),
+            integration: &self.integration,
+            scope: self.scope,
+            confirmed: &decision.active.into_values().filter(|user| !self.unconfirmed.contains(user)).collect(),
+            completeness: self.completeness,
+        };
+        guard(self.plan(), facts)
+    }
+
+    /// What becomes of the plan when every addition succeeds.
+    pub(crate) fn verdict(&self) -> String {
+        self.verdict_if_refused(&[])
+    }
+
+    /// What becomes of the plan when Orgvue refuses the additions of these: `add`, then `take`; `hold` before any write, `hold late` between the two.
+    pub(crate) fn verdict_if_refused(&self, names: &[&str]) -> String {
+        let (approved, held) = self.guard();
+        let (additions, harm) = approved.split();
+        let failed = names.iter().map(|name| login(name)).collect();
+        let (removals, held_late) = harm.second_look(&additions, &failed);
+        let mut text = String::new();
+        let mut say = |what: &str, action: &Action, why: &str| writeln!(text, "{what} {action}{why}").unwrap();
+        additions.iter().for_each(|action| say("add", action, ""));
+        removals.iter().for_each(|action| say("take", action, ""));
+        held.iter().for_each(|held| say("hold", &held.action, &format!("  {:?}", held.why)));
+        held_late.iter().for_each(|held| say("hold late", &held.action, &format!("  {:?}", held.why)));
+        text
+    }
+}
