@@ -205,11 +205,11 @@ impl Reconcile<'_> {
         let fence = || lease.cover(self.deps.config.http_timeout);
         let spelling = &self.integration.dataset;
         let (additions, harm) = approved.split();
-        let applied = progress.note(&additions, dataset.apply(additions.clone(), spelling, &read, fence).await)?;
+        let applied = progress.note(additions.actions(), dataset.apply(additions.clone(), spelling, &read, fence).await)?;
         let failed: BTreeSet<Login> = applied.failed.into_keys().collect();
         let (removals, held) = harm.second_look(&additions, &failed);
         progress.hold(&held);
-        progress.note(&removals, dataset.apply(removals.clone(), spelling, &read, fence).await)?;
+        progress.note(removals.actions(), dataset.apply(removals.clone(), spelling, &read, fence).await)?;
         progress.settled()
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use adapters::http::Deadline;
 use adapters::orgvue::{AccountFailure, OrgvueError, StopCause};
-use orgvue_world::{READ, TENANT, WRITE, World, create, creates, disable, n_failed, remove, update};
+use orgvue_world::{READ, TENANT, WRITE, World, create, creates, disable, n_failed, phase, remove, update};
 use standins::{Fault, FaultKind, Matcher, Nth};
 
 #[tokio::test]
@@ -14,7 +14,8 @@ async fn a_write_cut_off_behind_its_effect_is_done_and_not_repeated() {
     for kind in [FaultKind::CutAfterCommit, FaultKind::TruncatedJson, FaultKind::CutBody] {
         let world = World::with(&["bob@example.com", "cy@example.com", "dot@example.com"]).await;
         let current = world.current().await;
-        world.fault("PUT", Nth::At(1), kind.clone());
+        // The additions' write and the removals'.
+        world.fault("PUT", Nth::First(2), kind.clone());
         let actions = vec![
             create("ada@example.com"),
             update(&current, "bob@example.com", &["admin"]),
@@ -23,7 +24,7 @@ async fn a_write_cut_off_behind_its_effect_is_done_and_not_repeated() {
         ];
         let applied = world.apply(actions).await.unwrap();
         assert_eq!((applied.done.len(), applied.failed.len()), (4, 0), "{kind:?}");
-        assert_eq!((world.n(WRITE), world.n(READ)), (1, 1), "{kind:?}");
+        assert_eq!((world.n(WRITE), world.n(READ)), (2, 2), "{kind:?}");
         assert_eq!(world.rows_of("ada@example.com").len(), 1, "{kind:?}");
     }
 }
@@ -121,7 +122,7 @@ async fn there_is_no_time_to_look_again_at_the_end_of_a_run() {
     world.fault("PUT", Nth::At(1), FaultKind::CutAfterCommit);
     let users = world.users_until(Deadline::after(Duration::from_secs(30)));
     let fence = async || Ok::<(), std::convert::Infallible>(());
-    let stopped = users.apply(creates(2), &world.spelling, |rows| world.read(rows), fence).await.unwrap_err();
+    let stopped = users.apply(phase(creates(2)), &world.spelling, |rows| world.read(rows), fence).await.unwrap_err();
     assert!(matches!(stopped.cause, StopCause::Orgvue(OrgvueError::OutOfTime)));
     assert_eq!((n_failed(&stopped.applied, &AccountFailure::Unknown), users.calls()), (2, 1));
 }

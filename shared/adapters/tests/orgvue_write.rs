@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use adapters::orgvue::{AccountFailure, OrgvueError, StopCause};
 use domain::integration::{EnabledForm, RoleForm};
 use domain::plan::Action;
-use orgvue_world::{READ, TENANT, WRITE, World, create, creates, disable, login, n_failed, refused, remove, update};
+use orgvue_world::{READ, TENANT, WRITE, World, create, creates, disable, login, n_failed, phase, refused, remove, update};
 use serde_json::{Value, json};
 use standins::orgvue::{BooleanForm, Policy};
 use standins::{FaultKind, Nth};
@@ -55,13 +55,15 @@ async fn only_login_role_and_enabled_are_written_and_only_by_id() {
         remove(&current, "dot@example.com"),
     ];
     world.apply(actions).await.unwrap();
-    let expected = json!([
+    let additions = json!([
         {"_action": "create", "Login": "ada@example.com", "Role": "user", "Enabled": true},
         {"_action": "update", "_id": id("bob@example.com"), "Role": "admin", "Enabled": true},
+    ]);
+    let removals = json!([
         {"_action": "update", "_id": id("cy@example.com"), "Enabled": false},
         {"_action": "delete", "_id": id("dot@example.com")},
     ]);
-    assert_eq!(world.server.writes(TENANT), [expected]);
+    assert_eq!(world.server.writes(TENANT), [additions, removals]);
     let lines = world.server.calls().lines();
     assert!(lines.iter().all(|line| line.ends_with("/items")), "no query, so no implicit deletion: {lines:?}");
 }
@@ -96,7 +98,7 @@ async fn a_phase_can_be_spawned() {
     let spawned = world.clone();
     let task = tokio::spawn(async move {
         let fence = || async { Ok::<(), LeaseLost>(()) };
-        spawned.users().apply(creates(1), &spawned.spelling, |rows| spawned.read(rows), fence).await
+        spawned.users().apply(phase(creates(1)), &spawned.spelling, |rows| spawned.read(rows), fence).await
     });
     assert_eq!(task.await.unwrap().unwrap().done.len(), 1);
 }
@@ -271,7 +273,7 @@ async fn a_closed_fence_ends_the_phase_before_the_next_write() {
     world.options.batch_actions_max = 2;
     let n_asked = AtomicUsize::new(0);
     let fence = async || if n_asked.fetch_add(1, Ordering::Relaxed) < 2 { Ok(()) } else { Err(LeaseLost) };
-    let stopped = world.users().apply(creates(8), &world.spelling, |rows| world.read(rows), fence).await.unwrap_err();
+    let stopped = world.users().apply(phase(creates(8)), &world.spelling, |rows| world.read(rows), fence).await.unwrap_err();
     assert!(matches!(stopped.cause, StopCause::Fence(LeaseLost)));
     assert_eq!((stopped.applied.done.len(), n_failed(&stopped.applied, &AccountFailure::NotTried)), (4, 4));
     assert_eq!(world.n(WRITE), 2);
@@ -283,7 +285,7 @@ async fn the_fence_is_asked_again_before_a_throttled_write_is_repeated() {
     world.fault("PUT", Nth::At(1), FaultKind::TooMany { retry_after: None });
     let n_asked = AtomicUsize::new(0);
     let fence = async || if n_asked.fetch_add(1, Ordering::Relaxed) < 1 { Ok(()) } else { Err(LeaseLost) };
-    let stopped = world.users().apply(creates(2), &world.spelling, |rows| world.read(rows), fence).await.unwrap_err();
+    let stopped = world.users().apply(phase(creates(2)), &world.spelling, |rows| world.read(rows), fence).await.unwrap_err();
     assert!(matches!(stopped.cause, StopCause::Fence(LeaseLost)));
     assert_eq!((stopped.applied.done.len(), world.n(WRITE), world.server.rows(TENANT).len()), (0, 1, 1));
 }

@@ -122,8 +122,14 @@ impl Completeness {
 /// The part of a plan that may be written.
 #[derive(Debug)]
 pub struct Approved {
-    additions: Vec<Action>,
+    additions: Phase,
     harm: Harm,
+}
+
+/// Actions that may be written now. Only the guard makes one: what it has not seen cannot be written.
+#[derive(Debug, Clone)]
+pub struct Phase {
+    actions: Vec<Action>,
 }
 
 /// The harmful part of what was approved: it is to be had for a second look only.
@@ -135,13 +141,30 @@ pub struct Harm {
 
 impl Approved {
     /// What does no harm, and is written first; and the rest.
-    pub fn split(self) -> (Vec<Action>, Harm) {
+    pub fn split(self) -> (Phase, Harm) {
         (self.additions, self.harm)
     }
 
     /// Every action, for a run that writes nothing.
     pub fn actions(&self) -> impl Iterator<Item = &Action> {
-        self.additions.iter().chain(&self.harm.actions)
+        self.additions.actions.iter().chain(&self.harm.actions)
+    }
+}
+
+impl Phase {
+    fn new(mut actions: Vec<Action>) -> Self {
+        actions.sort_by(|a, b| a.login.cmp(&b.login));
+        Self { actions }
+    }
+
+    /// The actions, in the order of their logins.
+    pub fn actions(&self) -> &[Action] {
+        &self.actions
+    }
+
+    /// The same, to be written.
+    pub fn into_actions(self) -> Vec<Action> {
+        self.actions
     }
 }
 
@@ -150,12 +173,12 @@ impl Harm {
     ///
     /// `failed` are the logins of the additions that were not applied. Returns what may be written, which includes what is
     /// harmless of the actions that are now held.
-    pub fn second_look(self, additions: &[Action], failed: &BTreeSet<Login>) -> (Vec<Action>, Vec<Held>) {
-        let applied = additions.iter().filter(|action| !failed.contains(&action.login));
+    pub fn second_look(self, additions: &Phase, failed: &BTreeSet<Login>) -> (Phase, Vec<Held>) {
+        let applied = additions.actions.iter().filter(|action| !failed.contains(&action.login));
         let admins = admins_after(&self.admins, applied);
         let (kept, held) = hold_last_admin(self.actions, &self.admins, &admins);
         let harmless = held.iter().filter_map(|held| held.action.without_loss());
-        (kept.into_iter().chain(harmless).collect(), held)
+        (Phase::new(kept.into_iter().chain(harmless).collect()), held)
     }
 }
 
@@ -210,7 +233,7 @@ pub fn guard(plan: Plan, facts: Facts<'_>) -> (Approved, Vec<Held>) {
     held.extend(last_admins);
     held.sort_by(|a, b| a.action.login.cmp(&b.action.login));
     additions.extend(held.iter().filter_map(|held| held.action.without_loss()));
-    (Approved { additions, harm: Harm { actions: approved, admins } }, held)
+    (Approved { additions: Phase::new(additions), harm: Harm { actions: approved, admins } }, held)
 }
 
 /// As many removals as there are users without a usable address, whose accounts they may hit. An account that an active user's address

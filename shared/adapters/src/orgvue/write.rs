@@ -19,9 +19,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use domain::current::{Current, DatasetRefusal, Row};
+use domain::guard::Phase;
 use domain::integration::DatasetSpelling;
 use domain::login::Login;
-use domain::plan::{Action, Trace};
+use domain::plan::Trace;
 use tokio::sync::mpsc;
 
 use self::answer::Answer;
@@ -92,7 +93,7 @@ impl UsersDataset {
     /// [`Stopped`], with what was done, when the fence closes or something stands in the way of every account.
     pub async fn apply<E, R>(
         &self,
-        actions: Vec<Action>,
+        phase: Phase,
         spelling: &DatasetSpelling,
         read: impl Fn(Vec<Row>) -> Result<Current, DatasetRefusal>,
         fence: impl Fn() -> R,
@@ -101,9 +102,9 @@ impl UsersDataset {
         E: std::error::Error + 'static,
         R: Future<Output = Result<(), E>>,
     {
-        let items = actions.into_iter().map(|action| Item::new(action, spelling)).collect();
+        let items = phase.into_actions().into_iter().map(|action| Item::new(action, spelling)).collect();
         let queue = batch::batches(items, self.options.batch_actions_max, self.options.batch_bytes_max);
-        let mut phase = Phase {
+        let mut writing = Writing {
             dataset: self,
             read,
             queue,
@@ -112,8 +113,8 @@ impl UsersDataset {
             lost_in_a_row: 0,
             not_applied: BTreeSet::new(),
         };
-        let outcome = phase.run(&fence).await;
-        let applied = phase.end();
+        let outcome = writing.run(&fence).await;
+        let applied = writing.end();
         match outcome {
             Ok(()) => Ok(applied),
             Err(cause) => Err(Stopped { applied, cause }),
@@ -122,7 +123,7 @@ impl UsersDataset {
 }
 
 /// One phase under way.
-struct Phase<'a, F> {
+struct Writing<'a, F> {
     dataset: &'a UsersDataset,
     read: F,
     queue: VecDeque<Batch>,
@@ -133,7 +134,7 @@ struct Phase<'a, F> {
     not_applied: BTreeSet<String>,
 }
 
-impl<F: Fn(Vec<Row>) -> Result<Current, DatasetRefusal>> Phase<'_, F> {
+impl<F: Fn(Vec<Row>) -> Result<Current, DatasetRefusal>> Writing<'_, F> {
     async fn run<E, R>(&mut self, fence: &impl Fn() -> R) -> Result<(), StopCause<E>>
     where
         E: std::error::Error + 'static,

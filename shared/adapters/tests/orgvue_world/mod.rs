@@ -9,11 +9,13 @@ use std::time::Duration;
 use adapters::http::Deadline;
 use adapters::orgvue::{AccountFailure, Applied, Orgvue, OrgvueOptions, Stopped, UsersDataset};
 use domain::current::{Current, DatasetRefusal, Row};
+use domain::desired::{Desired, DesiredAccount};
 use domain::group_name::Role;
-use domain::ids::{DatasetId, TenantId};
-use domain::integration::{DatasetSpelling, Mode, Tenant};
+use domain::guard::{Completeness, Facts, Phase, Scope, guard};
+use domain::ids::{DatasetId, TenantId, UserId};
+use domain::integration::{DatasetSpelling, Integration, Mode, Tenant};
 use domain::login::Login;
-use domain::plan::{Action, Change};
+use domain::plan::{Action, Change, Plan};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use standins::orgvue::{Options, Orgvue as StandIn};
@@ -31,6 +33,39 @@ pub(crate) struct World {
     pub(crate) spelling: DatasetSpelling,
     pub(crate) token: String,
     pub(crate) dataset: DatasetId,
+}
+
+/// What a guard that nothing alarms makes of these actions: the phases that are not empty.
+pub(crate) fn approved(actions: Vec<Action>) -> Vec<Phase> {
+    let integration = Integration::parse(&format!(
+        "id = 'acme'\ndirectory = 'directory_1'\nmode = 'enforce'\ntenancy = 'single'\nprefix = 'ORG_'\n\
+         [[tenants]]\nid = '{TENANT}'\ndataset = '{DATASET}'\napi_account = 'sync@orgvue.com'\n"
+    ))
+    .unwrap();
+    let confirmed = actions.iter().filter_map(|action| action.user.clone()).collect();
+    let wanted = DesiredAccount { login: Login::as_found("somebody"), roles: BTreeSet::new(), user: UserId::new("somebody") };
+    let desired = Desired { accounts: [(wanted.login.clone(), wanted)].into(), ..Desired::default() };
+    let managed = 10 * actions.len();
+    let plan = Plan { tenant: integration.tenants[0].id.clone(), actions, unchanged: 0, managed, findings: Vec::new() };
+    let facts = Facts {
+        desired: &desired,
+        current: &Current::default(),
+        tenant: &integration.tenants[0],
+        integration: &integration,
+        scope: Scope::Settled,
+        confirmed: &confirmed,
+        completeness: Completeness::Plausible,
+    };
+    let (approved, held) = guard(plan, facts);
+    assert!(held.is_empty());
+    let (additions, harm) = approved.split();
+    let (removals, _) = harm.second_look(&additions, &BTreeSet::new());
+    [additions, removals].into_iter().filter(|phase| !phase.actions().is_empty()).collect()
+}
+
+/// The same for actions of one phase.
+pub(crate) fn phase(actions: Vec<Action>) -> Phase {
+    approved(actions).pop().unwrap()
 }
 
 impl World {
@@ -75,7 +110,14 @@ impl World {
     /// Applies the actions with nothing that forbids it, and forgets the calls before.
     pub(crate) async fn apply(&self, actions: Vec<Action>) -> Result<Applied, Stopped<Infallible>> {
         self.server.calls().reset();
-        self.users().apply(actions, &self.spelling, |rows| self.read(rows), async || Ok(())).await
+        let mut applied = Applied::default();
+        for phase in approved(actions) {
+            let Applied { done, failed } = self.users().apply(phase, &self.spelling, |rows| self.read(rows), async || Ok(())).await?;
+            applied.done.extend(done);
+            applied.failed.extend(failed);
+        }
+        applied.done.sort();
+        Ok(applied)
     }
 
     pub(crate) fn fault(&self, method: &str, nth: Nth, kind: FaultKind) {

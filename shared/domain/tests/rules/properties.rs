@@ -121,6 +121,7 @@ fn admins(case: &Case) -> BTreeSet<Login> {
 fn ran(case: &Case, failed: &BTreeSet<Login>) -> (Vec<Action>, Vec<Action>, Case) {
     let (additions, harm) = case.guard().0.split();
     let (removals, _) = harm.second_look(&additions, failed);
+    let (additions, removals) = (additions.into_actions(), removals.into_actions());
     let succeeded: Vec<_> = additions.iter().filter(|action| !failed.contains(&action.login)).cloned().collect();
     let behind = written(&written(case, &succeeded), &removals);
     (additions, removals, behind)
@@ -194,7 +195,7 @@ proptest! {
         let (additions, harm) = approved.split();
         let (removals, held) = harm.second_look(&additions, &failed);
         let n_halves = held.iter().filter(|held| held.action.without_loss().is_some()).count();
-        prop_assert_eq!(n_harm, removals.len() + held.len() - n_halves);
+        prop_assert_eq!(n_harm, removals.actions().len() + held.len() - n_halves);
         prop_assert!(held.iter().all(|held| held.why == HoldReason::LastAdmin));
     }
 

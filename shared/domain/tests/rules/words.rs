@@ -270,8 +270,8 @@ impl Case {
         let (removals, held_late) = harm.second_look(&additions, &failed);
         let mut text = String::new();
         let mut say = |what: &str, action: &Action, why: &str| writeln!(text, "{what} {action}{why}").unwrap();
-        additions.iter().for_each(|action| say("add", action, ""));
-        removals.iter().for_each(|action| say("take", action, ""));
+        additions.actions().iter().for_each(|action| say("add", action, ""));
+        removals.actions().iter().for_each(|action| say("take", action, ""));
         held.iter().for_each(|held| say("hold", &held.action, &format!("  {:?}", held.why)));
         held_late.iter().for_each(|held| say("hold late", &held.action, &format!("  {:?}", held.why)));
         text

@@ -71,7 +71,7 @@ fn what_may_be_missing_has_its_default() {
     let config = read("TENANTS_AT_ONCE", "").unwrap();
     assert_eq!(config.workos_url.as_str(), "https://api.workos.com/");
     assert_eq!((config.workos_users_per_second, config.tenants_at_once), (4, 4));
-    assert_eq!((config.http_timeout, config.delays), (Duration::from_secs(20), Delays::default()));
+    assert_eq!((config.http_timeout, config.delays), (Duration::from_secs(30), Delays::default()));
 }
 
 #[test]
