@@ -30,8 +30,10 @@ pub struct Swept {
 /// # Errors
 /// [`StoreError`] when they could not be read. A fault with one of them stops no other.
 pub async fn sweep(deps: &Deps) -> Result<Swept, StoreError> {
-    let directories: Vec<_> = deps.store.integrations().await?.into_iter().map(|(_, directory)| directory).collect();
-    let pending = deps.store.each_pending(&directories).await?;
+    let (integrations, corrupt): (Vec<_>, Vec<_>) = deps.store.each_integration().await?.into_iter().partition(Result::is_ok);
+    let directories: Vec<_> = integrations.into_iter().flatten().map(|(_, directory)| directory).collect();
+    let mut pending = deps.store.each_pending(&directories).await?;
+    pending.extend(corrupt.into_iter().filter_map(Result::err).map(Err));
     let n_integrations = pending.len();
     let steps: Vec<Result<bool, SweepFault>> =
         stream::iter(pending).map(|pending| async move { step(deps, &pending?).await }).buffer_unordered(AT_ONCE).collect().await;

@@ -46,6 +46,9 @@ pub enum StoreError {
     /// DynamoDB did not answer as it should; the operation may be repeated.
     #[error(transparent)]
     Aws(#[from] AwsError),
+    /// DynamoDB keeps leaving out what it is asked for.
+    #[error("dynamodb turns reads away")]
+    Throttled,
     /// An item is not as this version writes it: a person must look.
     #[error("item {key} has no valid {attribute}")]
     Corrupt {
@@ -63,7 +66,25 @@ impl Store {
     }
 }
 
-type Key = HashMap<String, AttributeValue>;
+impl Store {
+    /// The items of a partition whose sort keys begin so, in their order, read consistently.
+    async fn query(&self, operation: &'static str, pk: String, sk_prefix: &str) -> Result<Vec<Attributes>, AwsError> {
+        let mut query = self.client.query().table_name(&self.table).consistent_read(true).expression_attribute_values(":pk", s(pk));
+        query = match sk_prefix {
+            "" => query.key_condition_expression("pk = :pk"),
+            prefix => query.key_condition_expression("pk = :pk AND begins_with(sk, :sk)").expression_attribute_values(":sk", s(prefix)),
+        };
+        let mut pages = query.into_paginator().items().send();
+        let mut items = Vec::new();
+        while let Some(item) = pages.next().await {
+            items.push(item.map_err(AwsError::of(operation))?);
+        }
+        Ok(items)
+    }
+}
+
+type Attributes = HashMap<String, AttributeValue>;
+type Key = Attributes;
 
 fn key(pk: impl Into<String>, sk: impl Into<String>) -> Key {
     HashMap::from([("pk".to_owned(), AttributeValue::S(pk.into())), ("sk".to_owned(), AttributeValue::S(sk.into()))])

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use std::process::Command;
 
 use adapters::settings::Settings;
+use adapters::workos::ReadError;
+use domain::current::DatasetRefusal;
 use domain::finding::FindingCode;
 use domain::guard::HoldReason;
 use domain::integration::Integration;
@@ -27,6 +29,15 @@ fn every_hold_reason_is_documented_in_its_own_words() {
         let code = serde_json::to_value(reason).unwrap();
         let row = format!("| `{}` | {} |", code.as_str().unwrap(), reason.explain());
         assert!(REASON_CODES.contains(&row), "{row}");
+    }
+}
+
+#[test]
+fn every_fault_of_a_directory_or_dataset_is_documented() {
+    let dataset = [DatasetRefusal::MissingItemId, DatasetRefusal::ApiAccountMissing].map(|refusal| refusal.code());
+    let directory = [ReadError::NotFound, ReadError::OutOfTime, ReadError::Gone { state: String::new() }].map(|error| error.code());
+    for code in dataset.into_iter().chain(directory) {
+        assert!(REASON_CODES.contains(&format!("`{code}`")), "{code}");
     }
 }
 

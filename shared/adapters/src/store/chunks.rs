@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::item::Item;
-use super::{Store, StoreError, key, n, s};
+use super::{Store, StoreError, key, n};
 use crate::aws::AwsError;
 
 /// An item holds 400 KB with its keys.
@@ -43,20 +43,8 @@ impl Store {
 
     /// Reads a value back; `None` if there is none.
     pub(super) async fn chunks<T: DeserializeOwned>(&self, pk: &str, sk: &str) -> Result<Option<T>, StoreError> {
-        let mut pages = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .consistent_read(true)
-            .key_condition_expression("pk = :pk AND begins_with(sk, :sk)")
-            .expression_attribute_values(":pk", s(pk))
-            .expression_attribute_values(":sk", s(format!("{sk}#")))
-            .into_paginator()
-            .items()
-            .send();
         let mut packed = Vec::new();
-        while let Some(item) = pages.next().await {
-            let item = item.map_err(AwsError::of("dynamodb:Query of chunks"))?;
+        for item in self.query("dynamodb:Query of chunks", pk.to_owned(), &format!("{sk}#")).await? {
             let chunk = item.get("chunk").and_then(|value| value.as_b().ok()).ok_or_else(|| Item(&item).corrupt("chunk"))?;
             packed.extend_from_slice(chunk.as_ref());
         }

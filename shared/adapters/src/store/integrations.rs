@@ -169,31 +169,18 @@ impl Store {
         answer.item.map(|item| Item(&item).text("file").map(str::to_owned)).transpose()
     }
 
-    /// Every integration and its directory.
+    /// Every integration and its directory, for those who can go on without one that is corrupt.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn integrations(&self) -> Result<Vec<(IntegrationId, DirectoryId)>, StoreError> {
-        let mut pages = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .key_condition_expression("pk = :pk")
-            .expression_attribute_values(":pk", s(PARTITION))
-            .projection_expression("pk, sk, directory")
-            .into_paginator()
-            .items()
-            .send();
-        let mut found = Vec::new();
-        while let Some(item) = pages.next().await {
-            let item = item.map_err(AwsError::of("dynamodb:Query of the integrations"))?;
-            let item = Item(&item);
-            found.push((
-                item.parsed("sk", |text| IntegrationId::parse(text).ok())?,
-                item.parsed("directory", |text| DirectoryId::parse(text).ok())?,
-            ));
-        }
-        Ok(found)
+    pub async fn each_integration(&self) -> Result<Vec<Result<(IntegrationId, DirectoryId), StoreError>>, StoreError> {
+        let items = self.query("dynamodb:Query of the integrations", PARTITION.to_owned(), "").await?;
+        let read = |item| {
+            let item = Item(item);
+            let id = item.parsed("sk", |text| IntegrationId::parse(text).ok())?;
+            Ok((id, item.parsed("directory", |text| DirectoryId::parse(text).ok())?))
+        };
+        Ok(items.iter().map(read).collect())
     }
 }
 

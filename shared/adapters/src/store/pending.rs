@@ -22,6 +22,10 @@ use crate::clock::now_ms;
 /// Most keys of one BatchGetItem.
 const BATCH_KEYS_MAX: usize = 100;
 
+/// Waits between asking again for keys that DynamoDB left out, doubled up to the last one: two seconds in all.
+const UNPROCESSED_WAIT_FIRST: Duration = Duration::from_millis(30);
+const UNPROCESSED_WAIT_MAX: Duration = Duration::from_secs(1);
+
 /// What became of an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Marked {
@@ -385,6 +389,7 @@ impl Store {
         let mut found = Vec::new();
         for directories in directories.chunks(BATCH_KEYS_MAX) {
             let mut keys: Vec<Key> = directories.iter().map(pending_key).collect();
+            let mut wait = UNPROCESSED_WAIT_FIRST;
             while !keys.is_empty() {
                 let wanted =
                     KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build().map_err(AwsError::of(operation))?;
@@ -392,6 +397,13 @@ impl Store {
                     self.client.batch_get_item().request_items(&self.table, wanted).send().await.map_err(AwsError::of(operation))?;
                 found.extend(answer.responses.and_then(|mut tables| tables.remove(&self.table)).unwrap_or_default().iter().map(read));
                 keys = answer.unprocessed_keys.and_then(|mut tables| tables.remove(&self.table)).map(|left| left.keys).unwrap_or_default();
+                if !keys.is_empty() {
+                    if wait > UNPROCESSED_WAIT_MAX {
+                        return Err(StoreError::Throttled);
+                    }
+                    tokio::time::sleep(wait).await;
+                    wait *= 2;
+                }
             }
         }
         Ok(found)

@@ -75,27 +75,16 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn runs(&self, integration: &IntegrationId) -> Result<Vec<RunHead>, StoreError> {
-        let mut pages = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .consistent_read(true)
-            .key_condition_expression("pk = :pk")
-            .expression_attribute_values(":pk", s(heads(integration)))
-            .into_paginator()
-            .items()
-            .send();
-        let mut found = Vec::new();
-        while let Some(item) = pages.next().await {
-            let item = item.map_err(AwsError::of("dynamodb:Query of runs"))?;
-            let item = Item(&item);
-            found.push(RunHead {
+        let items = self.query("dynamodb:Query of runs", heads(integration), "").await?;
+        let read = |item| {
+            let item = Item(item);
+            Ok(RunHead {
                 id: RunId::new(item.text("sk")?),
                 status: item.parsed("run_status", parse_status)?,
                 started_at_ms: item.number("started_at_ms")?,
-            });
-        }
-        Ok(found)
+            })
+        };
+        items.iter().map(read).collect()
     }
 }
 

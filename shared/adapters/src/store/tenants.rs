@@ -15,28 +15,17 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn tenant_states(&self, integration: &IntegrationId) -> Result<BTreeMap<TenantId, TenantState>, StoreError> {
-        let mut pages = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .consistent_read(true)
-            .key_condition_expression("pk = :pk")
-            .expression_attribute_values(":pk", s(partition(integration)))
-            .into_paginator()
-            .items()
-            .send();
-        let mut found = BTreeMap::new();
-        while let Some(item) = pages.next().await {
-            let item = item.map_err(AwsError::of("dynamodb:Query of tenants"))?;
-            let item = Item(&item);
+        let items = self.query("dynamodb:Query of tenants", partition(integration), "").await?;
+        let read = |item| {
+            let item = Item(item);
             let state = TenantState {
                 attempts: item.number("attempts")?,
                 retry_at_ms: item.opt_number("retry_at_ms")?,
                 settled_scope: item.opt_text("settled_scope").map(str::to_owned),
             };
-            found.insert(item.parsed("sk", |text| TenantId::parse(text).ok())?, state);
-        }
-        Ok(found)
+            Ok((item.parsed("sk", |text| TenantId::parse(text).ok())?, state))
+        };
+        items.iter().map(read).collect()
     }
 
     /// Stores the state of a tenant. Only the run that holds the lease may.

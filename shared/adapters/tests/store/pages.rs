@@ -22,7 +22,7 @@ async fn every_integration_is_found_however_many_there_are() {
     });
     applied.await;
 
-    let integrations = table.store.integrations().await.unwrap();
+    let integrations = table.integrations().await;
     let ids: Vec<&str> = integrations.iter().map(|(id, _)| id.as_str()).collect();
     assert_eq!(ids, (0..N_INTEGRATIONS).map(|n| format!("acme-{n:03}")).collect::<Vec<_>>());
 

@@ -55,6 +55,11 @@ impl Table {
         table
     }
 
+    /// Every integration and its directory.
+    pub(crate) async fn integrations(&self) -> Vec<(IntegrationId, DirectoryId)> {
+        self.store.each_integration().await.unwrap().into_iter().map(Result::unwrap).collect()
+    }
+
     pub(crate) async fn apply(&self, file: &str, after: AfterApply) -> Result<Applied, ApplyError> {
         self.store.apply(&Integration::parse(file).unwrap(), file, after, NOW_MS, &Delays::default()).await
     }
