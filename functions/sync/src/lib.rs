@@ -1,6 +1,6 @@
 //! The sync function: messages become runs, and the sweep finds what no message asks for.
 //!
-//! A run claims the directory, reads it, decides, applies and records; see [`run`].
+//! A run claims the directory, reads it, decides, applies and records; see `run.rs`.
 
 mod attempt;
 mod config;

@@ -12,7 +12,7 @@ use domain::current::{Current, DatasetRefusal, Row, check_properties};
 use domain::desired::{Decision, Desired, desired};
 use domain::directory::Directory;
 use domain::finding::{Finding, FindingCode};
-use domain::guard::{Approved, Completeness, Facts, Held, HoldReason, Scope, guard};
+use domain::guard::{Approved, Completeness, Facts, Held, HoldReason, Scope, guard, lists_are_believable};
 use domain::ids::UserId;
 use domain::integration::{Integration, Mode, Tenant};
 use domain::login::Login;
@@ -29,6 +29,9 @@ use crate::Deps;
 const CONFIRMATIONS_MAX: usize = 2_000;
 /// How many of those reads are under way at once.
 const CONFIRMATIONS_AT_ONCE: usize = 8;
+
+/// Where Orgvue refuses as many accounts and writes none, it is not the accounts' own matter.
+const ALL_REFUSED_MIN: usize = 5;
 
 /// What the tenants of a run share.
 pub(crate) struct Reconcile<'a> {
@@ -68,6 +71,10 @@ enum TenantFault {
     LeaseLost(#[from] LeaseLost),
     #[error("{n_accounts} accounts could not be made as planned")]
     Unsettled { n_accounts: usize },
+    #[error("the lists of groups and members say of {n_users} users what their own groups contradict")]
+    Contradicted { n_users: usize },
+    #[error("orgvue refuses every one of {n_accounts} accounts; see the findings for its reason")]
+    AllRefused { n_accounts: usize },
     #[error("the groups of {n_users} users who seem to lose something could not be read a second time")]
     Unconfirmed { n_users: usize },
 }
@@ -75,9 +82,11 @@ enum TenantFault {
 impl TenantFault {
     fn status(&self) -> Status {
         match self {
-            Self::NoToken | Self::Dataset(_) => Status::Refused,
+            Self::NoToken | Self::Dataset(_) | Self::AllRefused { .. } => Status::Refused,
             Self::Orgvue(error) if error.needs_person() => Status::Refused,
-            Self::Orgvue(_) | Self::Save(_) | Self::Unsettled { .. } | Self::Unconfirmed { .. } => Status::Failed,
+            Self::Orgvue(_) | Self::Save(_) | Self::Unsettled { .. } | Self::Unconfirmed { .. } | Self::Contradicted { .. } => {
+                Status::Failed
+            }
             Self::LeaseLost(_) => Status::Superseded,
         }
     }
@@ -91,6 +100,8 @@ impl TenantFault {
             Self::LeaseLost(_) => "superseded",
             Self::Unsettled { .. } => "accounts_not_settled",
             Self::Unconfirmed { .. } => "users_not_confirmed",
+            Self::Contradicted { .. } => "lists_contradicted",
+            Self::AllRefused { .. } => "all_writes_refused",
         };
         code.to_owned()
     }
@@ -110,6 +121,7 @@ struct Progress {
     record: TenantRecord,
     findings: Vec<Finding>,
     confirmed: BTreeSet<UserId>,
+    n_refused: usize,
 }
 
 impl Reconcile<'_> {
@@ -119,6 +131,7 @@ impl Reconcile<'_> {
             record: TenantRecord::new(tenant.id.clone(), tenant.mode, Status::Applied),
             findings: Vec::new(),
             confirmed: BTreeSet::new(),
+            n_refused: 0,
         };
         let scope = state.scope(self.integration);
         let mut orgvue_calls = 0;
@@ -130,7 +143,7 @@ impl Reconcile<'_> {
             }
             Err(fault) => Err(fault),
         };
-        let Progress { mut record, findings, confirmed } = progress;
+        let Progress { mut record, findings, confirmed, n_refused: _ } = progress;
         if let Err(fault) = outcome {
             tracing::warn!(
                 run.id = %self.claim.run(),
@@ -161,7 +174,7 @@ impl Reconcile<'_> {
         let read = |rows: Vec<Row>| Current::read(rows, tenant, spelling, today);
         let current = read(dataset.rows().await?)?;
 
-        let Confirmed { desired, plan, users, findings } = self.confirmed_plan(tenant, &current).await;
+        let Confirmed { desired, plan, users, findings } = self.confirmed_plan(tenant, &current).await?;
         progress.findings.extend(plan.findings.iter().cloned().chain(findings));
         progress.record.unchanged = plan.unchanged;
         progress.record.plan = plan.to_string();
@@ -216,7 +229,7 @@ impl Reconcile<'_> {
     /// The plan, once those who seem to lose something although they are active were looked at again.
     ///
     /// A person who is moved between two groups while they are read is seen in neither; the user's own list of groups tells.
-    async fn confirmed_plan(&self, tenant: &Tenant, current: &Current) -> Confirmed {
+    async fn confirmed_plan(&self, tenant: &Tenant, current: &Current) -> Result<Confirmed, TenantFault> {
         let plan_of = |decision: &Decision| {
             let desired = decision.tenants.get(&tenant.id).cloned().unwrap_or_default();
             let plan = plan(&desired, current, tenant, self.integration, |login| decision.active.get(login).cloned());
@@ -226,7 +239,7 @@ impl Reconcile<'_> {
         let mut users = BTreeSet::new();
         let doubtful: BTreeSet<UserId> = plan_first.actions.iter().filter_map(|action| action.takes_from_active(&users)).cloned().collect();
         if doubtful.is_empty() {
-            return Confirmed { desired: desired_first, plan: plan_first, users, findings: Vec::new() };
+            return Ok(Confirmed { desired: desired_first, plan: plan_first, users, findings: Vec::new() });
         }
         let read: Vec<_> = stream::iter(doubtful.into_iter().take(CONFIRMATIONS_MAX))
             .map(|user| async move { (self.reader.groups_of(&user).await, user) })
@@ -247,9 +260,15 @@ impl Reconcile<'_> {
         }
         let decision = desired(&directory, self.integration);
         let (desired, plan) = plan_of(&decision);
+        let none = BTreeSet::new();
+        let losing: BTreeSet<&UserId> = plan.actions.iter().filter_map(|action| action.takes_from_active(&none)).collect();
+        let n_users = users.iter().filter(|user| !losing.contains(user)).count();
+        if !lists_are_believable(&desired_first, n_users) {
+            return Err(TenantFault::Contradicted { n_users });
+        }
         let findings =
             decision.findings.into_iter().filter(|finding| finding.user.as_ref().is_some_and(|user| users.contains(user))).collect();
-        Confirmed { desired, plan, users, findings }
+        Ok(Confirmed { desired, plan, users, findings })
     }
 }
 
@@ -279,6 +298,7 @@ impl Progress {
             let is_harm = actions.get(login).is_some_and(|action| action.is_harm());
             match failure {
                 AccountFailure::Refused(refusal) => {
+                    self.n_refused += 1;
                     let what = format!("Orgvue refused the account: {}", refusal.explain());
                     self.findings.push(Finding::new(FindingCode::RefusedByOrgvue, what).login(login).tenant(&self.record.tenant));
                     if is_harm {
@@ -296,6 +316,10 @@ impl Progress {
     }
 
     fn settled(&self) -> Result<(), TenantFault> {
+        let n_written = self.record.created.len() + self.record.updated.len() + self.record.removed.len();
+        if n_written == 0 && self.n_refused >= ALL_REFUSED_MIN {
+            return Err(TenantFault::AllRefused { n_accounts: self.n_refused });
+        }
         match self.record.failed.len() {
             0 => Ok(()),
             n_accounts => Err(TenantFault::Unsettled { n_accounts }),

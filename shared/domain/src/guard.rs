@@ -119,6 +119,16 @@ impl Completeness {
     }
 }
 
+/// Most users whom the lists may wrong in one read: people are moved between groups while they are read, but few at a time.
+const CONTRADICTIONS_MAX: usize = 3;
+
+/// Whether the lists can be believed although so many users' own groups contradict them.
+///
+/// Lists that leave out more people than a few, or everybody, were not whole: what else they leave out nobody can tell.
+pub fn lists_are_believable(by_the_lists: &Desired, n_contradicted: usize) -> bool {
+    n_contradicted == 0 || (n_contradicted <= CONTRADICTIONS_MAX && !by_the_lists.accounts.is_empty())
+}
+
 /// The part of a plan that may be written.
 #[derive(Debug)]
 pub struct Approved {

@@ -22,7 +22,7 @@ pub struct Input {
 #[derive(Debug, thiserror::Error)]
 pub enum InputError {
     /// A file cannot be read.
-    #[error("{path}: {source}", path = path.display())]
+    #[error("read {path}", path = path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -30,7 +30,7 @@ pub enum InputError {
         source: std::io::Error,
     },
     /// An integration file has mistakes.
-    #[error("{path}: {source}", path = path.display())]
+    #[error("{path}", path = path.display())]
     Integration {
         /// The file.
         path: PathBuf,
@@ -38,7 +38,7 @@ pub enum InputError {
         source: FileError,
     },
     /// A JSON file has another form.
-    #[error("{path}: {expected}: {source}", path = path.display())]
+    #[error("{path}: {expected}", path = path.display())]
     Json {
         /// The file.
         path: PathBuf,

@@ -14,7 +14,7 @@ use domain::integration::Integration;
 use local::input::Input;
 use local::play::{self, Played, Settled};
 use local::report::{self, IntegrationReport, Ready, Report};
-use local::system::{Options, System, TABLE, short_delays};
+use local::system::{Options, StartError, System, TABLE, short_delays};
 use secrecy::SecretString;
 use standins::orgvue::Orgvue;
 use standins::workos::WorkOs;
@@ -29,6 +29,9 @@ const ORGVUE_TOKEN: &str = "orgvue_local";
 /// The ports behind the webhook's: DynamoDB, SQS, Scheduler, then these.
 const WORKOS_PORT_OFFSET: u16 = 4;
 const ORGVUE_PORT_OFFSET: u16 = 5;
+
+/// What shells expect of a program that Ctrl-C ended before it was done.
+const INTERRUPTED: u8 = 130;
 
 /// Runs the whole Orgvue SCIM sync on this machine: webhook in, Users dataset out.
 ///
@@ -66,7 +69,7 @@ struct Args {
     #[arg(long, value_name = "TOKEN", requires = "orgvue_url")]
     orgvue_token: Option<String>,
     /// A webhook secret to accept (repeatable)
-    #[arg(long, value_name = "SECRET", default_value = WEBHOOK_SECRET)]
+    #[arg(long, value_name = "SECRET", default_value = WEBHOOK_SECRET, value_parser = clap::builder::NonEmptyStringValueParser::new())]
     webhook_secret: Vec<String>,
     /// Keep all state in this folder, so that a restart goes on where it stopped; without it, everything is fresh
     #[arg(long, value_name = "DIR")]
@@ -80,6 +83,7 @@ struct Args {
 async fn main() -> ExitCode {
     let args = Args::parse();
     logs::init("off");
+    let once = args.once;
     let interrupted = async {
         // Without a signal handler Ctrl-C ends the process all the same.
         let _ = tokio::signal::ctrl_c().await;
@@ -91,7 +95,7 @@ async fn main() -> ExitCode {
         }),
         () = interrupted => {
             eprintln!("stopped");
-            ExitCode::SUCCESS
+            if once { ExitCode::from(INTERRUPTED) } else { ExitCode::SUCCESS }
         }
     }
 }
@@ -101,7 +105,10 @@ async fn run(args: Args) -> Result<ExitCode, Error> {
     let input = input(&args)?;
     let folder = Folder::open(args.data.clone())?;
     let vendors = Vendors::start(&args, &input, &folder).await?;
-    let system = System::start(options(&args, &vendors, &folder)).await?;
+    let system = System::start(options(&args, &vendors, &folder)).await.map_err(|error| match error {
+        StartError::Io(error) => unheard(&args, &error).into(),
+        error => Error::from(error),
+    })?;
     let began_ms = now_ms();
     for (integration, file) in &input.integrations {
         system.apply(integration, file).await?;
@@ -132,6 +139,11 @@ fn input(args: &Args) -> Result<Input, Error> {
         input.directories.clear();
     }
     Ok(input)
+}
+
+/// Why nothing listens.
+fn unheard(args: &Args, error: &io::Error) -> String {
+    format!("--port {}: a server cannot be started on this port or one of the five behind it: {error}", args.port)
 }
 
 /// The folder that keeps the state; a temporary one is gone with the process.
@@ -177,7 +189,7 @@ impl Vendors {
                     webhook_secret: args.webhook_secret.first().cloned().unwrap_or_default(),
                     state_file: Some(folder.path.join("workos.json")),
                 };
-                let workos = WorkOs::start(options).await?;
+                let workos = WorkOs::start(options).await.map_err(|error| unheard(args, &error))?;
                 play::seed_directories(&workos, input)?;
                 Some(workos)
             }
@@ -190,7 +202,7 @@ impl Vendors {
                     token: ORGVUE_TOKEN.to_owned(),
                     state_file: Some(folder.path.join("orgvue.json")),
                 };
-                let orgvue = Orgvue::start(options).await?;
+                let orgvue = Orgvue::start(options).await.map_err(|error| unheard(args, &error))?;
                 play::set_forms(&orgvue, input);
                 play::seed_tenants(&orgvue, input);
                 Some(orgvue)
@@ -280,6 +292,16 @@ async fn once(
         report.integrations.push(IntegrationReport { id: integration.id.clone(), runs });
     }
     show_datasets(vendors, integrations, out);
+    for (id, how) in &settled {
+        match how {
+            Settled::Done => {}
+            Settled::GivenUp => out.people(&format!("{id}: still fails; see its last run")),
+            Settled::Paused => out.people(&format!("{id}: is paused, so nothing runs; set its mode in the integration file")),
+            Settled::Suspended => {
+                out.people(&format!("{id}: is suspended, because its directory was found unlinked or gone; nothing runs"))
+            }
+        }
+    }
     if out.json {
         out.program(&report)?;
     }

@@ -135,8 +135,12 @@ pub async fn play(workos: &WorkOs, webhook_url: &str, input: &Input, played: &mu
 pub enum Settled {
     /// Nothing is owed.
     Done,
-    /// It still fails after several attempts, or was suspended.
+    /// It still fails after several attempts.
     GivenUp,
+    /// A person stopped it; what is owed stays owed.
+    Paused,
+    /// Its directory was found unlinked or gone.
+    Suspended,
 }
 
 /// Waits until nothing is owed by any of these integrations, or it is given up.
@@ -165,8 +169,8 @@ async fn settled_how(store: &Store, integration: &Integration) -> Result<Option<
     let Pending { switch, attempts, lease, window_due_ms, retry_at_ms, .. } = &pending;
     match switch {
         Switch::Live => {}
-        Switch::Paused => return Ok(Some(Settled::Done)),
-        Switch::Suspended => return Ok(Some(Settled::GivenUp)),
+        Switch::Paused => return Ok(Some(Settled::Paused)),
+        Switch::Suspended => return Ok(Some(Settled::Suspended)),
     }
     if lease.as_ref().is_some_and(|lease| lease.until_ms > now_ms()) || window_due_ms.is_some() {
         return Ok(None);

@@ -116,7 +116,7 @@ pub enum StartError {
     #[error("start the local servers")]
     Io(#[from] std::io::Error),
     /// A vendor's URL is none.
-    #[error("{0} is not a URL")]
+    #[error("{0} is not a URL such as http://127.0.0.1:8080")]
     Url(String),
     /// A client could not be made.
     #[error(transparent)]
@@ -151,7 +151,10 @@ impl System {
         let sqs_client = aws_sdk_sqs::Client::new(&aws);
         let queue = Queue::new(sqs_client.clone(), &queue_url);
 
-        let url = |text: &str| Url::parse(text).map_err(|_| StartError::Url(text.to_owned()));
+        let url = |text: &str| {
+            let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+            url.ok_or_else(|| StartError::Url(text.to_owned()))
+        };
         let sync = Arc::new(sync::Deps::new(
             sync::Config {
                 table: TABLE.to_owned(),

@@ -13,6 +13,7 @@ use crate::world::{API_ACCOUNT, Customer, account, dataset, email, group, second
 
 crate::tests![
     the_example_is_played_and_told_in_json,
+    no_level_of_logs_shows_a_person,
     without_json_people_read_it_on_stdout,
     what_is_held_ends_with_1,
     what_keeps_failing_ends_with_1,
@@ -76,6 +77,16 @@ async fn the_example_is_played_and_told_in_json() {
     for key in ["tenant", "status", "mode", "created", "updated", "removed", "unchanged", "held"] {
         assert!(tenant.contains(&key.to_owned()), "{key} of {tenant:?}");
     }
+}
+
+async fn no_level_of_logs_shows_a_person() {
+    let mut command = local(&["--once", "--json", "--window-seconds", "1"]);
+    command.env("RUST_LOG", "trace");
+    let output = run(command).await;
+    let text = stderr(&output);
+    let logs: Vec<&str> = text.lines().filter(|line| line.starts_with('{')).collect();
+    assert!(logs.len() >= 5, "{text}");
+    assert!(logs.iter().all(|line| !line.contains('@') && !line.contains("whsec_local") && !line.contains("sk_local")), "{text}");
 }
 
 async fn without_json_people_read_it_on_stdout() {

@@ -13,10 +13,12 @@ crate::tests![
     a_directory_of_1234_users_takes_the_fewest_calls_there_are,
     the_limit_of_four_calls_a_second_is_kept,
     who_moves_between_groups_while_they_are_read_keeps_the_account,
+    a_list_of_groups_that_is_empty_by_mistake_writes_nothing,
     who_leaves_between_two_pages_costs_nobody_the_account,
     a_page_that_fails_once_is_asked_for_again,
     a_page_that_keeps_failing_ends_the_run_and_the_next_one_makes_up_for_it,
-    an_empty_list_of_users_or_of_members_removes_nobody,
+    an_empty_list_of_users_is_made_up_for_by_their_groups,
+    empty_lists_of_members_write_nothing,
     empty_lists_everywhere_hold_every_removal,
     a_storm_of_429s_is_sat_out,
     a_refused_key_changes_nothing_and_recovers,
@@ -78,6 +80,24 @@ async fn who_moves_between_groups_while_they_are_read_keeps_the_account() {
     assert_eq!((run.removed(), run.updated()), (vec![], vec!["ada"]));
     assert_eq!(world.rows("ACME"), ["ada admin", "bob admin"]);
     assert_eq!(run.findings(), [""; 0], "nobody is without a group");
+    world.end().await;
+}
+
+async fn a_list_of_groups_that_is_empty_by_mistake_writes_nothing() {
+    let world = World::start(single("ACME")).await;
+    for name in ["ada", "bob", "cy"] {
+        world.add(User::new(name).in_group("user"));
+    }
+    world.asked().await;
+    world.leaves("cy");
+    world.add(User::new("di").in_group("user"));
+    world.workos.fault(fault(Matcher::path("/directory_groups"), Nth::At(1), FaultKind::EmptyList));
+    world.poke().await;
+    let run = world.run_where("failed", |run| run.status == Status::Failed).await;
+    assert_eq!((run.tenants[0].code.as_deref(), run.removed().len(), run.created().len()), (Some("lists_contradicted"), 0, 0));
+
+    world.settled().await;
+    assert_eq!(world.rows("ACME"), ["ada user", "bob user", "di user"]);
     world.end().await;
 }
 
@@ -158,20 +178,35 @@ async fn a_page_that_keeps_failing_ends_the_run_and_the_next_one_makes_up_for_it
     join_all(stories).await;
 }
 
-async fn an_empty_list_of_users_or_of_members_removes_nobody() {
-    let stories = ["directory=", "group="].map(async |list| {
-        let world = World::start(single("ACME")).await;
-        world.add(User::new("ada").in_group("user").in_group("Retail"));
-        world.add(User::new("bob").in_group("user").in_group("admin"));
-        world.asked().await;
-        world.workos.fault(fault(Matcher::path("/directory_users").query(list), Nth::From(1), FaultKind::EmptyList));
-        let run = world.synced().await;
+/// Ada and Bob in step, and a list that from now on is empty.
+async fn with_empty_list(list: &str) -> World {
+    let world = World::start(single("ACME")).await;
+    world.add(User::new("ada").in_group("user").in_group("Retail"));
+    world.add(User::new("bob").in_group("user").in_group("admin"));
+    world.asked().await;
+    world.workos.fault(fault(Matcher::path("/directory_users").query(list), Nth::From(1), FaultKind::EmptyList));
+    world
+}
 
-        assert_eq!((run.removed(), run.updated()), (vec![], vec![]), "{list}");
-        assert_eq!(world.rows("ACME"), ["ada Retail,user", "bob admin,user"]);
-        world.end().await;
-    });
-    join_all(stories).await;
+async fn an_empty_list_of_users_is_made_up_for_by_their_groups() {
+    let world = with_empty_list("directory=").await;
+    let run = world.synced().await;
+
+    assert_eq!((run.removed(), run.updated()), (vec![], vec![]));
+    assert_eq!(world.rows("ACME"), ["ada Retail,user", "bob admin,user"]);
+    world.end().await;
+}
+
+async fn empty_lists_of_members_write_nothing() {
+    let world = with_empty_list("group=").await;
+    world.poke().await;
+    let run = world.run_where("failed", |run| run.status == Status::Failed).await;
+    assert_eq!(run.tenants[0].code.as_deref(), Some("lists_contradicted"));
+    assert_eq!(world.rows("ACME"), ["ada Retail,user", "bob admin,user"]);
+
+    world.workos.clear_faults();
+    world.settled().await;
+    world.end().await;
 }
 
 async fn empty_lists_everywhere_hold_every_removal() {

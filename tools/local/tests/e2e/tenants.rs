@@ -6,11 +6,12 @@ use domain::run::Status;
 use futures::future::join_all;
 use standins::{FaultKind, Matcher, Nth};
 
-use crate::world::{API_ACCOUNT, Customer, Setup, User, World, account, fault, multi, own_token, single, until};
+use crate::world::{API_ACCOUNT, Customer, Setup, User, World, account, email, fault, multi, own_token, single, until};
 
 crate::tests![
     a_smaller_limit_of_a_write_is_found_by_halving,
     a_refused_account_stops_no_other,
+    a_tenant_where_orgvue_refuses_everybody_is_not_taken_for_right,
     a_leaver_whose_removal_is_refused_is_tried_again_without_an_event,
     an_expired_token_stops_its_own_tenant_alone,
     tenants_fail_each_on_their_own,
@@ -45,6 +46,22 @@ async fn a_refused_account_stops_no_other() {
 
     world.orgvue.edit_model(|model| ["cy@acme.com", "flo@acme.com"].map(|login| model.reject_login("ACME", login, false)));
     assert_eq!(world.asked().await.created(), ["cy", "flo"]);
+    world.end().await;
+}
+
+async fn a_tenant_where_orgvue_refuses_everybody_is_not_taken_for_right() {
+    let world = World::start(single("ACME")).await;
+    for name in ["ada", "bob", "cy", "di", "ed"] {
+        world.add(User::new(name).in_group("user"));
+        world.orgvue.reject_login("ACME", &email(name));
+    }
+    world.poke().await;
+    let run = world.run_where("refused", |run| run.status == Status::Refused).await;
+    assert_eq!((run.tenants[0].code.as_deref(), run.findings.len()), (Some("all_writes_refused"), 5));
+
+    world.orgvue.edit_model(|model| ["ada", "bob", "cy", "di", "ed"].map(|name| model.reject_login("ACME", &email(name), false)));
+    world.settled().await;
+    assert_eq!(world.rows("ACME").len(), 5);
     world.end().await;
 }
 

@@ -18,7 +18,6 @@ struct Description {
     id: String,
     #[serde(default = "linked")]
     state: String,
-    #[serde(default)]
     users: Vec<UserEntry>,
     /// Groups to keep although nobody is in them.
     #[serde(default)]
