@@ -12,6 +12,7 @@
 //! `expires_at` (seconds) is the table's TTL attribute.
 
 mod chunks;
+mod claim;
 mod events;
 mod integrations;
 mod item;
@@ -27,9 +28,10 @@ use aws_sdk_dynamodb::types::AttributeValue;
 
 use crate::aws::AwsError;
 
+pub use claim::{Claim, Lease, LeaseLost};
 pub use events::EventRecord;
 pub use integrations::{AfterApply, Applied, ApplyError};
-pub use pending::{Claim, Lease, LeaseLost, Marked};
+pub use pending::Marked;
 pub use runs::RunHead;
 pub use schema::create_table;
 
