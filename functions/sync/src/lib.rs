@@ -4,6 +4,7 @@
 
 mod attempt;
 mod config;
+mod fault;
 mod run;
 mod sweep;
 mod tenant;

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use adapters::aws::chain;
 use adapters::clock::now_ms;
 use adapters::http::Deadline;
-use adapters::orgvue::{AccountFailure, Applied, OrgvueError, StopCause, Stopped, UsersDataset};
-use adapters::store::{Claim, LeaseLost, StoreError};
+use adapters::orgvue::{AccountFailure, Applied, StopCause, Stopped, UsersDataset};
+use adapters::store::{Claim, LeaseLost};
 use adapters::workos::DirectoryReader;
 use domain::current::{Current, DatasetRefusal, Row, check_properties};
 use domain::desired::{Decision, Desired, desired};
@@ -24,6 +24,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::Deps;
+use crate::fault::TenantFault;
 
 /// Most users whose groups are read a second time in one run: at WorkOS's 100 calls a second, 20 s. What is beyond is held.
 const CONFIRMATIONS_MAX: usize = 2_000;
@@ -54,57 +55,6 @@ pub(crate) struct Reconciled {
     /// Who was looked at again: what the lists said of them no longer counts.
     pub(crate) confirmed: BTreeSet<UserId>,
     pub(crate) orgvue_calls: u64,
-}
-
-/// What stood in the way of a tenant.
-#[derive(Debug, thiserror::Error)]
-enum TenantFault {
-    #[error("no API token is configured for the tenant")]
-    NoToken,
-    #[error(transparent)]
-    Dataset(#[from] DatasetRefusal),
-    #[error("{0}; {remedy}", remedy = .0.remedy())]
-    Orgvue(#[from] OrgvueError),
-    #[error("what is to be overwritten could not be saved")]
-    Save(#[from] StoreError),
-    #[error("another run took over")]
-    LeaseLost(#[from] LeaseLost),
-    #[error("{n_accounts} accounts could not be made as planned")]
-    Unsettled { n_accounts: usize },
-    #[error("the lists of groups and members say of {n_users} users what their own groups contradict")]
-    Contradicted { n_users: usize },
-    #[error("orgvue refuses every one of {n_accounts} accounts; see the findings for its reason")]
-    AllRefused { n_accounts: usize },
-    #[error("the groups of {n_users} users who seem to lose something could not be read a second time")]
-    Unconfirmed { n_users: usize },
-}
-
-impl TenantFault {
-    fn status(&self) -> Status {
-        match self {
-            Self::NoToken | Self::Dataset(_) | Self::AllRefused { .. } => Status::Refused,
-            Self::Orgvue(error) if error.needs_person() => Status::Refused,
-            Self::Orgvue(_) | Self::Save(_) | Self::Unsettled { .. } | Self::Unconfirmed { .. } | Self::Contradicted { .. } => {
-                Status::Failed
-            }
-            Self::LeaseLost(_) => Status::Superseded,
-        }
-    }
-
-    fn code(&self) -> String {
-        let code = match self {
-            Self::Orgvue(error) => return error.code(),
-            Self::Dataset(refusal) => refusal.code(),
-            Self::NoToken => "no_token",
-            Self::Save(_) => "not_saved",
-            Self::LeaseLost(_) => "superseded",
-            Self::Unsettled { .. } => "accounts_not_settled",
-            Self::Unconfirmed { .. } => "users_not_confirmed",
-            Self::Contradicted { .. } => "lists_contradicted",
-            Self::AllRefused { .. } => "all_writes_refused",
-        };
-        code.to_owned()
-    }
 }
 
 /// A plan, and who was looked at again for it.
@@ -151,7 +101,7 @@ impl Reconcile<'_> {
                 status = ?fault.status(),
                 code = fault.code(),
                 error = chain(&fault),
-                trace.id = trace_id(&fault),
+                trace.id = fault.trace_id(),
                 "the tenant is not as desired"
             );
             record.status = fault.status();
@@ -325,8 +275,4 @@ impl Progress {
             n_accounts => Err(TenantFault::Unsettled { n_accounts }),
         }
     }
-}
-
-fn trace_id(fault: &TenantFault) -> Option<&str> {
-    if let TenantFault::Orgvue(error) = fault { error.trace_id() } else { None }
 }

@@ -1,83 +1,32 @@
 //! `cargo run -p local`: the whole system on this machine, playing the guide's example or your own files.
 
+mod args;
+mod vendors;
+
 use std::collections::BTreeSet;
 use std::io::{self, Write};
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use adapters::aws::chain;
 use adapters::clock::now_ms;
 use adapters::logs;
-use clap::Parser;
+use clap::Parser as _;
 use domain::integration::Integration;
 use local::input::Input;
 use local::play::{self, Played, Settled};
 use local::report::{self, IntegrationReport, Ready, Report};
 use local::system::{Options, StartError, System, TABLE, short_delays};
 use secrecy::SecretString;
-use standins::orgvue::Orgvue;
-use standins::workos::WorkOs;
 use sync::Tokens;
+
+use crate::args::Args;
+use crate::vendors::{Folder, Vendors, unheard};
 
 type Error = Box<dyn std::error::Error>;
 
-/// What webhooks are signed with unless told otherwise. Everything listens on loopback only.
-const WEBHOOK_SECRET: &str = "whsec_local";
-const WORKOS_KEY: &str = "sk_local";
-const ORGVUE_TOKEN: &str = "orgvue_local";
-/// The ports behind the webhook's: DynamoDB, SQS, Scheduler, then these.
-const WORKOS_PORT_OFFSET: u16 = 4;
-const ORGVUE_PORT_OFFSET: u16 = 5;
-
 /// What shells expect of a program that Ctrl-C ended before it was done.
 const INTERRUPTED: u8 = 130;
-
-/// Runs the whole Orgvue SCIM sync on this machine: webhook in, Users dataset out.
-///
-/// Without files it plays the guide's example. It then stays up until Ctrl-C.
-#[derive(Debug, Parser)]
-struct Args {
-    /// Ask for a run of every integration and exit when nothing is owed: 0 if all is as desired, 1 if something is held or still fails
-    #[arg(long)]
-    once: bool,
-    /// One JSON object on stdout: at the end with --once, when ready without it; people's text goes to stderr
-    #[arg(long)]
-    json: bool,
-    /// The window in which events are batched; production has 300
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=86_400))]
-    window_seconds: u32,
-    /// An integration file, instead of the example (repeatable)
-    #[arg(long, value_name = "FILE")]
-    integration: Vec<PathBuf>,
-    /// A directory, played by one webhook (repeatable): {"id","state","users":[{"idp_id","email","state","groups":[…]}]}
-    #[arg(long, value_name = "FILE", conflicts_with = "workos_url")]
-    directory: Vec<PathBuf>,
-    /// The Orgvue accounts before: {"TENANT":[{"Login","Role","Enabled"}]}
-    #[arg(long, value_name = "FILE", conflicts_with = "orgvue_url")]
-    accounts: Option<PathBuf>,
-    /// Use this server for WorkOS instead of the stand-in
-    #[arg(long, value_name = "URL", requires = "workos_key")]
-    workos_url: Option<String>,
-    /// Its API key
-    #[arg(long, value_name = "KEY", requires = "workos_url")]
-    workos_key: Option<String>,
-    /// Use this server for Orgvue instead of the stand-in
-    #[arg(long, value_name = "URL", requires = "orgvue_token")]
-    orgvue_url: Option<String>,
-    /// Its API token, for every tenant
-    #[arg(long, value_name = "TOKEN", requires = "orgvue_url")]
-    orgvue_token: Option<String>,
-    /// A webhook secret to accept (repeatable)
-    #[arg(long, value_name = "SECRET", default_value = WEBHOOK_SECRET, value_parser = clap::builder::NonEmptyStringValueParser::new())]
-    webhook_secret: Vec<String>,
-    /// Keep all state in this folder, so that a restart goes on where it stopped; without it, everything is fresh
-    #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
-    /// The first port; 0 takes any that are free
-    #[arg(long, value_name = "PORT", default_value_t = 0)]
-    port: u16,
-}
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -139,85 +88,6 @@ fn input(args: &Args) -> Result<Input, Error> {
         input.directories.clear();
     }
     Ok(input)
-}
-
-/// Why nothing listens.
-fn unheard(args: &Args, error: &io::Error) -> String {
-    format!("--port {}: a server cannot be started on this port or one of the five behind it: {error}", args.port)
-}
-
-/// The folder that keeps the state; a temporary one is gone with the process.
-struct Folder {
-    path: PathBuf,
-    _temporary: Option<tempfile::TempDir>,
-}
-
-impl Folder {
-    fn open(data: Option<PathBuf>) -> Result<Self, Error> {
-        match data {
-            Some(path) => {
-                std::fs::create_dir_all(&path).map_err(|error| format!("--data {}: {error}", path.display()))?;
-                Ok(Self { path, _temporary: None })
-            }
-            None => {
-                let temporary = tempfile::tempdir()?;
-                Ok(Self { path: temporary.path().to_owned(), _temporary: Some(temporary) })
-            }
-        }
-    }
-}
-
-/// The stand-ins, as far as no other server is named.
-struct Vendors {
-    workos: Option<WorkOs>,
-    orgvue: Option<Orgvue>,
-    workos_url: String,
-    workos_key: String,
-    orgvue_url: String,
-    orgvue_token: String,
-}
-
-impl Vendors {
-    async fn start(args: &Args, input: &Input, folder: &Folder) -> Result<Self, Error> {
-        let port = |offset: u16| if args.port == 0 { 0 } else { args.port.saturating_add(offset) };
-        let workos = match args.workos_url {
-            Some(_) => None,
-            None => {
-                let options = standins::workos::Options {
-                    port: port(WORKOS_PORT_OFFSET),
-                    key: WORKOS_KEY.to_owned(),
-                    webhook_secret: args.webhook_secret.first().cloned().unwrap_or_default(),
-                    state_file: Some(folder.path.join("workos.json")),
-                };
-                let workos = WorkOs::start(options).await.map_err(|error| unheard(args, &error))?;
-                play::seed_directories(&workos, input)?;
-                Some(workos)
-            }
-        };
-        let orgvue = match args.orgvue_url {
-            Some(_) => None,
-            None => {
-                let options = standins::orgvue::Options {
-                    port: port(ORGVUE_PORT_OFFSET),
-                    token: ORGVUE_TOKEN.to_owned(),
-                    state_file: Some(folder.path.join("orgvue.json")),
-                };
-                let orgvue = Orgvue::start(options).await.map_err(|error| unheard(args, &error))?;
-                play::set_forms(&orgvue, input);
-                play::seed_tenants(&orgvue, input);
-                Some(orgvue)
-            }
-        };
-        let or = |given: &Option<String>, own: Option<String>| given.clone().or(own).unwrap_or_default();
-        Ok(Self {
-            workos_url: or(&args.workos_url, workos.as_ref().map(WorkOs::url)),
-            workos_key: or(&args.workos_key, Some(WORKOS_KEY.to_owned())),
-            orgvue_url: or(&args.orgvue_url, orgvue.as_ref().map(Orgvue::url)),
-            orgvue_token: or(&args.orgvue_token, Some(ORGVUE_TOKEN.to_owned())),
-            workos,
-            orgvue,
-        })
-    }
 }
 
 fn options(args: &Args, vendors: &Vendors, folder: &Folder) -> Options {

@@ -1,0 +1,64 @@
+//! What stands in the way of a tenant, and what that makes of its run.
+
+use adapters::orgvue::OrgvueError;
+use adapters::store::{LeaseLost, StoreError};
+use domain::current::DatasetRefusal;
+use domain::run::Status;
+
+/// What stood in the way of a tenant.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TenantFault {
+    #[error("no API token is configured for the tenant")]
+    NoToken,
+    #[error(transparent)]
+    Dataset(#[from] DatasetRefusal),
+    #[error("{0}; {remedy}", remedy = .0.remedy())]
+    Orgvue(#[from] OrgvueError),
+    #[error("what is to be overwritten could not be saved")]
+    Save(#[from] StoreError),
+    #[error("another run took over")]
+    LeaseLost(#[from] LeaseLost),
+    #[error("{n_accounts} accounts could not be made as planned")]
+    Unsettled { n_accounts: usize },
+    #[error("the lists of groups and members say of {n_users} users what their own groups contradict")]
+    Contradicted { n_users: usize },
+    #[error("orgvue refuses every one of {n_accounts} accounts; see the findings for its reason")]
+    AllRefused { n_accounts: usize },
+    #[error("the groups of {n_users} users who seem to lose something could not be read a second time")]
+    Unconfirmed { n_users: usize },
+}
+
+impl TenantFault {
+    /// Whether a person must act.
+    pub(crate) fn status(&self) -> Status {
+        match self {
+            Self::NoToken | Self::Dataset(_) | Self::AllRefused { .. } => Status::Refused,
+            Self::Orgvue(error) if error.needs_person() => Status::Refused,
+            Self::Orgvue(_) | Self::Save(_) | Self::Unsettled { .. } | Self::Unconfirmed { .. } | Self::Contradicted { .. } => {
+                Status::Failed
+            }
+            Self::LeaseLost(_) => Status::Superseded,
+        }
+    }
+
+    /// The stable code, for records; `docs/reason-codes.md` lists them.
+    pub(crate) fn code(&self) -> String {
+        let code = match self {
+            Self::Orgvue(error) => return error.code(),
+            Self::Dataset(refusal) => refusal.code(),
+            Self::NoToken => "no_token",
+            Self::Save(_) => "not_saved",
+            Self::LeaseLost(_) => "superseded",
+            Self::Unsettled { .. } => "accounts_not_settled",
+            Self::Unconfirmed { .. } => "users_not_confirmed",
+            Self::Contradicted { .. } => "lists_contradicted",
+            Self::AllRefused { .. } => "all_writes_refused",
+        };
+        code.to_owned()
+    }
+
+    /// Orgvue's name for the request, for their support.
+    pub(crate) fn trace_id(&self) -> Option<&str> {
+        if let Self::Orgvue(error) = self { error.trace_id() } else { None }
+    }
+}
