@@ -1,10 +1,11 @@
-use domain::guard::{Completeness, HoldReason, Scope};
+use domain::desired::Desired;
+use domain::guard::{Completeness, HoldReason, Scope, lists_are_believable};
 use domain::ids::{DatasetId, DirectoryId};
 use domain::integration::{Deprovision, Integration, Limits, Tenant};
 use domain::login::Domain;
 use insta::assert_snapshot;
 
-use crate::words::{Case, account, case, multi, rows, single, user};
+use crate::words::{Case, account, case, multi, rows, single, tenant, user};
 
 /// `n_accounts` accounts, all as desired but for `n_leavers` whose users have gone.
 fn leavers(n_leavers: usize, n_accounts: usize) -> Case {
@@ -82,9 +83,9 @@ fn what_does_no_harm_is_written_while_the_harm_is_held() {
     ];
     let rows = [account("boss").role("admin"), account("dem").role("admin,it"), account("off").disabled(), account("out")];
     assert_snapshot!(case(people, rows).with(|acme| acme.limits = none).verdict(), @r"
+    add ~ dem@acme.com  +hr +user
     add + new@acme.com  user
     add ~ off@acme.com  enable
-    add ~ dem@acme.com  +hr +user
     hold ~ dem@acme.com  +hr +user -admin -it  OverLimit
     hold - out@acme.com  was user  OverLimit
     ");
@@ -111,8 +112,8 @@ fn when_the_directory_looks_incomplete_all_harm_is_held() {
     let rows = [account("ada").role("admin"), account("bob").role("admin"), account("eve")];
     let case = case([user("ada").in_group("user"), user("bob").in_group("admin"), user("new").in_group("user")], rows);
     assert_snapshot!(Case { completeness: Completeness::Doubtful, ..case }.verdict(), @r"
-    add + new@acme.com  user
     add ~ ada@acme.com  +user
+    add + new@acme.com  user
     hold ~ ada@acme.com  +user -admin  DirectoryLooksIncomplete
     hold - eve@acme.com  was user  DirectoryLooksIncomplete
     ");
@@ -208,8 +209,8 @@ fn a_promotion_is_no_harm_and_a_demotion_is() {
     let people = [user("dem").in_group("user"), user("pro").in_group("admin")];
     let rows = [account("dem").role("admin"), account("pro")];
     assert_snapshot!(case(people, rows).with(|acme| acme.limits = none).verdict(), @r"
-    add ~ pro@acme.com  +admin -user
     add ~ dem@acme.com  +user
+    add ~ pro@acme.com  +admin -user
     hold ~ dem@acme.com  +user -admin  OverLimit
     ");
 }
@@ -276,8 +277,8 @@ fn a_new_admin_that_orgvue_refuses_does_not_cost_the_old_one() {
     ");
     assert_snapshot!(case.verdict_if_refused(&["new"]), @r"
     add + new@acme.com  admin
-    take - eve@acme.com  was user
     take ~ boss@acme.com  +user
+    take - eve@acme.com  was user
     hold late ~ boss@acme.com  +user -admin  LastAdmin
     ");
 }
@@ -340,4 +341,13 @@ fn every_reason_is_stable_in_records_and_explains_itself() {
         r#"["nothing_desired","directory_looks_incomplete","over_limit","new_scope","unknown_owner","unconfirmed","last_admin"]"#
     );
     assert!(reasons.iter().all(|why| !why.explain().is_empty()));
+}
+
+#[test]
+fn lists_that_many_or_all_users_contradict_are_not_believed() {
+    let somebody = case([user("ada").in_group("user")], []).decision().tenants.remove(&tenant("ACME")).unwrap();
+    let nobody = Desired::default();
+    assert!([0, 1, 3].into_iter().all(|n_users| lists_are_believable(&somebody, n_users)));
+    assert!(!lists_are_believable(&somebody, 4));
+    assert!(lists_are_believable(&nobody, 0) && !lists_are_believable(&nobody, 1));
 }
