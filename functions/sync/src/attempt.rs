@@ -37,8 +37,19 @@ pub(crate) struct Attempt {
     pub(crate) end: RunEnd,
 }
 
-/// Reads, decides and applies. Only the table's own faults are errors; everything else is an outcome.
+/// Reads, decides and applies. Only that the table does not answer is an error; everything else is an outcome.
 pub(crate) async fn attempt(deps: &Deps, claim: &Claim, reason: Reason, deadline: Deadline) -> Result<Attempt, StoreError> {
+    match try_once(deps, claim, reason, deadline).await {
+        // The message would come again and again for it, and end where nobody can tell which customer it is about.
+        Err(error @ StoreError::Corrupt { .. }) => {
+            tracing::error!(run.id = %claim.run(), integration.id = %claim.integration(), error = chain(&error), "the table must be repaired");
+            Ok(Attempt::stopped(Status::Refused, "table_corrupt", chain(&error), retry(deps, claim)))
+        }
+        outcome => outcome,
+    }
+}
+
+async fn try_once(deps: &Deps, claim: &Claim, reason: Reason, deadline: Deadline) -> Result<Attempt, StoreError> {
     let integration = match integration(deps, claim).await? {
         Ok(integration) => integration,
         Err(error) => {

@@ -257,9 +257,22 @@ async fn one_integration_that_cannot_be_swept_stops_no_other() {
     let function = Function::new().await;
     function.owe().await;
     function.bench.apply("broken", "directory_02").await;
-    let key = |name: &str, value: &str| (name.to_owned(), AttributeValue::S(value.to_owned()));
-    function.bench.put([key("pk", "PENDING#directory_02"), key("sk", "PENDING")].into()).await;
-    assert_eq!(sweep(&function.deps).await.unwrap(), Swept { n_integrations: 2, n_sent: 1, n_failed: 1 });
+    function.bench.put([text("pk", "PENDING#directory_02"), text("sk", "PENDING")].into()).await;
+    function.bench.put([text("pk", "INTEGRATIONS"), text("sk", "halved")].into()).await;
+    assert_eq!(sweep(&function.deps).await.unwrap(), Swept { n_integrations: 3, n_sent: 1, n_failed: 2 });
+}
+
+#[tokio::test]
+async fn a_run_that_finds_a_corrupt_item_is_refused_and_tried_later() {
+    let function = Function::new().await;
+    function.owe().await;
+    function.bench.put([text("pk", "TENANTS#acme"), text("sk", "ACME")].into()).await;
+    assert_eq!(function.handle(&[&message(1)]).await, NONE);
+
+    let pending = function.bench.pending().await;
+    assert!(pending.is_owed() && pending.lease.is_none() && pending.retry_at_ms.is_some());
+    let record = function.bench.store.run(&pending.last_run.unwrap()).await.unwrap().unwrap();
+    assert_eq!((record.status, record.code.as_deref()), (Status::Refused, Some("table_corrupt")));
 }
 
 #[tokio::test]
@@ -269,6 +282,10 @@ async fn a_sweep_without_the_table_is_an_error() {
         function.bench.dynamodb.refuse(operation, "");
         assert!(sweep(&function.deps).await.is_err(), "{operation}");
     }
+}
+
+fn text(name: &str, value: &str) -> (String, AttributeValue) {
+    (name.to_owned(), AttributeValue::S(value.to_owned()))
 }
 
 /// The pending item of `acme`.
