@@ -121,7 +121,7 @@ fn unread(deps: &Deps, claim: &Claim, error: &ReadError) -> Attempt {
             (Status::Failed, retry(deps, claim))
         }
     };
-    Attempt::stopped(status, error.code(), chain(error), end)
+    Attempt::stopped(status, error.code(), format!("{}; {}", chain(error), error.remedy()), end)
 }
 
 impl Attempt {

@@ -189,6 +189,20 @@ impl ReadError {
             Self::OutOfTime => "out_of_time",
         }
     }
+
+    /// What to do about it.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::Gone { .. } => "nobody was removed and the integration is suspended; ask the customer, and link the directory again",
+            Self::NotFound => "compare the directory id with WorkOS, and check that the API key is of the same environment",
+            Self::Unsettled { .. } => "nothing to do; ask the customer to mend the connection in WorkOS if it lasts",
+            Self::TooLarge { .. } => "give the sync function more time, or have fewer users synced to WorkOS",
+            Self::Refused { .. } => "store a valid WorkOS API key; every customer is concerned",
+            Self::Untrusted { .. } | Self::Unavailable(_) | Self::OutOfTime => {
+                "nothing to do: it is tried again; tell WorkOS's support if it lasts"
+            }
+        }
+    }
 }
 
 /// What is wrong with an answer. None of the texts holds anything of the answer itself.

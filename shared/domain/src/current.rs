@@ -42,7 +42,9 @@ pub enum DatasetRefusal {
         expected: &'static str,
     },
     /// The account that owns the API token is not in the dataset.
-    #[error("the dataset does not contain the api_account: it is not this tenant's Users dataset, or the token sees only a part of it")]
+    #[error(
+        "the dataset does not contain the tenant's api_account: it is another dataset, or has other property keys, or the token sees only a part of it"
+    )]
     ApiAccountMissing,
 }
 

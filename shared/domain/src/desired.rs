@@ -94,7 +94,7 @@ fn grants(directory: &Directory, integration: &Integration, findings: &mut Vec<F
             Some(Ok(name)) => {
                 grants.insert(group.id.clone(), name);
             }
-            Some(Err(error)) => findings.push(Finding::new(error.code(), &error).group(&group.id, &group.name)),
+            Some(Err(error)) => findings.push(Finding::new(error.code(), error.explain()).group(&group.id, &group.name)),
             None => {}
         }
     }

@@ -102,6 +102,18 @@ impl GroupNameError {
         }
     }
 
+    /// The same for somebody who does not count bytes: the part of the name that is wrong, and how.
+    pub fn explain(&self) -> String {
+        let part = &self.name[self.span.clone()];
+        match self.problem {
+            Problem::EmptyRole => "the group's name ends where its role should be".to_owned(),
+            Problem::UnknownTenant => format!("{part:?} in the group's name begins with no configured tenant"),
+            problem @ (Problem::Separator | Problem::Control | Problem::OuterSpace | Problem::TooLong | Problem::Reserved) => {
+                format!("{part:?} in the group's name: {problem}")
+            }
+        }
+    }
+
     /// Which bytes of the group name are wrong. Both ends lie between characters; nothing missing has a length.
     pub fn span(&self) -> Range<usize> {
         self.span.clone()

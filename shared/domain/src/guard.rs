@@ -53,10 +53,12 @@ impl HoldReason {
             Self::NothingDesired => "the directory asks for no account at all in this tenant",
             Self::DirectoryLooksIncomplete => "the directory counts many more active users than it listed",
             Self::OverLimit => "more accounts would be removed or lose access than the limit of one run",
-            Self::NewScope => "first run that writes, or first run since the prefix, tenancy, tenants or domains changed",
+            Self::NewScope => {
+                "removals wait until a run that writes has none to hold, after the start and after a change of directory, prefix, tenancy, tenants or domains"
+            }
             Self::UnknownOwner => "users without a usable e-mail address should have accounts here; this may be one of theirs",
             Self::Unconfirmed => "the user is still active in the directory and the groups were not read a second time",
-            Self::LastAdmin => "the tenant would be left without an enabled administrator",
+            Self::LastAdmin => "the tenant would be left without an enabled administrator other than protected accounts",
         }
     }
 }

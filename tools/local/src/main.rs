@@ -64,6 +64,9 @@ async fn run(args: Args) -> Result<ExitCode, Error> {
     }
     let ready = ready(&args, &vendors, &system);
     let mut played = Played::open(&folder.path)?;
+    if played.is_from_before() {
+        out.people("going on with the state of --data: directories and accounts that are kept there are not read from files again");
+    }
     let played_now = match &vendors.workos {
         Some(workos) => play::play(workos, &system.webhook_url, &input, &mut played).await?,
         None => BTreeSet::new(),

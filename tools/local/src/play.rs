@@ -102,6 +102,11 @@ impl Played {
         Ok(Self { file: Some(file), directories })
     }
 
+    /// Whether anything was played before.
+    pub fn is_from_before(&self) -> bool {
+        !self.directories.is_empty()
+    }
+
     fn note(&mut self, directory: &str) -> io::Result<()> {
         self.directories.insert(directory.to_owned());
         match &self.file {

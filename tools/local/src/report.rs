@@ -11,6 +11,9 @@ use domain::run::{RunRecord, TenantRecord};
 use serde::Serialize;
 use serde_json::Value;
 
+/// Columns of a table that no terminal shows.
+const WIDTH: u16 = 140;
+
 /// Where everything listens: one line of JSON when the system is ready.
 #[derive(Debug, Clone, Serialize)]
 pub struct Ready {
@@ -91,10 +94,8 @@ impl Report {
 
 /// One run for people: what was asked, the plan, and who could not be synced and why.
 pub fn run_text(run: &RunRecord) -> String {
-    let mut text = format!("{}: run {} ({}), {}\n", run.integration, run.id, word(&run.reason), word(&run.status));
-    if let Some(error) = &run.error {
-        let _ = writeln!(text, "  {error}");
-    }
+    let mut text = format!("{}: {}, run {}, asked for by {}\n", run.integration, word(&run.status), run.id, word(&run.reason));
+    text.push_str(&fault_text("  ", run.code.as_deref(), run.error.as_deref()));
     for tenant in &run.tenants {
         text.push_str(&tenant_text(tenant));
     }
@@ -107,24 +108,28 @@ pub fn run_text(run: &RunRecord) -> String {
 
 fn tenant_text(tenant: &TenantRecord) -> String {
     let mut text = format!("  {} ({}): {}\n", tenant.tenant, word(&tenant.mode), word(&tenant.status));
-    if let Some(error) = &tenant.error {
-        let _ = writeln!(text, "    {error}");
-    }
+    text.push_str(&fault_text("    ", tenant.code.as_deref(), tenant.error.as_deref()));
     if !tenant.plan.is_empty() {
         let _ = writeln!(text, "    plan for {}", tenant.plan.trim_end().replace('\n', "\n    "));
     }
     for held in &tenant.held {
-        let _ = writeln!(text, "    held: {} {}: {}", word(&held.action), held.login, held.message);
+        let _ = writeln!(text, "    held: {} {}: {}: {}", word(&held.action), held.login, word(&held.why), held.message);
     }
     text
 }
 
+/// What stood in the way, with its code.
+fn fault_text(indent: &str, code: Option<&str>, error: Option<&str>) -> String {
+    error.map(|error| format!("{indent}{}: {error}\n", code.unwrap_or("fault"))).unwrap_or_default()
+}
+
 fn findings_table(findings: &[Finding]) -> String {
-    let mut table = new_table(&["account or group", "code", "why, and what to do"]);
+    let mut table = new_table(&["account or group", "tenant", "code", "why, and what to do"]);
     for finding in findings {
         let subject = finding.login.as_ref().map(|login| login.to_string());
         let subject = subject.or_else(|| finding.group.clone()).or_else(|| finding.user.as_ref().map(ToString::to_string));
-        table.add_row([subject.unwrap_or_default(), finding.code.to_string(), finding.message.clone()]);
+        let tenant = finding.tenant.as_ref().map(ToString::to_string).unwrap_or_default();
+        table.add_row([subject.unwrap_or_default(), tenant, finding.code.to_string(), finding.message.clone()]);
     }
     table.to_string()
 }
@@ -148,6 +153,9 @@ fn new_table(header: &[impl ToString]) -> Table {
         .load_style(UTF8_BORDERS_ONLY)
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_header(header.iter().map(ToString::to_string));
+    if table.width().is_none() {
+        table.set_width(WIDTH);
+    }
     table
 }
 

@@ -153,6 +153,10 @@ fn reserved_roles_are_not_given_by_groups() {
 #[test]
 fn errors_tell_an_administrator_where_to_look() {
     let error = |rest: &str| parse(&format!("{PREFIX}{rest}"), &multi(&["ACME"])).unwrap().unwrap_err();
+    let explained = |rest: &str| parse(&format!("{PREFIX}{rest}"), &multi(&["ACME"])).unwrap().unwrap_err().explain();
+    assert_eq!(explained("Acne_user"), r#""Acne_user" in the group's name begins with no configured tenant"#);
+    assert_eq!(explained("ACME_"), "the group's name ends where its role should be");
+    assert_eq!(explained("ACME_superAdmin"), r#""superAdmin" in the group's name: role is reserved"#);
     insta::assert_snapshot!(error("ACME_"), @r#"role is empty at 24..24 in "IAMAPP_Orgvue_SCIM_ACME_""#);
     insta::assert_snapshot!(error("Acne_user"), @r#"tenant is not configured at 19..28 in "IAMAPP_Orgvue_SCIM_Acne_user""#);
     insta::assert_snapshot!(error("ACME_hr,sales"), @r#"role holds the text that separates roles at 26..27 in "IAMAPP_Orgvue_SCIM_ACME_hr,sales""#);

@@ -34,7 +34,7 @@ const VERSION_1: &str = r#"{
             "admin"
           ],
           "why": "last_admin",
-          "message": "the tenant would be left without an enabled administrator"
+          "message": "the tenant would be left without an enabled administrator other than protected accounts"
         }
       ],
       "failed": [],

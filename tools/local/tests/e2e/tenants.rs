@@ -150,7 +150,7 @@ async fn a_dataset_of_another_kind_is_refused_before_any_write() {
     type Break = fn(&World);
     let cases: [(&str, Customer, Break, Break); 4] = [
         (
-            "does not contain the api_account",
+            "does not contain the tenant's api_account",
             single("ACME"),
             |world| world.orgvue.delete_row("ACME", API_ACCOUNT),
             |world| drop(world.orgvue.insert_row("ACME", account(API_ACCOUNT, "admin"))),
