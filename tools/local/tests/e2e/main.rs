@@ -18,6 +18,7 @@ mod pending;
 mod reading;
 mod tenants;
 mod webhooks;
+mod words;
 mod world;
 
 use std::pin::Pin;
