@@ -97,6 +97,12 @@ impl<L: Fn(&str) -> Option<String>> Settings<L> {
             let positive = (seconds > 0).then_some(i64::from(seconds) * 1_000);
             positive.ok_or_else(|| SettingError::Malformed { name: name.to_owned(), expected: "a whole number of seconds above 0" })
         };
+        let quarantine = "three whole numbers of seconds above 0, separated by commas";
+        let quarantine_ms = match self.optional("QUARANTINE_SECONDS") {
+            None => default.quarantine_ms,
+            Some(text) => three_waits_ms(&text)
+                .ok_or_else(|| SettingError::Malformed { name: "QUARANTINE_SECONDS".to_owned(), expected: quarantine })?,
+        };
         let delays = Delays {
             window_ms: milliseconds("WINDOW_SECONDS", default.window_ms)?,
             lease_ms: milliseconds("LEASE_SECONDS", default.lease_ms)?,
@@ -105,6 +111,7 @@ impl<L: Fn(&str) -> Option<String>> Settings<L> {
             nudge_ms: milliseconds("NUDGE_SECONDS", default.nudge_ms)?,
             retry_first_ms: milliseconds("RETRY_FIRST_SECONDS", default.retry_first_ms)?,
             retry_max_ms: milliseconds("RETRY_MAX_SECONDS", default.retry_max_ms)?,
+            quarantine_ms,
             drift_ms: milliseconds("DRIFT_SECONDS", default.drift_ms)?,
         };
         if delays.heartbeat_ms * 2 > delays.lease_ms {
@@ -112,6 +119,12 @@ impl<L: Fn(&str) -> Option<String>> Settings<L> {
         }
         Ok(delays)
     }
+}
+
+fn three_waits_ms(text: &str) -> Option<[i64; 3]> {
+    let waits: Option<Vec<i64>> = text.split(',').map(|wait| Some(i64::from(wait.trim().parse::<u32>().ok()?) * 1_000)).collect();
+    let waits: [i64; 3] = waits?.try_into().ok()?;
+    waits.iter().all(|wait| *wait > 0).then_some(waits)
 }
 
 #[cfg(test)]
@@ -139,6 +152,16 @@ mod tests {
             let settings = Settings::new(|name: &str| (name == "WINDOW_SECONDS").then(|| value.to_owned()));
             let error = settings.delays().unwrap_err().to_string();
             assert!(error.contains("WINDOW_SECONDS") && !error.contains(value.trim_start_matches('0')) || value == "0", "{error}");
+        }
+    }
+
+    #[test]
+    fn quarantine_is_three_waits() {
+        let read = |value: &'static str| Settings::new(move |name: &str| (name == "QUARANTINE_SECONDS").then(|| value.to_owned())).delays();
+        assert_eq!(read("60, 120,180").map(|delays| delays.quarantine_ms), Ok([60_000, 120_000, 180_000]));
+        for value in ["60", "60,120", "60,120,180,240", "60,0,180", "60,120,soon", "60,-1,180"] {
+            let error = read(value).unwrap_err().to_string();
+            assert!(error.contains("QUARANTINE_SECONDS must be three whole numbers") && !error.contains(value), "{error}");
         }
     }
 

@@ -1,24 +1,40 @@
 //! The one DynamoDB table.
 //!
-//! | partition key | sort key | what |
-//! |---|---|---|
-//! | `PENDING#<directory>` | `PENDING` | the mark that work is owed; alone in its partition, so that a burst meets nothing else |
-//! | `INTEGRATIONS` | `<integration>` | the integration file as applied |
-//! | `TENANTS#<integration>` | `<tenant>` | what outlives a run: retry, settled scope |
-//! | `RUNS#<integration>` | `<run>` | heads of run records, by time |
-//! | `RUN#<run>` | `record#…`, `before#…` | compressed chunks: the record, and rows as they were before they were overwritten |
-//! | `EVENT#<event>` | `EVENT` | that a webhook came; no personal data |
+//! | partition key | sort key | what | who writes | kept | logins |
+//! |---|---|---|---|---|---|
+//! | `PENDING#<directory>` | `PENDING` | the mark that work is owed; alone in its partition, so that a burst meets nothing else | everybody | until removed | no |
+//! | `INTEGRATIONS` | `<integration>` | the integration file as applied, and who applied it | operators | until removed | those in the file |
+//! | `LOCK#TENANT#<tenant>`, `LOCK#DATASET#<dataset>` | `LOCK` | which integration alone may have it | operators | until removed | no |
+//! | `TENANTS#<integration>` | `<tenant>` | what outlives a run: retry, fault, settled scope, recent harm, what is held | sync | until removed | no |
+//! | `HELD#<integration>` | `<tenant>#<hash>#…` | chunks: what waits for a person, by the hash that a decision is bound to | sync | 90 days | yes |
+//! | `APPROVAL#<integration>` | `<tenant>` | a person's newest decision; no function may write it | operators | until removed | no |
+//! | `SNAPSHOT#<integration>` | `snapshot#…` | chunks: what the last whole read saw, to explain it | sync | 90 days | yes |
+//! | `RUNS#<integration>` | `<run>` | heads of run records, by time | sync, operators | 90 days | no |
+//! | `RUN#<run>` | `record#…`, `before#…` | chunks: the record, and rows as they were before they were overwritten | sync, operators | 90 days | yes |
+//! | `EVENT#<directory>#<0-7>` | `<at_ms>#<event>` | that a webhook came; over eight partitions, so that a burst is no hot one | webhook | 30 days | no |
+//! | `DEPLOYMENT` | `SWITCH` | there while everything is paused | operators | until resumed | no |
+//! | `AUDIT#<integration>`, `AUDIT#*` | `<at_ms>#<uuid>` | what operators did, to one integration or to the whole deployment | operators | 400 days | no |
 //!
 //! `expires_at` (seconds) is the table's TTL attribute.
 
+mod apply;
+mod approvals;
+mod audit;
 mod chunks;
 mod claim;
+mod deployment;
+mod erase;
 mod events;
+mod held;
 mod integrations;
 mod item;
+mod locks;
 mod pending;
+mod remove;
+mod requests;
 mod runs;
 mod schema;
+mod snapshot;
 mod tenants;
 
 use std::collections::HashMap;
@@ -28,10 +44,16 @@ use aws_sdk_dynamodb::types::AttributeValue;
 
 use crate::aws::AwsError;
 
+pub use apply::{AfterApply, Applied, ApplyError};
+pub use approvals::Decided;
+pub use audit::AuditEntry;
 pub use claim::{Claim, Lease, LeaseLost};
+pub use deployment::Deployment;
+pub use erase::Erased;
 pub use events::EventRecord;
-pub use integrations::{AfterApply, Applied, ApplyError};
+pub use integrations::InForce;
 pub use pending::Marked;
+pub use remove::Removed;
 pub use runs::RunHead;
 pub use schema::create_table;
 
@@ -51,6 +73,12 @@ pub enum StoreError {
     /// DynamoDB keeps leaving out what it is asked for.
     #[error("dynamodb turns reads away")]
     Throttled,
+    /// Others kept changing the item meanwhile; the operation may be repeated.
+    #[error("others are changing {key} at this moment")]
+    Contended {
+        /// Partition and sort key.
+        key: String,
+    },
     /// An item is not as this version writes it: a person must look.
     #[error("item {key} has no valid {attribute}")]
     Corrupt {
@@ -68,23 +96,6 @@ impl Store {
     }
 }
 
-impl Store {
-    /// The items of a partition whose sort keys begin so, in their order, read consistently.
-    async fn query(&self, operation: &'static str, pk: String, sk_prefix: &str) -> Result<Vec<Attributes>, AwsError> {
-        let mut query = self.client.query().table_name(&self.table).consistent_read(true).expression_attribute_values(":pk", s(pk));
-        query = match sk_prefix {
-            "" => query.key_condition_expression("pk = :pk"),
-            prefix => query.key_condition_expression("pk = :pk AND begins_with(sk, :sk)").expression_attribute_values(":sk", s(prefix)),
-        };
-        let mut pages = query.into_paginator().items().send();
-        let mut items = Vec::new();
-        while let Some(item) = pages.next().await {
-            items.push(item.map_err(AwsError::of(operation))?);
-        }
-        Ok(items)
-    }
-}
-
 type Attributes = HashMap<String, AttributeValue>;
 type Key = Attributes;
 
@@ -98,4 +109,14 @@ fn n(number: impl ToString) -> AttributeValue {
 
 fn s(text: impl Into<String>) -> AttributeValue {
     AttributeValue::S(text.into())
+}
+
+/// A sort key that orders by time: as many digits as milliseconds have until the year 2286.
+fn by_time(at_ms: i64, id: &str) -> String {
+    format!("{at_ms:013}#{id}")
+}
+
+/// A number that is the same for the same text and spread evenly over different ones (FNV-1a).
+fn spread(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }

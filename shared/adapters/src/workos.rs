@@ -18,6 +18,7 @@ mod wire;
 
 use std::time::Duration;
 
+use domain::backoff::FaultClass;
 use domain::ids::DirectoryId;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::{Client, StatusCode, redirect};
@@ -187,6 +188,16 @@ impl ReadError {
             Self::Refused { .. } => "workos_key_refused",
             Self::Unavailable(_) => "workos_unavailable",
             Self::OutOfTime => "out_of_time",
+        }
+    }
+
+    /// Whose fault it is. A key that is refused, or that finds no directory at all, concerns every customer; and a directory that is not
+    /// settled costs one call to ask about, and is to be read soon after it is.
+    pub fn class(&self) -> FaultClass {
+        match self {
+            Self::TooLarge { .. } => FaultClass::Configuration,
+            Self::Gone { .. } | Self::Untrusted { .. } => FaultClass::Own,
+            Self::NotFound | Self::Unsettled { .. } | Self::Refused { .. } | Self::Unavailable(_) | Self::OutOfTime => FaultClass::Vendor,
         }
     }
 

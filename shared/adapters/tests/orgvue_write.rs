@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use adapters::orgvue::{AccountFailure, OrgvueError, StopCause};
 use domain::integration::{EnabledForm, RoleForm};
 use domain::plan::Action;
-use orgvue_world::{READ, TENANT, WRITE, World, create, creates, disable, login, n_failed, phase, refused, remove, update};
+use orgvue_world::{READ, TENANT, WRITE, World, create, creates, disable, login, n_failed, phase, refused, remove, restore, update};
 use serde_json::{Value, json};
 use standins::orgvue::{BooleanForm, Policy};
 use standins::{FaultKind, Nth};
@@ -41,6 +41,23 @@ async fn additions_and_removals_reach_the_dataset_and_leave_what_they_do_not_kno
     let cy = world.row_of("cy@example.com").unwrap();
     assert_eq!((&cy["Role"], &cy["Enabled"], &cy["CostCentre"]), (&json!("user"), &json!(false), &json!("8")));
     assert_eq!(world.row_of("dot@example.com"), None);
+}
+
+#[tokio::test]
+async fn what_was_changed_and_removed_is_put_back_as_it_was() {
+    let world = World::with(&["bob@example.com", "dot@example.com"]).await;
+    world.server.edit(TENANT, "dot@example.com", |row| row["CostCentre"] = json!("7"));
+    let then = world.current().await;
+    world.apply(vec![update(&then, "bob@example.com", &["user", "HR"]), remove(&then, "dot@example.com")]).await.unwrap();
+
+    let now = world.current().await;
+    let applied = world.apply(vec![restore(&now, &then, "bob@example.com"), restore(&now, &then, "dot@example.com")]).await.unwrap();
+    assert_eq!((applied.done.len(), applied.failed.len()), (2, 0));
+    let again = world.current().await;
+    assert_eq!(again.accounts[&login("bob@example.com")], then.accounts[&login("bob@example.com")]);
+    let (mut dot, mut before) = (again.accounts[&login("dot@example.com")].clone(), then.accounts[&login("dot@example.com")].clone());
+    assert_ne!(dot.row.remove("_id"), before.row.remove("_id"));
+    assert_eq!(dot.row, before.row);
 }
 
 #[tokio::test]

@@ -17,6 +17,8 @@ pub struct Delays {
     pub retry_first_ms: i64,
     /// Longest wait between retries.
     pub retry_max_ms: i64,
+    /// Waits in quarantine: the first, the second, and all that follow.
+    pub quarantine_ms: [i64; 3],
     /// How often a tenant is checked although no event came.
     pub drift_ms: i64,
 }
@@ -31,16 +33,27 @@ impl Default for Delays {
             nudge_ms: 300_000,
             retry_first_ms: 60_000,
             retry_max_ms: 900_000,
+            quarantine_ms: [3_600_000, 6 * 3_600_000, 24 * 3_600_000],
             drift_ms: 6 * 3_600_000,
         }
     }
 }
 
 impl Delays {
-    /// When to try again after this many failures in a row, of which there is at least one.
-    pub fn retry_at(&self, attempts: u32, now_ms: i64) -> i64 {
+    /// How long to wait after this many failures in a row, of which there is at least one.
+    pub fn retry_ms(&self, attempts: u32) -> i64 {
         let doublings = attempts.saturating_sub(1).min(16);
-        now_ms + (self.retry_first_ms << doublings).min(self.retry_max_ms)
+        (self.retry_first_ms << doublings).min(self.retry_max_ms)
+    }
+
+    /// How long the quarantine of this number lasts, counted from 1.
+    pub fn quarantine_ms(&self, number: u32) -> i64 {
+        let [first, second, later] = self.quarantine_ms;
+        match number {
+            0 | 1 => first,
+            2 => second,
+            _ => later,
+        }
     }
 
     /// The end of a window that opens now: a whole second, as EventBridge Scheduler knows no fractions, and never early.
@@ -65,8 +78,8 @@ mod tests {
     #[test]
     fn retries_double_up_to_fifteen_minutes() {
         let delays = Delays::default();
-        let waits: Vec<_> = (1..=6).map(|attempts| delays.retry_at(attempts, 0) / 60_000).collect();
+        let waits: Vec<_> = (1..=6).map(|attempts| delays.retry_ms(attempts) / 60_000).collect();
         assert_eq!(waits, [1, 2, 4, 8, 15, 15]);
-        assert_eq!(delays.retry_at(u32::MAX, 0), 900_000);
+        assert_eq!(delays.retry_ms(u32::MAX), 900_000);
     }
 }

@@ -30,8 +30,8 @@ pub struct Desired {
     pub accounts: BTreeMap<Login, DesiredAccount>,
     /// Logins that nobody may decide about: two users have one address.
     pub untouched: BTreeSet<Login>,
-    /// How many users should be in the tenant but have no usable address: any account might be theirs.
-    pub unknown_owners: usize,
+    /// Users who should be in the tenant but have no usable address: any account might be theirs.
+    pub unknown_owners: BTreeSet<UserId>,
 }
 
 /// One account that should be.
@@ -72,7 +72,7 @@ pub fn desired(directory: &Directory, integration: &Integration) -> Decision {
                 }
                 Err(finding) => {
                     if matches!(finding.code, FindingCode::NoEmail | FindingCode::InvalidEmail) {
-                        desired.unknown_owners += 1;
+                        desired.unknown_owners.insert(user.id.clone());
                         // An account under the very text that is no address is this user's.
                         desired.untouched.extend(finding.login.clone());
                     }
@@ -82,6 +82,11 @@ pub fn desired(directory: &Directory, integration: &Integration) -> Decision {
         }
     }
     findings.extend(outsider_findings(&outsiders, integration));
+    findings.extend(blocked_findings(&tenants, integration));
+    for finding in &mut findings {
+        let seen = finding.user.as_ref().map(|user| directory.groups_of(user)).unwrap_or_default();
+        finding.groups = seen.into_iter().map(str::to_owned).collect();
+    }
     findings.sort();
     Decision { tenants, findings, active: logins.single }
 }
@@ -173,6 +178,19 @@ fn account(user: &User, tenant: &TenantId, roles: &BTreeSet<Role>, integration: 
         return Err(finding(FindingCode::DomainNotAllowed, "the domain of the e-mail address is not allowed".to_owned()).login(&login));
     }
     Ok(DesiredAccount { login, roles: roles.clone(), user: user.id.clone() })
+}
+
+/// Desired accounts that are kept disabled all the same.
+fn blocked_findings(tenants: &BTreeMap<TenantId, Desired>, integration: &Integration) -> Vec<Finding> {
+    let finding = |tenant: &TenantId, account: &DesiredAccount| {
+        let what = "the account is blocked, so it is disabled although the directory asks for it";
+        Finding::new(FindingCode::Blocked, what).login(&account.login).user(&account.user).tenant(tenant)
+    };
+    let blocked = |(tenant, desired): (_, &Desired)| {
+        let accounts = integration.blocked.iter().filter_map(|login| desired.accounts.get(login));
+        accounts.map(|account| finding(tenant, account)).collect::<Vec<_>>()
+    };
+    tenants.iter().flat_map(blocked).collect()
 }
 
 fn outsider_findings(outsiders: &[&User], integration: &Integration) -> Vec<Finding> {

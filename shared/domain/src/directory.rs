@@ -34,6 +34,8 @@ impl DirectoryState {
 pub struct User {
     /// WorkOS's id. Not stable: a person who comes back has a new one.
     pub id: UserId,
+    /// The identity provider's own id: the same when a person comes back.
+    pub idp_id: Option<String>,
     /// The address as the directory gives it, unchecked.
     pub email: Option<String>,
     /// Whether the state is `active`; every other state counts as inactive.
@@ -65,6 +67,12 @@ pub struct Directory {
 }
 
 impl Directory {
+    /// The names of the groups that a user is a member of, among those whose members were read.
+    pub fn groups_of(&self, user: &UserId) -> Vec<&str> {
+        let groups = self.members.iter().filter(|(_, members)| members.contains(user));
+        groups.filter_map(|(group, _)| Some(self.groups.get(group)?.name.as_str())).collect()
+    }
+
     /// Puts what a later read said of one user's groups in the place of what the lists said.
     pub fn correct_memberships(&mut self, user: &UserId, groups: Vec<Group>) {
         for members in self.members.values_mut() {

@@ -68,8 +68,34 @@ codes! {
     BadRoleName = "bad_role_name" => "take the list separator and control characters out of the group name, and keep the role within 128 characters";
     /// A group name's role may not be given by a group.
     ReservedRole = "reserved_role" => "have the role taken off the reserved list, or have the account protected and give it the role in Orgvue by hand";
+    /// A group that gave a role is called otherwise now.
+    GroupRenamed = "group_renamed" => "rename the group back if that was a mistake; if not, have what is held approved";
+    /// The integration file blocks the account.
+    Blocked = "blocked" => "nothing to do while the account is to stay disabled; else have it taken off the list of blocked accounts";
     /// Orgvue refused to write the account.
     RefusedByOrgvue = "refused_by_orgvue" => "correct what Orgvue names; the next run tries again";
+}
+
+impl FindingCode {
+    /// Whether the code tells of a tenant's dataset, and not of the directory: only a run that worked on the tenant finds it.
+    pub fn is_of_the_dataset(self) -> bool {
+        match self {
+            Self::DuplicateAccount | Self::BlankLogin | Self::ProtectedDiffers | Self::ExpiredInOrgvue | Self::RefusedByOrgvue => true,
+            Self::NoPlatformRole
+            | Self::NoTenant
+            | Self::DomainNotAllowed
+            | Self::DuplicateLogin
+            | Self::NoEmail
+            | Self::InvalidEmail
+            | Self::RolesDifferByCase
+            | Self::EmptyRole
+            | Self::UnknownTenant
+            | Self::BadRoleName
+            | Self::ReservedRole
+            | Self::GroupRenamed
+            | Self::Blocked => false,
+        }
+    }
 }
 
 impl std::fmt::Display for FindingCode {
@@ -100,6 +126,12 @@ pub struct Finding {
     /// The tenant it is about; `None`: all of them, or none could be told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant: Option<TenantId>,
+    /// The groups of ours that the user was seen in.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<String>,
+    /// Since when every run has found it, in milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since_ms: Option<i64>,
     /// What is wrong and what to do, for a person.
     pub message: String,
 }
@@ -107,7 +139,8 @@ pub struct Finding {
 impl Finding {
     /// A finding whose message is `what` and the code's remedy.
     pub fn new(code: FindingCode, what: impl std::fmt::Display) -> Self {
-        Self { code, login: None, user: None, group: None, group_id: None, tenant: None, message: format!("{what}; {}", code.remedy()) }
+        let message = format!("{what}; {}", code.remedy());
+        Self { code, login: None, user: None, group: None, group_id: None, tenant: None, groups: Vec::new(), since_ms: None, message }
     }
 
     /// The same about an account.
@@ -126,6 +159,17 @@ impl Finding {
     #[must_use]
     pub fn group(self, id: &GroupId, name: &str) -> Self {
         Self { group: Some(name.to_owned()), group_id: Some(id.clone()), ..self }
+    }
+
+    /// The same with the groups that the user was seen in.
+    #[must_use]
+    pub fn groups(self, names: &[&str]) -> Self {
+        Self { groups: names.iter().map(|name| (*name).to_owned()).collect(), ..self }
+    }
+
+    /// What makes two findings one matter, whatever else has changed about it.
+    pub(crate) fn matter(&self) -> impl Ord + use<> {
+        (self.code, self.login.clone(), self.user.clone(), self.group_id.clone(), self.tenant.clone())
     }
 
     /// The same about one tenant.

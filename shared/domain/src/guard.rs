@@ -3,17 +3,19 @@
 //! The guard never adds to a plan. What may be written is an [`Approved`], which only [`guard`] makes and which gives its
 //! harmful half only in exchange for what the additions really did. What waits for a person is [`Held`].
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::current::Current;
 use crate::desired::Desired;
 use crate::group_name::Role;
-use crate::ids::UserId;
+use crate::harm::Harmed;
+use crate::held::HeldSet;
+use crate::ids::{TenantId, UserId};
 use crate::integration::{Integration, Tenant};
 use crate::login::Login;
-use crate::plan::{Action, Plan};
+use crate::plan::{Action, Change, Plan, Weight};
 
 /// Why harm is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -23,14 +25,18 @@ pub enum HoldReason {
     NothingDesired,
     /// The directory's own count of active users is far above what was read.
     DirectoryLooksIncomplete,
-    /// More harm than the limit of one run.
+    /// More harm than the limit of one run and the day before it.
     OverLimit,
+    /// More accounts lose a role that is no platform role than that limit: often a group that was renamed.
+    RolesOverLimit,
     /// The first run that writes, or the first behind a change of prefix, tenancy, tenants or domains.
     NewScope,
     /// Users without a usable address should have accounts here: this may be one of theirs.
     UnknownOwner,
     /// The user is still active and the groups could not be read a second time.
     Unconfirmed,
+    /// The user has another address now, and the account under it was not created.
+    RenamedNotCreated,
     /// The tenant would be left without an administrator.
     LastAdmin,
 }
@@ -41,9 +47,11 @@ impl HoldReason {
         Self::NothingDesired,
         Self::DirectoryLooksIncomplete,
         Self::OverLimit,
+        Self::RolesOverLimit,
         Self::NewScope,
         Self::UnknownOwner,
         Self::Unconfirmed,
+        Self::RenamedNotCreated,
         Self::LastAdmin,
     ];
 
@@ -52,12 +60,16 @@ impl HoldReason {
         match self {
             Self::NothingDesired => "the directory asks for no account at all in this tenant",
             Self::DirectoryLooksIncomplete => "the directory counts many more active users than it listed",
-            Self::OverLimit => "more accounts would be removed or lose access than the limit of one run",
+            Self::OverLimit => "more accounts would be removed or lose access than the limit of one run and the 24 hours before it",
+            Self::RolesOverLimit => {
+                "more accounts would lose a role than the limit of one run and the 24 hours before it; was a group renamed?"
+            }
             Self::NewScope => {
                 "removals wait until a run that writes has none to hold, after the start and after a change of directory, prefix, tenancy, tenants or domains"
             }
             Self::UnknownOwner => "users without a usable e-mail address should have accounts here; this may be one of theirs",
             Self::Unconfirmed => "the user is still active in the directory and the groups were not read a second time",
+            Self::RenamedNotCreated => "the user has another e-mail address now, and the account under it was not created",
             Self::LastAdmin => "the tenant would be left without an enabled administrator other than protected accounts",
         }
     }
@@ -96,6 +108,12 @@ pub struct Facts<'a> {
     pub scope: Scope,
     /// Active users whose groups were read again behind the lists.
     pub confirmed: &'a BTreeSet<UserId>,
+    /// The login under which each user had an account when the directory was last read, where that is known.
+    pub former: &'a BTreeMap<UserId, Login>,
+    /// What a person agreed to.
+    pub approved: &'a HeldSet,
+    /// The harm of the last 24 hours that nobody had to approve.
+    pub lately: Harmed,
     /// Whether the list of users agrees with the directory's own count.
     pub completeness: Completeness,
 }
@@ -149,12 +167,20 @@ pub struct Phase {
 pub struct Harm {
     actions: Vec<Action>,
     admins: BTreeSet<Login>,
+    /// Whose accounts a person gave up, whatever else happens; the second of them also as the last administrator.
+    agreed: BTreeSet<Login>,
+    agreed_as_last_admin: BTreeSet<Login>,
 }
 
 impl Approved {
     /// What does no harm, and is written first; and the rest.
     pub fn split(self) -> (Phase, Harm) {
         (self.additions, self.harm)
+    }
+
+    /// How much harm it does that nobody agreed to: what the limits of the next day are to know before it is written.
+    pub fn counted(&self, agreed: &HeldSet, tenant: &TenantId) -> Harmed {
+        counted(self.actions(), agreed, tenant)
     }
 
     /// Every action, for a run that writes nothing.
@@ -181,55 +207,69 @@ impl Phase {
 }
 
 impl Harm {
-    /// Judges the last administrator again, on what the additions really did.
+    /// Judges again, on what the additions really did: the last administrator, and those whose new account was not created.
     ///
     /// `failed` are the logins of the additions that were not applied. Returns what may be written, which includes what is
     /// harmless of the actions that are now held.
     pub fn second_look(self, additions: &Phase, failed: &BTreeSet<Login>) -> (Phase, Vec<Held>) {
+        let (kept, mut held) = self.hold_renamed(failed);
         let applied = additions.actions.iter().filter(|action| !failed.contains(&action.login));
         let admins = admins_after(&self.admins, applied);
-        let (kept, held) = hold_last_admin(self.actions, &self.admins, &admins);
+        let (kept, last_admins) = hold_last_admin(kept, &self.admins, &admins, &self.agreed_as_last_admin);
+        held.extend(last_admins);
         let harmless = held.iter().filter_map(|held| held.action.without_loss());
         (Phase::new(kept.into_iter().chain(harmless).collect()), held)
     }
+
+    /// Nobody loses an account because the one that was to follow it was refused.
+    fn hold_renamed(&self, failed: &BTreeSet<Login>) -> (Vec<Action>, Vec<Held>) {
+        let is_stranded = |action: &Action| {
+            !self.agreed.contains(&action.login) && action.renamed_to.as_ref().is_some_and(|login| failed.contains(login))
+        };
+        let (held, kept): (Vec<_>, Vec<_>) = self.actions.iter().cloned().partition(is_stranded);
+        (kept, held.into_iter().map(|action| Held { action, why: HoldReason::RenamedNotCreated }).collect())
+    }
+}
+
+/// How much harm this is, as the limits count it: what a person agreed to or has blocked is none.
+pub fn counted<'a>(actions: impl Iterator<Item = &'a Action>, agreed: &HeldSet, tenant: &TenantId) -> Harmed {
+    let mut harmed = Harmed::default();
+    for action in actions.filter(|action| !agreed.covers(tenant, action)) {
+        match action.weight() {
+            Weight::None => {}
+            Weight::Role => harmed.n_roles += 1,
+            Weight::Harm => {
+                harmed.n_accounts += 1;
+                harmed.n_removed += usize::from(action.is_removal());
+            }
+        }
+    }
+    harmed
 }
 
 /// Splits a plan into what may be written and what waits for a person. Harm over the limit is held whole, never the first part of it.
+///
+/// What a person agreed to is not held again, but for users whose groups could not be read again, and for the last administrator, which
+/// has to be agreed to as such. It does not count against the limits either: these judge what nobody has looked at.
 pub fn guard(plan: Plan, facts: Facts<'_>) -> (Approved, Vec<Held>) {
-    let is_unconfirmed = |action: &Action| action.takes_from_active(facts.confirmed).is_some();
-    let n_harm = plan.actions.iter().filter(|action| action.is_harm()).count();
-    let over_limit = n_harm > facts.integration.limits.harm_max(plan.managed);
-    let perhaps_owned = perhaps_owned(&plan.actions, facts.desired.unknown_owners);
+    let tenant = &facts.tenant.id;
+    let planned = counted(plan.actions.iter(), facts.approved, tenant);
+    let limit = facts.integration.limits.harm_max(plan.managed + facts.lately.n_removed);
+    let limits = OverLimits {
+        harm: planned.n_accounts > 0 && planned.n_accounts + facts.lately.n_accounts > limit,
+        roles: planned.n_roles > 0 && planned.n_roles + facts.lately.n_roles > limit,
+        perhaps_owned: perhaps_owned(&plan.actions, &facts),
+    };
 
     let mut additions = Vec::new();
     let mut approved = Vec::new();
     let mut held = Vec::new();
     for action in plan.actions {
-        if !action.is_harm() {
-            match is_unconfirmed(&action) {
-                true => held.push(Held { action, why: HoldReason::Unconfirmed }),
-                false => additions.push(action),
-            }
-            continue;
-        }
-        let why = if facts.desired.accounts.is_empty() {
-            Some(HoldReason::NothingDesired)
-        } else if facts.completeness == Completeness::Doubtful {
-            Some(HoldReason::DirectoryLooksIncomplete)
-        } else if over_limit {
-            Some(HoldReason::OverLimit)
-        } else if action.is_removal() && facts.scope == Scope::New {
-            Some(HoldReason::NewScope)
-        } else if is_unconfirmed(&action) {
-            Some(HoldReason::Unconfirmed)
-        } else if perhaps_owned.contains(&action.login) {
-            Some(HoldReason::UnknownOwner)
-        } else {
-            None
-        };
-        match why {
-            Some(why) => held.push(Held { action, why }),
-            None => approved.push(action),
+        match (limits.reason_to_hold(&action, &facts), action.weight()) {
+            (Some(why), _) => held.push(Held { action, why }),
+            (None, Weight::Harm) => approved.push(action),
+            (None, Weight::None | Weight::Role) if matches!(action.change, Change::Block { .. }) => approved.push(action),
+            (None, Weight::None | Weight::Role) => additions.push(action),
         }
     }
 
@@ -240,39 +280,82 @@ pub fn guard(plan: Plan, facts: Facts<'_>) -> (Approved, Vec<Held>) {
         .filter(|account| account.is_usable_admin() && !facts.integration.protects(facts.tenant, &account.login))
         .map(|account| account.login.clone())
         .collect();
+    let logins = |is: &dyn Fn(&Action) -> bool| approved.iter().filter(|action| is(action)).map(|action| action.login.clone()).collect();
+    let agreed: BTreeSet<Login> = logins(&|action| facts.approved.covers(tenant, action));
+    let agreed_as_last_admin: BTreeSet<Login> = logins(&|action| facts.approved.covers_last_admin(tenant, action));
     let expected = admins_after(&admins, additions.iter());
-    let (approved, last_admins) = hold_last_admin(approved, &admins, &expected);
+    let (approved, last_admins) = hold_last_admin(approved, &admins, &expected, &agreed_as_last_admin);
     held.extend(last_admins);
     held.sort_by(|a, b| a.action.login.cmp(&b.action.login));
     additions.extend(held.iter().filter_map(|held| held.action.without_loss()));
-    (Approved { additions: Phase::new(additions), harm: Harm { actions: approved, admins } }, held)
+    (Approved { additions: Phase::new(additions), harm: Harm { actions: approved, admins, agreed, agreed_as_last_admin } }, held)
 }
 
-/// As many removals as there are users without a usable address, whose accounts they may hit. An account that an active user's address
-/// names is that user's, and comes last.
-fn perhaps_owned(actions: &[Action], unknown_owners: usize) -> BTreeSet<Login> {
-    let mut removals: Vec<&Action> = actions.iter().filter(|action| action.is_removal()).collect();
-    removals.sort_by_key(|action| action.user.is_some());
-    removals.into_iter().take(unknown_owners).map(|action| action.login.clone()).collect()
+/// What the plan as a whole exceeds.
+struct OverLimits {
+    harm: bool,
+    roles: bool,
+    perhaps_owned: BTreeSet<Login>,
+}
+
+impl OverLimits {
+    /// Why one action waits for a person; nothing, for most.
+    fn reason_to_hold(&self, action: &Action, facts: &Facts<'_>) -> Option<HoldReason> {
+        let unconfirmed = action.takes_from_active(facts.confirmed).map(|_| HoldReason::Unconfirmed);
+        if facts.approved.covers(&facts.tenant.id, action) {
+            return unconfirmed;
+        }
+        match action.weight() {
+            Weight::None => unconfirmed,
+            Weight::Role if self.roles => Some(HoldReason::RolesOverLimit),
+            Weight::Role => unconfirmed,
+            Weight::Harm if facts.desired.accounts.is_empty() => Some(HoldReason::NothingDesired),
+            Weight::Harm if facts.completeness == Completeness::Doubtful => Some(HoldReason::DirectoryLooksIncomplete),
+            Weight::Harm if self.harm => Some(HoldReason::OverLimit),
+            Weight::Harm if action.is_removal() && facts.scope == Scope::New => Some(HoldReason::NewScope),
+            Weight::Harm if unconfirmed.is_some() => unconfirmed,
+            Weight::Harm if self.perhaps_owned.contains(&action.login) => Some(HoldReason::UnknownOwner),
+            Weight::Harm => None,
+        }
+    }
+}
+
+/// As many removals as there are users without a usable address, whose accounts they may hit: the account that a user had when the
+/// directory was last read; where that is not known, the first ones. An account that an active user's address names, now or when the
+/// directory was last read, is that user's, and comes last.
+fn perhaps_owned(actions: &[Action], facts: &Facts<'_>) -> BTreeSet<Login> {
+    let (known, unknown): (Vec<_>, Vec<_>) = facts.desired.unknown_owners.iter().partition(|user| facts.former.contains_key(*user));
+    let known: BTreeSet<&Login> = known.into_iter().filter_map(|user| facts.former.get(user)).collect();
+    let (theirs, others): (Vec<&Action>, Vec<&Action>) =
+        actions.iter().filter(|action| action.is_removal() && action.is_harm()).partition(|action| known.contains(&action.login));
+    let mut others = others;
+    others.sort_by_key(|action| action.user.is_some() || action.renamed_to.is_some());
+    theirs.into_iter().chain(others.into_iter().take(unknown.len())).map(|action| action.login.clone()).collect()
 }
 
 /// The administrators that there are once these actions are applied. An expired account gains nothing from a role.
 fn admins_after<'a>(admins: &BTreeSet<Login>, actions: impl Iterator<Item = &'a Action>) -> BTreeSet<Login> {
     let gained = actions
-        .filter(|action| action.before().is_none_or(|before| !before.expired))
+        .filter(|action| !action.is_expired_after())
         .filter(|action| action.roles_after().is_some_and(|roles| roles.iter().any(|role| role.means(&Role::admin()))))
         .map(|action| action.login.clone());
     admins.iter().cloned().chain(gained).collect()
 }
 
-/// Holds what takes an administrator away, if no administrator would be left of those that there are now or are `expected`.
-fn hold_last_admin(harm: Vec<Action>, now: &BTreeSet<Login>, expected: &BTreeSet<Login>) -> (Vec<Action>, Vec<Held>) {
+/// Holds what takes an administrator away, if no administrator would be left of those that there are now or are `expected`, but for those
+/// whom a person gave up as the last.
+fn hold_last_admin(
+    harm: Vec<Action>,
+    now: &BTreeSet<Login>,
+    expected: &BTreeSet<Login>,
+    agreed: &BTreeSet<Login>,
+) -> (Vec<Action>, Vec<Held>) {
     let takes_admin = |action: &Action| now.contains(&action.login) && action.loses(&Role::admin());
     let lost: BTreeSet<&Login> = harm.iter().filter(|action| takes_admin(action)).map(|action| &action.login).collect();
     let nobody_left = !now.is_empty() && expected.iter().all(|login| lost.contains(login));
     if !nobody_left {
         return (harm, Vec::new());
     }
-    let (held, kept): (Vec<_>, Vec<_>) = harm.into_iter().partition(takes_admin);
+    let (held, kept): (Vec<_>, Vec<_>) = harm.into_iter().partition(|action| takes_admin(action) && !agreed.contains(&action.login));
     (kept, held.into_iter().map(|action| Held { action, why: HoldReason::LastAdmin }).collect())
 }

@@ -30,6 +30,8 @@ pub struct Integration {
     pub deprovision: Deprovision,
     /// Accounts that are never touched. Holds no `api_account`; see [`Tenant::api_account`].
     pub protected: Protected,
+    /// Accounts that are kept disabled, whatever the directory says: an emergency that must outlive the next run.
+    pub blocked: BTreeSet<Login>,
     /// Role names that no group may give, compared without regard to ASCII case.
     pub reserved_roles: BTreeSet<String>,
     /// The tenants, by id. Exactly one in single tenancy.

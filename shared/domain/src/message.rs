@@ -20,6 +20,12 @@ pub enum Reason {
     OnDemand,
     /// An integration was applied.
     Applied,
+    /// A person resumed the integration.
+    Resumed,
+    /// A person approved what was held.
+    Approved,
+    /// A person put back what a run had overwritten. No message asks for it.
+    Restored,
 }
 
 /// Asks for a sync of one directory, up to a generation.

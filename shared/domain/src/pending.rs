@@ -6,8 +6,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::backoff::Backoff;
 use crate::delays::Delays;
 use crate::ids::{DirectoryId, IntegrationId, RunId};
+use crate::integration::Mode;
 use crate::message::Reason;
 
 /// Whether an integration runs.
@@ -68,10 +70,10 @@ pub struct Pending {
     pub claimed_generation: Option<u64>,
     /// When the running sync began.
     pub claimed_at_ms: Option<i64>,
-    /// When to try again: the directory, if `attempts` is above 0, else those of its tenants that failed.
+    /// When to try again: the directory, if it has failed (`backoff.attempts` above 0), else those of its tenants that failed.
     pub retry_at_ms: Option<i64>,
     /// How often in a row the directory could not be read.
-    pub attempts: u32,
+    pub backoff: Backoff,
     /// When to look for drift.
     pub next_drift_ms: i64,
     /// When the sweep last sent a message that nobody has claimed yet.
@@ -80,6 +82,8 @@ pub struct Pending {
     pub last_run: Option<RunId>,
     /// Whether the integration runs.
     pub switch: Switch,
+    /// Whether a person paused it by hand: then no integration file resumes it.
+    pub paused_by_hand: bool,
 }
 
 /// Why a message leads to no run. All of them acknowledge the message: what is owed comes back by itself.
@@ -111,9 +115,13 @@ pub enum RunEnd {
     Failed {
         /// When to try again.
         retry_at_ms: i64,
+        /// How often in a row, this time included.
+        backoff: Backoff,
     },
     /// The directory no longer speaks for the customer.
     Suspended,
+    /// A person stopped the run, or it was none that reconciles: what was owed is owed still.
+    Stopped,
 }
 
 /// What the sweep does about one directory.
@@ -144,11 +152,12 @@ impl Pending {
             claimed_generation: None,
             claimed_at_ms: None,
             retry_at_ms: None,
-            attempts: 0,
+            backoff: Backoff::default(),
             next_drift_ms,
             nudged_at_ms: None,
             last_run: None,
             switch: Switch::Live,
+            paused_by_hand: false,
         }
     }
 
@@ -156,6 +165,41 @@ impl Pending {
     pub fn mark(&mut self, due_ms: i64) {
         self.generation += 1;
         self.window_due_ms.get_or_insert(due_ms);
+    }
+
+    /// A person asks for a sync: by itself, by approving what was held, or by putting a file in force. Whatever waits for a retry is tried
+    /// now, for the fault may be mended; who asks sends the message.
+    pub fn ask(&mut self, now_ms: i64) {
+        self.generation += 1;
+        self.nudged_at_ms = Some(now_ms);
+        self.backoff = Backoff::default();
+        self.retry_at_ms = None;
+    }
+
+    /// A person stops the integration by hand. A suspension stays one: what ends it reads the directory first.
+    pub fn pause(&mut self) {
+        self.paused_by_hand = true;
+        match self.switch {
+            Switch::Live | Switch::Paused => self.switch = Switch::Paused,
+            Switch::Suspended => {}
+        }
+    }
+
+    /// A person lets the integration run again, and asks for a run.
+    pub fn resume(&mut self, now_ms: i64) {
+        self.paused_by_hand = false;
+        self.switch = Switch::Live;
+        self.ask(now_ms);
+    }
+
+    /// The switch when a file of this mode is put in force. What a person paused, or what was suspended, stays so.
+    pub fn switch_under(&self, mode: Mode) -> Switch {
+        match (self.switch, mode) {
+            (Switch::Suspended, _) => Switch::Suspended,
+            (Switch::Live | Switch::Paused, Mode::Paused) => Switch::Paused,
+            (Switch::Live | Switch::Paused, Mode::Simulate | Mode::Enforce) if self.paused_by_hand => Switch::Paused,
+            (Switch::Live | Switch::Paused, Mode::Simulate | Mode::Enforce) => Switch::Live,
+        }
     }
 
     /// Whether the open window still wants a schedule, whoever opened it.
@@ -178,7 +222,7 @@ impl Pending {
 
     /// Why a message of this generation cannot be claimed now by `run`; `None` if it can.
     ///
-    /// While the directory itself fails (`attempts` above 0), new work waits for the retry too. While only some of its tenants
+    /// While the directory itself fails (`backoff.attempts` above 0), new work waits for the retry too. While only some of its tenants
     /// do, new work is claimed: one tenant never delays the others.
     pub fn refuses(&self, generation: u64, run: &RunId, now_ms: i64) -> Option<NotClaimed> {
         if self.lease.as_ref().is_some_and(|lease| lease.run == *run) {
@@ -193,7 +237,7 @@ impl Pending {
             return Some(NotClaimed::Busy);
         }
         let is_new = generation > self.reconciled_generation;
-        if self.retry_is_due(now_ms) || (is_new && self.attempts == 0) {
+        if self.retry_is_due(now_ms) || (is_new && self.backoff.attempts == 0) {
             return None;
         }
         Some(if is_new || self.retry_at_ms.is_some() { NotClaimed::Deferred } else { NotClaimed::Superseded })
@@ -215,6 +259,21 @@ impl Pending {
         Ok(())
     }
 
+    /// Takes the lease for work that reconciles nothing, such as putting back what a run overwrote; it may be done while the integration is
+    /// paused. It ends as [`RunEnd::Stopped`].
+    ///
+    /// # Errors
+    /// [`NotClaimed::Busy`] while a run holds the lease.
+    pub fn hold(&mut self, run: &RunId, now_ms: i64, delays: &Delays) -> Result<(), NotClaimed> {
+        if self.is_leased(now_ms) && self.lease.as_ref().is_some_and(|lease| lease.run != *run) {
+            return Err(NotClaimed::Busy);
+        }
+        self.lease = Some(Lease { run: run.clone(), until_ms: now_ms + delays.lease_ms });
+        self.claimed_generation = None;
+        self.claimed_at_ms = Some(now_ms);
+        Ok(())
+    }
+
     /// The run that holds the lease ends. Returns whether it still held it; if not, nothing changes.
     pub fn record(&mut self, run: &RunId, end: RunEnd) -> bool {
         if self.lease.as_ref().is_none_or(|lease| lease.run != *run) {
@@ -229,18 +288,19 @@ impl Pending {
         match end {
             RunEnd::Reconciled { retry_at_ms } => {
                 self.reconciled_generation = claimed.unwrap_or(self.reconciled_generation);
-                self.attempts = 0;
+                self.backoff = Backoff::default();
                 self.retry_at_ms = retry_at_ms;
             }
-            RunEnd::Failed { retry_at_ms } => {
-                self.attempts += 1;
+            RunEnd::Failed { retry_at_ms, backoff } => {
+                self.backoff = backoff;
                 self.retry_at_ms = Some(retry_at_ms);
             }
             RunEnd::Suspended => {
                 self.switch = Switch::Suspended;
-                self.attempts = 0;
+                self.backoff = Backoff::default();
                 self.retry_at_ms = None;
             }
+            RunEnd::Stopped => {}
         }
         true
     }
@@ -254,7 +314,7 @@ impl Pending {
         if self.retry_is_due(now_ms) {
             return SweepStep::Send(Reason::Retry);
         }
-        if self.retry_at_ms.is_some() && self.attempts > 0 {
+        if self.retry_at_ms.is_some() && self.backoff.attempts > 0 {
             return SweepStep::Nothing;
         }
         let overdue = self.window_due_ms.is_none_or(|due| due + delays.overdue_ms < now_ms);

@@ -2,7 +2,7 @@
 //!
 //! A plan is complete: nothing is left to choose when it is applied. It never names a protected account.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -37,6 +37,8 @@ pub struct Action {
     pub login: Login,
     /// The directory's user, while there is an active one: a removal then wants a second look at the user's groups.
     pub user: Option<UserId>,
+    /// The login that the account's user has now, where this is the removal of the one of before.
+    pub renamed_to: Option<Login>,
     /// What.
     pub change: Change,
 }
@@ -66,6 +68,29 @@ pub enum Change {
         /// The account as it is.
         before: Account,
     },
+    /// Switched off because the integration blocks the account. A person has decided it, so the limits do not hold it.
+    Block {
+        /// The account as it is.
+        before: Account,
+    },
+    /// Put back as a run had found it.
+    Restore {
+        /// The account as it is, if it is there.
+        before: Option<Account>,
+        /// As it is to be: its roles and switch, and every property where it is made anew.
+        to: Account,
+    },
+}
+
+/// How much an action takes from somebody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Weight {
+    /// Nothing.
+    None,
+    /// A role that is no platform role, from an account that can be used.
+    Role,
+    /// The account, or a platform role that nothing makes up for: somebody may be locked out.
+    Harm,
 }
 
 /// What an action is called in records and reports.
@@ -76,10 +101,12 @@ pub enum Verb {
     Create,
     /// See [`Change::Update`].
     Update,
-    /// See [`Change::Disable`].
+    /// See [`Change::Disable`] and [`Change::Block`].
     Disable,
     /// See [`Change::Remove`].
     Remove,
+    /// See [`Change::Restore`].
+    Restore,
 }
 
 impl Verb {
@@ -87,17 +114,25 @@ impl Verb {
     pub fn is_removal(self) -> bool {
         match self {
             Self::Disable | Self::Remove => true,
-            Self::Create | Self::Update => false,
+            Self::Create | Self::Update | Self::Restore => false,
         }
     }
 }
 
 impl Action {
+    /// An action about an account whose user has not been renamed.
+    pub fn new(login: Login, user: Option<UserId>, change: Change) -> Self {
+        Self { login, user, renamed_to: None, change }
+    }
+
     /// The account as it is, unless it is to be created.
     pub fn before(&self) -> Option<&Account> {
         match &self.change {
             Change::Create { .. } => None,
-            Change::Update { before, .. } | Change::Disable { before } | Change::Remove { before } => Some(before),
+            Change::Restore { before, .. } => before.as_ref(),
+            Change::Update { before, .. } | Change::Disable { before } | Change::Remove { before } | Change::Block { before } => {
+                Some(before)
+            }
         }
     }
 
@@ -105,7 +140,20 @@ impl Action {
     pub fn roles_after(&self) -> Option<&BTreeSet<Role>> {
         match &self.change {
             Change::Create { roles } | Change::Update { roles, .. } => Some(roles),
-            Change::Disable { .. } | Change::Remove { .. } => None,
+            Change::Restore { to, .. } => to.enabled.then_some(&to.roles),
+            Change::Disable { .. } | Change::Remove { .. } | Change::Block { .. } => None,
+        }
+    }
+
+    /// Whether the account's expiry date is past behind the action: one that is made anew as it was brings its date along.
+    pub fn is_expired_after(&self) -> bool {
+        match &self.change {
+            Change::Create { .. } => false,
+            Change::Restore { before: None, to } => to.expired,
+            Change::Restore { before: Some(before), .. } => before.expired,
+            Change::Update { before, .. } | Change::Disable { before } | Change::Remove { before } | Change::Block { before } => {
+                before.expired
+            }
         }
     }
 
@@ -126,18 +174,35 @@ impl Action {
         self.verb().is_removal()
     }
 
-    /// Whether somebody may be locked out: a removal, or the loss of a platform role that nothing makes up for.
-    ///
-    /// Losing `user` while holding `admin` is none: in Orgvue the highest role wins.
-    pub fn is_harm(&self) -> bool {
+    /// How much it takes. Losing `user` while holding `admin` is nothing: in Orgvue the highest role wins.
+    pub fn weight(&self) -> Weight {
         match &self.change {
-            Change::Create { .. } => false,
-            Change::Disable { .. } | Change::Remove { .. } => true,
-            Change::Update { before, roles } => {
-                let lost_user = self.loses(&Role::user()) && !roles.contains(&Role::admin());
-                before.enabled && (self.loses(&Role::admin()) || lost_user)
-            }
+            Change::Create { .. } | Change::Block { .. } => Weight::None,
+            Change::Disable { .. } | Change::Remove { .. } => Weight::Harm,
+            Change::Update { before, .. } | Change::Restore { before: Some(before), .. } if before.enabled => self.weight_of_losses(),
+            Change::Update { .. } | Change::Restore { .. } => Weight::None,
         }
+    }
+
+    fn weight_of_losses(&self) -> Weight {
+        let Some(after) = self.roles_after() else { return Weight::Harm };
+        let is_made_up_for = |role: &Role| role.means(&Role::user()) && after.iter().any(|role| role.means(&Role::admin()));
+        let lost: Vec<_> = self.lost_roles().into_iter().filter(|role| !is_made_up_for(role)).collect();
+        match lost.iter().any(Role::is_platform) {
+            true => Weight::Harm,
+            false if lost.is_empty() => Weight::None,
+            false => Weight::Role,
+        }
+    }
+
+    /// Whether somebody may be locked out by it.
+    pub fn is_harm(&self) -> bool {
+        self.weight() == Weight::Harm
+    }
+
+    /// Whether Orgvue sends the account's owner an e-mail: it does when an account becomes enabled.
+    pub fn sends_activation(&self) -> bool {
+        self.roles_after().is_some() && self.before().is_none_or(|before| !before.enabled)
     }
 
     /// The active user who loses something by the action and whose groups were not read again behind the lists.
@@ -145,6 +210,9 @@ impl Action {
     /// A person who was moved between two groups while they were read looks like somebody who lost the first.
     /// An account that is disabled has nothing to lose but its row.
     pub fn takes_from_active(&self, confirmed: &BTreeSet<UserId>) -> Option<&UserId> {
+        if matches!(self.change, Change::Block { .. } | Change::Restore { .. }) {
+            return None;
+        }
         let takes = self.is_removal() || (self.before().is_some_and(|before| before.enabled) && !self.lost_roles().is_empty());
         self.user.as_ref().filter(|user| takes && !confirmed.contains(*user))
     }
@@ -154,16 +222,25 @@ impl Action {
         match &self.change {
             Change::Create { .. } => Verb::Create,
             Change::Update { .. } => Verb::Update,
-            Change::Disable { .. } => Verb::Disable,
+            Change::Disable { .. } | Change::Block { .. } => Verb::Disable,
             Change::Remove { .. } => Verb::Remove,
+            Change::Restore { .. } => Verb::Restore,
         }
     }
 
     /// What of the action is left when nothing may be lost: the same account with the roles of after and those it would lose. Nothing, if
     /// that is what it has; nothing either for a disabled account, which must not be let in with roles that it is to lose.
     pub fn without_loss(&self) -> Option<Self> {
-        let Change::Update { before, roles } = &self.change else { return None };
-        let union: BTreeSet<Role> = roles.union(&self.lost_roles()).cloned().collect();
+        let (before, roles) = match &self.change {
+            Change::Update { before, roles } => (before, roles),
+            Change::Restore { before: Some(before), to } if to.enabled => (before, &to.roles),
+            // Whoever is to be switched off gains no role on the way.
+            Change::Restore { before: Some(_), .. } => return None,
+            Change::Restore { before: None, .. } => return Some(self.clone()),
+            Change::Create { .. } | Change::Disable { .. } | Change::Remove { .. } | Change::Block { .. } => return None,
+        };
+        let kept = before.roles.iter().filter(|role| !roles.iter().any(|other| other.means(role)));
+        let union: BTreeSet<Role> = roles.iter().chain(kept).cloned().collect();
         let needed = before.enabled && union != before.roles;
         needed.then(|| Self { change: Change::Update { before: before.clone(), roles: union }, ..self.clone() })
     }
@@ -179,7 +256,13 @@ impl Action {
             Change::Create { .. } if account.is_some() || is_there_twice => return Trace::Unclear,
             Change::Create { .. } => false,
             Change::Update { roles, .. } => as_wanted(roles),
-            Change::Disable { .. } => !is_there_twice && account.is_none_or(|account| !account.enabled),
+            Change::Restore { to, before } => match (account, before) {
+                (Some(account), _) if account.enabled == to.enabled && account.roles == to.roles => true,
+                (Some(_), None) => return Trace::Unclear,
+                (None, None) if is_there_twice => return Trace::Unclear,
+                (Some(_), Some(_)) | (None, Some(_) | None) => false,
+            },
+            Change::Disable { .. } | Change::Block { .. } => !is_there_twice && account.is_none_or(|account| !account.enabled),
             Change::Remove { before } => !is_there_twice && account.is_none_or(|account| account.id != before.id),
         };
         if done { Trace::Done } else { Trace::NotDone }
@@ -197,23 +280,27 @@ pub enum Trace {
     Unclear,
 }
 
+/// What is known of the directory's users beside what is desired of them.
+#[derive(Debug, Clone, Copy)]
+pub struct Users<'a> {
+    /// The active ones by their login.
+    pub active: &'a BTreeMap<Login, UserId>,
+    /// The login under which each had an account when the directory was last read, where that is known.
+    pub former: &'a BTreeMap<UserId, Login>,
+}
+
 /// Works out what makes the tenant as desired.
-pub fn plan(
-    desired: &Desired,
-    current: &Current,
-    tenant: &Tenant,
-    integration: &Integration,
-    active: impl Fn(&Login) -> Option<UserId>,
-) -> Plan {
+pub fn plan(desired: &Desired, current: &Current, tenant: &Tenant, integration: &Integration, users: Users<'_>) -> Plan {
     let mut plan =
         Plan { tenant: tenant.id.clone(), actions: Vec::new(), unchanged: 0, managed: 0, findings: current.findings(&tenant.id) };
     let protected = |login: &Login| integration.protects(tenant, login);
     let untouched = |login: &Login| desired.untouched.contains(login) || current.duplicates.contains_key(login);
+    let blocked = |login: &Login| integration.blocked.contains(login);
 
     plan.managed = current.accounts.values().filter(|account| account.enabled && !protected(&account.login)).count();
     for (login, wanted) in &desired.accounts {
         let account = current.accounts.get(login);
-        if untouched(login) {
+        if blocked(login) || untouched(login) {
             continue;
         }
         if protected(login) {
@@ -229,20 +316,58 @@ pub fn plan(
             );
         }
         match change(wanted, account) {
-            Some(change) => plan.actions.push(Action { login: login.clone(), user: Some(wanted.user.clone()), change }),
+            Some(change) => plan.actions.push(Action::new(login.clone(), Some(wanted.user.clone()), change)),
             None => plan.unchanged += 1,
         }
     }
+    plan.findings.extend(blocked_in_vain(current, tenant, integration));
+    let renamed = renamed(desired, users.former);
     for (login, account) in &current.accounts {
-        if desired.accounts.contains_key(login) || untouched(login) || protected(login) {
+        if protected(login) {
+            continue;
+        }
+        if blocked(login) {
+            let change = account.enabled.then(|| Change::Block { before: account.clone() });
+            plan.actions.extend(change.map(|change| Action::new(login.clone(), users.active.get(login).cloned(), change)));
+            continue;
+        }
+        if desired.accounts.contains_key(login) || untouched(login) {
             continue;
         }
         if let Some(change) = deprovision(account, integration.deprovision) {
-            plan.actions.push(Action { login: login.clone(), user: active(login), change });
+            let renamed_to = renamed.get(login).map(|login| (*login).clone());
+            plan.actions.push(Action { renamed_to, ..Action::new(login.clone(), users.active.get(login).cloned(), change) });
         }
     }
     plan.actions.sort_by(|a, b| a.login.cmp(&b.login));
     plan.findings.sort();
+    plan
+}
+
+/// The new logins of the users who had another when the directory was last read, by the old one.
+fn renamed<'a>(desired: &'a Desired, former: &'a BTreeMap<UserId, Login>) -> BTreeMap<&'a Login, &'a Login> {
+    let renamed = |account: &'a DesiredAccount| Some((former.get(&account.user).filter(|old| **old != account.login)?, &account.login));
+    desired.accounts.values().filter_map(renamed).collect()
+}
+
+/// Works out what puts accounts back as a run had found them. What is as it was is left alone, and so is what is protected.
+pub fn restore(saved: &Current, current: &Current, tenant: &Tenant, integration: &Integration) -> Plan {
+    let mut plan =
+        Plan { tenant: tenant.id.clone(), actions: Vec::new(), unchanged: 0, managed: 0, findings: current.findings(&tenant.id) };
+    let protected = |login: &Login| integration.protects(tenant, login);
+    plan.managed = current.accounts.values().filter(|account| account.enabled && !protected(&account.login)).count();
+    for (login, to) in &saved.accounts {
+        if protected(login) || integration.blocked.contains(login) || current.duplicates.contains_key(login) {
+            continue;
+        }
+        match current.accounts.get(login) {
+            Some(account) if account.enabled == to.enabled && account.roles == to.roles => plan.unchanged += 1,
+            before => {
+                let change = Change::Restore { before: before.cloned(), to: to.clone() };
+                plan.actions.push(Action::new(login.clone(), None, change));
+            }
+        }
+    }
     plan
 }
 
@@ -262,6 +387,16 @@ fn deprovision(account: &Account, how: Deprovision) -> Option<Change> {
     }
 }
 
+/// Blocked accounts of which there are several rows, so that none of them is written.
+fn blocked_in_vain(current: &Current, tenant: &Tenant, integration: &Integration) -> Vec<Finding> {
+    let several = integration.blocked.iter().filter_map(|login| Some((login, current.duplicates.get(login)?)));
+    let finding = |(login, n_rows): (&Login, &usize)| {
+        let what = format!("the account is blocked, but it has {n_rows} rows and none of them was disabled: do it in Orgvue by hand");
+        Finding::new(FindingCode::Blocked, what).login(login).tenant(&tenant.id)
+    };
+    several.map(finding).collect()
+}
+
 fn protected_difference(wanted: &DesiredAccount, account: Option<&Account>, tenant: &Tenant) -> Option<Finding> {
     change(wanted, account)?;
     let what = "the account is protected and differs from the directory";
@@ -272,8 +407,11 @@ impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = |verb| self.actions.iter().filter(|action| action.verb() == verb).count();
         write!(f, "{}: {} to create, {} to update, ", self.tenant, count(Verb::Create), count(Verb::Update))?;
-        if count(Verb::Disable) > 0 {
-            write!(f, "{} to disable, ", count(Verb::Disable))?;
+        for (verb, what) in [(Verb::Disable, "disable"), (Verb::Restore, "restore")] {
+            match count(verb) {
+                0 => {}
+                n => write!(f, "{n} to {what}, ")?,
+            }
         }
         writeln!(f, "{} to remove, {} right already", count(Verb::Remove), self.unchanged)?;
         self.actions.iter().try_for_each(|action| writeln!(f, "  {action}"))
@@ -286,7 +424,15 @@ impl fmt::Display for Action {
         match &self.change {
             Change::Create { roles } => write!(f, "+ {login}  {}", list(roles)),
             Change::Disable { before } => write!(f, "o {login}  disable, was {}", list(&before.roles)),
-            Change::Remove { before } => write!(f, "- {login}  was {}", list(&before.roles)),
+            Change::Block { before } => write!(f, "o {login}  disable, blocked, was {}", list(&before.roles)),
+            Change::Remove { before } => match &self.renamed_to {
+                Some(new) => write!(f, "- {login}  was {}, renamed to {new}", list(&before.roles)),
+                None => write!(f, "- {login}  was {}", list(&before.roles)),
+            },
+            Change::Restore { to, .. } => {
+                let off = if to.enabled { "" } else { ", disabled" };
+                write!(f, "^ {login}  restore {}{off}", list(&to.roles))
+            }
             Change::Update { before, roles } => {
                 write!(f, "~ {login} ")?;
                 if !before.enabled {

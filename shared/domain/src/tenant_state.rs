@@ -2,8 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
+use crate::backoff::{Backoff, FaultClass};
 use crate::delays::Delays;
 use crate::guard::Scope;
+use crate::harm::HarmLog;
+use crate::held::HeldHead;
 use crate::ids::TenantId;
 use crate::integration::{Integration, Mode, Tenant};
 use crate::message::Reason;
@@ -13,11 +18,30 @@ use crate::run::TenantRecord;
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TenantState {
     /// How often in a row it failed.
-    pub attempts: u32,
+    pub backoff: Backoff,
     /// When to try it again; until then it is left alone.
     pub retry_at_ms: Option<i64>,
+    /// What stands in its way.
+    pub fault: Option<StandingFault>,
     /// The scope under which removals have been let through.
     pub settled_scope: Option<String>,
+    /// The harm of the last day that nobody had to approve.
+    pub harm: HarmLog,
+    /// What waits for a person.
+    pub held: Option<HeldHead>,
+    /// The decisions that were made until then are used up, in milliseconds since 1970.
+    pub decisions_used_ms: Option<i64>,
+    /// When a run of it last ended as it should, in milliseconds since 1970.
+    pub succeeded_ms: Option<i64>,
+}
+
+/// What stands in the way of a tenant, and since when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StandingFault {
+    /// The stable code.
+    pub code: String,
+    /// Since when every run has met it, in milliseconds since 1970.
+    pub since_ms: i64,
 }
 
 /// What a run is for.
@@ -35,7 +59,7 @@ impl Demand {
     /// What a message asks for, given whether anything is new since the last run.
     pub fn of(reason: Reason, is_new_work: bool) -> Self {
         match reason {
-            Reason::OnDemand | Reason::Applied => Self::Person,
+            Reason::OnDemand | Reason::Applied | Reason::Resumed | Reason::Approved | Reason::Restored => Self::Person,
             Reason::Webhook | Reason::Owed | Reason::Retry | Reason::Drift if is_new_work => Self::Change,
             Reason::Webhook | Reason::Owed | Reason::Retry | Reason::Drift => Self::Retry,
         }
@@ -43,6 +67,15 @@ impl Demand {
 }
 
 impl TenantState {
+    /// The state with which a run begins: a person who asks lifts a quarantine, so that the next fault has its short retries again.
+    #[must_use]
+    pub fn asked(self, demand: Demand) -> Self {
+        match demand {
+            Demand::Person => Self { backoff: Backoff::default(), ..self },
+            Demand::Change | Demand::Retry => self,
+        }
+    }
+
     /// Whether the tenant is to be worked on now.
     pub fn is_due(&self, demand: Demand, now_ms: i64) -> bool {
         match (demand, self.retry_at_ms) {
@@ -58,16 +91,19 @@ impl TenantState {
         if self.settled_scope.as_deref() == Some(&integration.scope()) { Scope::Settled } else { Scope::New }
     }
 
-    /// The state behind a run that ended so. A scope is settled once a run that writes holds none of its removals.
+    /// The state behind a run that ended so, and whose the fault was if it is to be tried again. A scope is settled once a run that writes
+    /// holds none of its removals.
     #[must_use]
-    pub fn after(self, record: &TenantRecord, integration: &Integration, now_ms: i64, delays: &Delays) -> Self {
-        if record.wants_retry() {
-            let attempts = self.attempts.saturating_add(1);
-            return Self { attempts, retry_at_ms: Some(delays.retry_at(attempts, now_ms)), ..self };
+    pub fn after(self, record: &TenantRecord, fault: Option<FaultClass>, integration: &Integration, now_ms: i64, delays: &Delays) -> Self {
+        if let Some(class) = fault {
+            let (backoff, retry_at_ms) = self.backoff.failed(class, now_ms, delays);
+            let code = record.code.clone().unwrap_or_default();
+            let since_ms = self.fault.filter(|fault| fault.code == code).map_or(now_ms, |fault| fault.since_ms);
+            return Self { backoff, retry_at_ms: Some(retry_at_ms), fault: Some(StandingFault { code, since_ms }), ..self };
         }
         let settles = record.mode == Mode::Enforce && !record.held.iter().any(|held| held.action.is_removal());
         let settled_scope = if settles { Some(integration.scope()) } else { self.settled_scope };
-        Self { attempts: 0, retry_at_ms: None, settled_scope }
+        Self { backoff: Backoff::default(), retry_at_ms: None, fault: None, settled_scope, succeeded_ms: Some(now_ms), ..self }
     }
 }
 
@@ -86,7 +122,7 @@ mod tests {
     use super::*;
 
     fn failing(retry_at_ms: i64) -> TenantState {
-        TenantState { attempts: 1, retry_at_ms: Some(retry_at_ms), settled_scope: None }
+        TenantState { retry_at_ms: Some(retry_at_ms), ..TenantState::default() }
     }
 
     #[test]

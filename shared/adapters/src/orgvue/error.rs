@@ -2,6 +2,7 @@
 //!
 //! Nothing here quotes a body: codes and names are kept only in the form that Orgvue documents for them.
 
+use domain::backoff::FaultClass;
 use domain::current::DatasetRefusal;
 use reqwest::StatusCode;
 
@@ -94,9 +95,15 @@ impl OrgvueError {
 
     /// Whether a person must act before another try can succeed.
     pub fn needs_person(&self) -> bool {
+        self.class() == FaultClass::Configuration
+    }
+
+    /// Whose fault it is: the vendor's, or that of the tenant and its configuration.
+    pub fn class(&self) -> FaultClass {
         match self {
-            Self::Configuration { .. } | Self::UnusableToken | Self::Dataset(_) | Self::DatasetTooLarge => true,
-            Self::QuotaExceeded | Self::Unavailable(_) | Self::Malformed { .. } | Self::OutOfTime => false,
+            Self::Configuration { .. } | Self::UnusableToken | Self::Dataset(_) | Self::DatasetTooLarge => FaultClass::Configuration,
+            Self::QuotaExceeded => FaultClass::Own,
+            Self::Unavailable(_) | Self::Malformed { .. } | Self::OutOfTime => FaultClass::Vendor,
         }
     }
 

@@ -108,7 +108,8 @@ pub(super) fn is_word(text: &str) -> bool {
 }
 
 /// An action as the items endpoint takes it. Only the configured keys of the login, the roles and the switch are written,
-/// and the login only where an account is created: rewriting its case would make another account of it.
+/// and the login only where an account is created: rewriting its case would make another account of it. An account that is made anew as a
+/// run had found it has all its properties again, but for those that are Orgvue's own, which begin with `_`.
 pub(super) fn item_action(action: &Action, spelling: &DatasetSpelling) -> String {
     let (verb, id, mut values) = match &action.change {
         Change::Create { roles } => {
@@ -117,11 +118,19 @@ pub(super) fn item_action(action: &Action, spelling: &DatasetSpelling) -> String
             ("create", None, values)
         }
         Change::Update { before, roles } => ("update", Some(&before.id), spell_account(roles, true, spelling)),
-        Change::Disable { before } => {
+        Change::Disable { before } | Change::Block { before } => {
             let switch = (spelling.enabled.clone(), spell_enabled(false, spelling.enabled_form));
             ("update", Some(&before.id), Row::from_iter([switch]))
         }
         Change::Remove { before } => ("delete", Some(&before.id), Row::new()),
+        Change::Restore { before: Some(before), to } => ("update", Some(&before.id), spell_account(&to.roles, to.enabled, spelling)),
+        Change::Restore { before: None, to } => {
+            let mut values = to.row.clone();
+            values.retain(|key, _| !key.starts_with('_'));
+            values.insert(spelling.login.clone(), Value::from(to.login.as_str()));
+            values.extend(spell_account(&to.roles, to.enabled, spelling));
+            ("create", None, values)
+        }
     };
     values.insert("_action".to_owned(), Value::from(verb));
     if let Some(id) = id {
@@ -132,7 +141,56 @@ pub(super) fn item_action(action: &Action, spelling: &DatasetSpelling) -> String
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use domain::current::Account;
+    use domain::group_name::Role;
+    use domain::ids::ItemId;
+    use domain::login::Login;
+    use serde_json::json;
+
     use super::*;
+
+    fn account(id: &str, roles: &[&str], enabled: bool) -> Account {
+        let row = json!({"_id": id, "_rev": 7, "Login": "ADA@acme.com", "Role": "old", "Enabled": "?", "Name": "Ada", "Level": 3.5});
+        Account {
+            id: ItemId::new(id),
+            login: Login::as_found("Ada@acme.com"),
+            roles: roles.iter().map(|role| Role::as_found(role)).collect::<BTreeSet<_>>(),
+            enabled,
+            expired: false,
+            row: row.as_object().unwrap().clone(),
+        }
+    }
+
+    fn sent(change: Change) -> Value {
+        let action = Action::new(Login::as_found("ada@acme.com"), None, change);
+        serde_json::from_str(&item_action(&action, &DatasetSpelling::default())).unwrap()
+    }
+
+    #[test]
+    fn an_account_that_is_there_is_put_back_by_its_roles_and_switch_alone() {
+        let (before, to) = (account("9", &["user"], true), account("1", &["HR", "user"], false));
+        let sent = sent(Change::Restore { before: Some(before), to });
+        assert_eq!(sent, json!({"_action": "update", "_id": "9", "Role": "HR,user", "Enabled": false}));
+    }
+
+    #[test]
+    fn an_account_that_is_gone_is_made_anew_with_all_that_was_its_own() {
+        let sent = sent(Change::Restore { before: None, to: account("1", &["HR"], true) });
+        let expected = json!({
+            "_action": "create", "Login": "Ada@acme.com", "Role": "HR", "Enabled": true, "Name": "Ada", "Level": 3.5
+        });
+        assert_eq!(sent, expected);
+    }
+
+    #[test]
+    fn a_blocked_account_is_switched_off_like_any_other() {
+        let before = account("9", &["user"], true);
+        let blocked = sent(Change::Block { before: before.clone() });
+        assert_eq!(blocked, json!({"_action": "update", "_id": "9", "Enabled": false}));
+        assert_eq!(blocked, sent(Change::Disable { before }));
+    }
 
     #[test]
     fn errors_are_read_in_every_form() {

@@ -1,12 +1,12 @@
 //! The pending item: each transition of [`domain::pending`] as one conditional write; those of a run are in `claim.rs`.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, ReturnValue, ReturnValuesOnConditionCheckFailure};
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
+use domain::backoff::Backoff;
 use domain::ids::{DirectoryId, IntegrationId, RunId};
 use domain::pending::{Lease, Pending, Switch};
 
@@ -14,12 +14,8 @@ use super::item::Item;
 use super::{Key, Store, StoreError, key, n, s};
 use crate::aws::AwsError;
 
-/// Most keys of one BatchGetItem.
-const BATCH_KEYS_MAX: usize = 100;
-
-/// Waits between asking again for keys that DynamoDB left out, doubled up to the last one: two seconds in all.
-const UNPROCESSED_WAIT_FIRST: Duration = Duration::from_millis(30);
-const UNPROCESSED_WAIT_MAX: Duration = Duration::from_secs(1);
+/// How often a pause looks again when the switch changed meanwhile.
+const PAUSE_TRIES_MAX: u32 = 10;
 
 /// What became of an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,25 +88,74 @@ impl Store {
         Ok(())
     }
 
-    /// Asks for one more generation without an event, and returns it; `None` for an unknown directory.
+    /// A person asks for a sync: one more generation, which is returned, and what waits for a retry is tried now. `None` for an unknown
+    /// directory.
     ///
     /// The caller sends the message; the nudge that is noted with it keeps the sweep from sending another at once.
     ///
     /// # Errors
     /// [`StoreError`]: it is not known whether the generation was asked for.
-    pub async fn bump(&self, directory: &DirectoryId, now_ms: i64) -> Result<Option<u64>, StoreError> {
-        let values = [(":now", n(now_ms))];
-        self.bump_with(directory, "SET nudged_at_ms = :now ADD #generation :one", "attribute_exists(pk)", &values).await
+    pub async fn ask(&self, directory: &DirectoryId, now_ms: i64) -> Result<Option<u64>, StoreError> {
+        let values = [(":now", n(now_ms)), (":zero", n(0))];
+        let update = "SET nudged_at_ms = :now, #attempts = :zero, own_faults = :zero REMOVE retry_at_ms ADD #generation :one";
+        self.bump_with(directory, update, "attribute_exists(pk)", &values, &[("#attempts", "attempts")]).await
     }
 
-    /// The same because the look for drift is due, unless somebody else has seen to it.
+    /// A person stops the integration by hand. Returns the switch behind it, for a suspension stays one; `None` for an unknown directory.
+    ///
+    /// # Errors
+    /// [`StoreError`]: it is not known whether it is stopped.
+    pub async fn pause(&self, directory: &DirectoryId) -> Result<Option<Switch>, StoreError> {
+        let operation = "dynamodb:UpdateItem to pause";
+        for _ in 0..PAUSE_TRIES_MAX {
+            let update = self
+                .update_pending(directory)
+                .update_expression("SET paused_by_hand = :yes, #switch = :paused")
+                .condition_expression("attribute_exists(pk) AND #switch <> :suspended")
+                .expression_attribute_names("#switch", "switch")
+                .expression_attribute_values(":yes", AttributeValue::Bool(true))
+                .expression_attribute_values(":paused", s(Switch::Paused.as_str()))
+                .expression_attribute_values(":suspended", s(Switch::Suspended.as_str()));
+            match conditional(update, operation).await? {
+                Written::Yes(_) => return Ok(Some(Switch::Paused)),
+                Written::No(None) => return Ok(None),
+                Written::No(Some(_)) => {}
+            }
+            let update = self
+                .update_pending(directory)
+                .update_expression("SET paused_by_hand = :yes")
+                .condition_expression("#switch = :suspended")
+                .expression_attribute_names("#switch", "switch")
+                .expression_attribute_values(":yes", AttributeValue::Bool(true))
+                .expression_attribute_values(":suspended", s(Switch::Suspended.as_str()));
+            if let Written::Yes(_) = conditional(update, operation).await? {
+                return Ok(Some(Switch::Suspended));
+            }
+        }
+        Err(StoreError::Contended { key: format!("PENDING#{directory}/PENDING") })
+    }
+
+    /// A person lets the integration run again, and asks for a sync as [`Store::ask`] does. It ends a suspension too: whoever calls it has
+    /// seen that the directory speaks for its customer.
+    ///
+    /// # Errors
+    /// [`StoreError`]: it is not known whether it runs.
+    pub async fn resume(&self, directory: &DirectoryId, now_ms: i64) -> Result<Option<u64>, StoreError> {
+        let values = [(":now", n(now_ms)), (":zero", n(0)), (":live", s(Switch::Live.as_str())), (":no", AttributeValue::Bool(false))];
+        let update = "SET #switch = :live, paused_by_hand = :no, nudged_at_ms = :now, #attempts = :zero, own_faults = :zero \
+                      REMOVE retry_at_ms ADD #generation :one";
+        let names = [("#attempts", "attempts"), ("#switch", "switch")];
+        self.bump_with(directory, update, "attribute_exists(pk)", &values, &names).await
+    }
+
+    /// Asks for one more generation because the look for drift is due, unless somebody else has seen to it.
     ///
     /// # Errors
     /// [`StoreError`]: the next sweep looks again.
     pub async fn bump_for_drift(&self, pending: &Pending, next_drift_ms: i64, now_ms: i64) -> Result<Option<u64>, StoreError> {
         let values = [(":now", n(now_ms)), (":next", n(next_drift_ms)), (":seen", n(pending.next_drift_ms))];
         let update = "SET nudged_at_ms = :now, next_drift_ms = :next ADD #generation :one";
-        self.bump_with(&pending.directory, update, "next_drift_ms = :seen", &values).await
+        self.bump_with(&pending.directory, update, "next_drift_ms = :seen", &values, &[]).await
     }
 
     async fn bump_with(
@@ -119,6 +164,7 @@ impl Store {
         update: &str,
         condition: &str,
         values: &[(&str, AttributeValue)],
+        names: &[(&str, &str)],
     ) -> Result<Option<u64>, StoreError> {
         let mut request = self
             .update_pending(directory)
@@ -129,6 +175,9 @@ impl Store {
             .return_values(ReturnValue::AllNew);
         for (name, value) in values {
             request = request.expression_attribute_values(*name, value.clone());
+        }
+        for (name, attribute) in names {
+            request = request.expression_attribute_names(*name, *attribute);
         }
         match conditional(request, "dynamodb:UpdateItem to ask for a sync").await? {
             Written::Yes(item) => Ok(Some(read(&item)?.generation)),
@@ -151,28 +200,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn each_pending(&self, directories: &[DirectoryId]) -> Result<Vec<Result<Pending, StoreError>>, StoreError> {
-        let operation = "dynamodb:BatchGetItem of pending items";
-        let mut found = Vec::new();
-        for directories in directories.chunks(BATCH_KEYS_MAX) {
-            let mut keys: Vec<Key> = directories.iter().map(pending_key).collect();
-            let mut wait = UNPROCESSED_WAIT_FIRST;
-            while !keys.is_empty() {
-                let wanted =
-                    KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build().map_err(AwsError::of(operation))?;
-                let answer =
-                    self.client.batch_get_item().request_items(&self.table, wanted).send().await.map_err(AwsError::of(operation))?;
-                found.extend(answer.responses.and_then(|mut tables| tables.remove(&self.table)).unwrap_or_default().iter().map(read));
-                keys = answer.unprocessed_keys.and_then(|mut tables| tables.remove(&self.table)).map(|left| left.keys).unwrap_or_default();
-                if !keys.is_empty() {
-                    if wait > UNPROCESSED_WAIT_MAX {
-                        return Err(StoreError::Throttled);
-                    }
-                    tokio::time::sleep(wait).await;
-                    wait *= 2;
-                }
-            }
-        }
-        Ok(found)
+        let keys = directories.iter().map(pending_key).collect();
+        Ok(self.batch_get("dynamodb:BatchGetItem of pending items", keys).await?.iter().map(read).collect())
     }
 
     pub(super) fn update_pending(&self, directory: &DirectoryId) -> UpdateItemFluentBuilder {
@@ -220,10 +249,11 @@ pub(super) fn read(item: &HashMap<String, AttributeValue>) -> Result<Pending, St
         claimed_generation: item.opt_number("claimed_generation")?,
         claimed_at_ms: item.opt_number("claimed_at_ms")?,
         retry_at_ms: item.opt_number("retry_at_ms")?,
-        attempts: item.number("attempts")?,
+        backoff: Backoff { attempts: item.number("attempts")?, own_faults: item.opt_number("own_faults")?.unwrap_or(0) },
         next_drift_ms: item.number("next_drift_ms")?,
         nudged_at_ms: item.opt_number("nudged_at_ms")?,
         last_run: item.opt_text("last_run").map(RunId::new),
         switch: item.parsed("switch", Switch::parse)?,
+        paused_by_hand: item.flag("paused_by_hand")?,
     })
 }

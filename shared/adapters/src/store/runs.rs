@@ -5,12 +5,19 @@ use domain::ids::{IntegrationId, RunId, TenantId};
 use domain::run::{RunRecord, Status};
 
 use super::item::Item;
-use super::{Store, StoreError, key, n, s};
+use super::{Attributes, Store, StoreError, key, n, s};
 use crate::aws::AwsError;
 use crate::clock::now_ms;
 
 /// How long runs are kept: 90 days, so that "who changed this" has an answer for a quarter.
 const KEPT_SECONDS: i64 = 90 * 86_400;
+
+/// How the partition of a run begins.
+pub(super) const PARTITION: &str = "RUN#";
+/// The sort key of a record, but for the numbers of the chunks.
+pub(super) const RECORD: &str = "record";
+/// How the sort keys of saved rows begin; the tenant follows.
+pub(super) const BEFORE: &str = "before#";
 
 /// A run, as it is listed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,7 +55,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn put_run(&self, record: &RunRecord) -> Result<(), StoreError> {
-        self.put_chunks(&partition(&record.id), "record", record, expires_at()).await?;
+        self.put_chunks(&partition(&record.id), RECORD, record, expires_at()).await?;
         self.client
             .put_item()
             .table_name(&self.table)
@@ -67,7 +74,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn run(&self, run: &RunId) -> Result<Option<RunRecord>, StoreError> {
-        self.chunks(&partition(run), "record").await
+        self.chunks(&partition(run), RECORD).await
     }
 
     /// The runs of an integration, oldest first.
@@ -75,29 +82,37 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn runs(&self, integration: &IntegrationId) -> Result<Vec<RunHead>, StoreError> {
-        let items = self.query("dynamodb:Query of runs", heads(integration), "").await?;
-        let read = |item| {
-            let item = Item(item);
-            Ok(RunHead {
-                id: RunId::new(item.text("sk")?),
-                status: item.parsed("run_status", parse_status)?,
-                started_at_ms: item.number("started_at_ms")?,
-            })
-        };
-        items.iter().map(read).collect()
+        self.query("dynamodb:Query of runs", &heads(integration), "").await?.iter().map(read_head).collect()
+    }
+
+    /// The last so many runs of an integration, the last one first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn latest_runs(&self, integration: &IntegrationId, limit: usize) -> Result<Vec<RunHead>, StoreError> {
+        self.last("dynamodb:Query of the latest runs", &heads(integration), limit).await?.iter().map(read_head).collect()
     }
 }
 
-fn partition(run: &RunId) -> String {
-    format!("RUN#{run}")
+fn read_head(item: &Attributes) -> Result<RunHead, StoreError> {
+    let item = Item(item);
+    Ok(RunHead {
+        id: RunId::new(item.text("sk")?),
+        status: item.parsed("run_status", parse_status)?,
+        started_at_ms: item.number("started_at_ms")?,
+    })
 }
 
-fn heads(integration: &IntegrationId) -> String {
+pub(super) fn partition(run: &RunId) -> String {
+    format!("{PARTITION}{run}")
+}
+
+pub(super) fn heads(integration: &IntegrationId) -> String {
     format!("RUNS#{integration}")
 }
 
-fn before(tenant: &TenantId) -> String {
-    format!("before#{tenant}")
+pub(super) fn before(tenant: &TenantId) -> String {
+    format!("{BEFORE}{tenant}")
 }
 
 fn expires_at() -> i64 {

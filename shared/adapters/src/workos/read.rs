@@ -82,6 +82,14 @@ impl DirectoryReader {
         }
     }
 
+    /// Reads the directory itself only, to find out whether it speaks for its customer.
+    ///
+    /// # Errors
+    /// [`ReadError`] when it does not, or nobody can tell.
+    pub async fn check(&self) -> Result<(), ReadError> {
+        self.linked().await.map(|_| ())
+    }
+
     /// Requests sent so far, retries included.
     pub fn calls(&self) -> u64 {
         self.calls.count()

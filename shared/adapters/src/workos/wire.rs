@@ -53,6 +53,9 @@ pub(super) struct UserRow {
     state: String,
     #[serde(default)]
     email: Option<String>,
+    /// Whatever stands there: it only helps to know a user again, and must not make a directory unreadable.
+    #[serde(default)]
+    idp_id: Value,
 }
 
 impl Row for UserRow {
@@ -67,7 +70,8 @@ impl Row for UserRow {
 
 impl From<UserRow> for User {
     fn from(row: UserRow) -> Self {
-        Self { id: UserId::new(row.id), email: row.email, active: row.state == ACTIVE }
+        let idp_id = row.idp_id.as_str().filter(|id| !id.is_empty()).map(str::to_owned);
+        Self { id: UserId::new(row.id), idp_id, email: row.email, active: row.state == ACTIVE }
     }
 }
 

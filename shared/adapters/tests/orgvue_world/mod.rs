@@ -2,7 +2,7 @@
 
 #![allow(dead_code, clippy::unwrap_used, reason = "a part of tests; each file of them uses a part of it")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::time::Duration;
 
@@ -12,6 +12,8 @@ use domain::current::{Current, DatasetRefusal, Row};
 use domain::desired::{Desired, DesiredAccount};
 use domain::group_name::Role;
 use domain::guard::{Completeness, Facts, Phase, Scope, guard};
+use domain::harm::Harmed;
+use domain::held::HeldSet;
 use domain::ids::{DatasetId, TenantId, UserId};
 use domain::integration::{DatasetSpelling, Integration, Mode, Tenant};
 use domain::login::Login;
@@ -54,6 +56,9 @@ pub(crate) fn approved(actions: Vec<Action>) -> Vec<Phase> {
         integration: &integration,
         scope: Scope::Settled,
         confirmed: &confirmed,
+        former: &BTreeMap::new(),
+        approved: &HeldSet::default(),
+        lately: Harmed::default(),
         completeness: Completeness::Plausible,
     };
     let (approved, held) = guard(plan, facts);
@@ -153,7 +158,7 @@ pub(crate) fn roles(roles: &[&str]) -> BTreeSet<Role> {
 }
 
 pub(crate) fn create(name: &str) -> Action {
-    Action { login: login(name), user: None, change: Change::Create { roles: roles(&["user"]) } }
+    Action::new(login(name), None, Change::Create { roles: roles(&["user"]) })
 }
 
 /// Creations of `user0000@example.com` and so on.
@@ -163,17 +168,23 @@ pub(crate) fn creates(n: usize) -> Vec<Action> {
 
 pub(crate) fn update(current: &Current, name: &str, to: &[&str]) -> Action {
     let before = current.accounts[&login(name)].clone();
-    Action { login: login(name), user: None, change: Change::Update { before, roles: roles(to) } }
+    Action::new(login(name), None, Change::Update { before, roles: roles(to) })
 }
 
 pub(crate) fn disable(current: &Current, name: &str) -> Action {
     let before = current.accounts[&login(name)].clone();
-    Action { login: login(name), user: None, change: Change::Disable { before } }
+    Action::new(login(name), None, Change::Disable { before })
 }
 
 pub(crate) fn remove(current: &Current, name: &str) -> Action {
     let before = current.accounts[&login(name)].clone();
-    Action { login: login(name), user: None, change: Change::Remove { before } }
+    Action::new(login(name), None, Change::Remove { before })
+}
+
+/// Puts an account back as it was then.
+pub(crate) fn restore(current: &Current, then: &Current, name: &str) -> Action {
+    let change = Change::Restore { before: current.accounts.get(&login(name)).cloned(), to: then.accounts[&login(name)].clone() };
+    Action::new(login(name), None, change)
 }
 
 /// The logins that Orgvue refused.

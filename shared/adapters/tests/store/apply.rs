@@ -122,7 +122,7 @@ async fn an_end_of_a_pause_that_sends_nothing_leaves_the_rest_to_the_next_sweep(
 #[tokio::test]
 async fn a_suspension_stays_whatever_the_file_says() {
     let table = Table::with_acme().await;
-    table.store.bump(&directory(), NOW_MS).await.unwrap();
+    table.store.ask(&directory(), NOW_MS).await.unwrap();
     let message = SyncMessage::new(directory(), 1, Reason::OnDemand);
     let claim = table.store.claim(&message, &run("me"), NOW_MS, &Delays::default()).await.unwrap().unwrap();
     table.store.release(claim, RunEnd::Suspended).await.unwrap().unwrap();

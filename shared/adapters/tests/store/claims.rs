@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use adapters::clock::now_ms;
 use adapters::store::{AfterApply, Claim, LeaseLost};
+use domain::backoff::Backoff;
 use domain::delays::Delays;
 use domain::message::{Reason, SyncMessage};
 use domain::pending::NotClaimed::{Busy, Deferred, Paused, Superseded, Suspended, UnknownDirectory};
@@ -12,6 +13,7 @@ use domain::pending::{Lease, NotClaimed, Pending, RunEnd, Switch};
 use crate::table::{DIRECTORY, NOW_MS, Table, directory, file, integration, run};
 
 const DONE: RunEnd = RunEnd::Reconciled { retry_at_ms: None };
+const ONCE: Backoff = Backoff { attempts: 1, own_faults: 1 };
 
 fn message(generation: u64) -> SyncMessage {
     SyncMessage::new(directory(), generation, Reason::Webhook)
@@ -20,12 +22,25 @@ fn message(generation: u64) -> SyncMessage {
 /// A table where one generation is owed.
 async fn owing() -> Table {
     let table = Table::with_acme().await;
-    table.store.bump(&directory(), NOW_MS).await.unwrap();
+    table.store.ask(&directory(), NOW_MS).await.unwrap();
     table
 }
 
 async fn claim(table: &Table, by: &str, at_ms: i64) -> Result<Claim, NotClaimed> {
     table.store.claim(&message(1), &run(by), at_ms, &Delays::default()).await.unwrap()
+}
+
+async fn hold(table: &Table, by: &str, at_ms: i64) -> Result<Claim, NotClaimed> {
+    table.store.hold(&directory(), &run(by), at_ms, &Delays::default()).await.unwrap()
+}
+
+async fn claim_with_heartbeat(table: &Table, by: &str) -> Claim {
+    let delays = Delays { heartbeat_ms: 5, ..Delays::default() };
+    table.store.claim(&message(1), &run(by), now_ms(), &delays).await.unwrap().unwrap()
+}
+
+async fn lost_within_ten_seconds(claim: &Claim) -> LeaseLost {
+    tokio::time::timeout(Duration::from_secs(10), claim.lease().keep()).await.expect("the end is noticed within ten seconds")
 }
 
 /// Work that was asked for twice and reconciled once; one more message can be claimed.
@@ -38,7 +53,7 @@ fn lease(by: &str, until_ms: i64) -> Option<Lease> {
 }
 
 fn failing(retry_at_ms: i64) -> Pending {
-    Pending { attempts: 1, retry_at_ms: Some(retry_at_ms), ..owed() }
+    Pending { backoff: ONCE, retry_at_ms: Some(retry_at_ms), ..owed() }
 }
 
 #[tokio::test]
@@ -73,7 +88,7 @@ async fn a_message_is_claimed_or_refused_for_a_reason() {
         assert_eq!(pending.refuses(generation, &run("me"), NOW_MS), refusal, "{case}, in the domain");
         match claimed {
             Ok(claim) => {
-                assert_eq!((claim.generation(), claim.is_new_work(), claim.attempts()), (2, pending.is_owed(), pending.attempts), "{case}");
+                assert_eq!((claim.generation(), claim.is_new_work(), claim.backoff()), (2, pending.is_owed(), pending.backoff), "{case}");
             }
             Err(_) => assert_eq!(table.pending().await, pending, "{case}"),
         }
@@ -117,14 +132,14 @@ async fn a_run_that_lost_its_lease_records_nothing() {
     let heir = claim(&table, "heir", NOW_MS + Delays::default().lease_ms).await.unwrap();
     let before = table.pending().await;
 
-    assert_eq!(table.store.release(lost, DONE).await.unwrap(), Err(LeaseLost));
+    assert_eq!(table.store.release(lost, DONE).await.unwrap(), Err(LeaseLost::TakenOver));
     assert_eq!(table.pending().await, before);
     assert_eq!(table.store.release(heir, DONE).await.unwrap(), Ok(()));
 }
 
 #[tokio::test]
 async fn an_end_that_arrives_twice_counts_once() {
-    for end in [DONE, RunEnd::Failed { retry_at_ms: NOW_MS + 1 }, RunEnd::Suspended] {
+    for end in [DONE, RunEnd::Failed { retry_at_ms: NOW_MS + 1, backoff: ONCE }, RunEnd::Suspended, RunEnd::Stopped] {
         let table = owing().await;
         let first = claim(&table, "me", NOW_MS).await.unwrap();
         let again = claim(&table, "me", NOW_MS).await.unwrap();
@@ -151,7 +166,7 @@ async fn a_nudge_is_forgotten_if_its_message_was_claimed_before_it_was_noted() {
         let seen = table.pending().await;
         let claim = claim(&table, "me", NOW_MS).await.unwrap();
         if released {
-            table.store.release(claim, RunEnd::Failed { retry_at_ms: NOW_MS + 60_000 }).await.unwrap().unwrap();
+            table.store.release(claim, RunEnd::Failed { retry_at_ms: NOW_MS + 60_000, backoff: ONCE }).await.unwrap().unwrap();
         }
         table.store.nudged(&seen, NOW_MS).await.unwrap();
         assert_eq!(table.pending().await.nudged_at_ms, None, "released: {released}");
@@ -159,12 +174,88 @@ async fn a_nudge_is_forgotten_if_its_message_was_claimed_before_it_was_noted() {
 }
 
 #[tokio::test]
-async fn a_pause_lets_the_run_that_works_end() {
+async fn a_run_that_is_paused_may_end_but_not_renew() {
     let table = owing().await;
-    let claim = claim(&table, "me", NOW_MS).await.unwrap();
+    let claim = claim(&table, "me", now_ms() - 50_000).await.unwrap();
+    assert_eq!(table.store.pause(&directory()).await.unwrap(), Some(Switch::Paused));
+    let paused = table.pending().await;
+    assert_eq!(claim.lease().cover(Duration::from_secs(20)).await, Err(LeaseLost::Paused));
+    assert_eq!(table.pending().await, paused);
+
+    assert_eq!(table.store.release(claim, RunEnd::Stopped).await.unwrap(), Ok(()));
+    let stopped = Pending { lease: None, claimed_generation: None, claimed_at_ms: None, last_run: Some(run("me")), ..paused };
+    assert_eq!(table.pending().await, stopped);
+    assert!(stopped.is_owed());
+}
+
+#[tokio::test]
+async fn once_paused_a_run_covers_nothing_although_time_is_left_and_the_pause_is_over() {
+    let table = owing().await;
+    let claim = claim_with_heartbeat(&table, "me").await;
+    table.store.pause(&directory()).await.unwrap();
+    assert_eq!(lost_within_ten_seconds(&claim).await, LeaseLost::Paused);
+    table.store.resume(&directory(), NOW_MS).await.unwrap();
+
+    let before = table.pending().await;
+    assert_eq!(claim.lease().clone().cover(Duration::ZERO).await, Err(LeaseLost::Paused));
+    assert_eq!(claim.lease().keep().await, LeaseLost::Paused);
+    assert_eq!(table.pending().await, before);
+}
+
+#[tokio::test]
+async fn a_pause_by_the_file_stops_a_run_too() {
+    let table = owing().await;
+    let claim = claim_with_heartbeat(&table, "me").await;
     table.apply(&file("acme", DIRECTORY, "paused"), AfterApply::Wait).await.unwrap();
-    assert_eq!(table.store.release(claim, DONE).await.unwrap(), Ok(()));
-    assert_eq!(table.pending().await.switch, Switch::Paused);
+    assert_eq!(lost_within_ten_seconds(&claim).await, LeaseLost::Paused);
+}
+
+#[tokio::test]
+async fn while_the_deployment_is_paused_nothing_is_claimed() {
+    let table = owing().await;
+    let before = table.pending().await;
+    table.store.pause_deployment("an operator", NOW_MS).await.unwrap();
+    assert_eq!(claim(&table, "me", NOW_MS).await.err(), Some(Paused));
+    assert_eq!(table.pending().await, before);
+    table.store.resume_deployment().await.unwrap();
+    assert!(claim(&table, "me", NOW_MS).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_run_learns_of_the_deployments_pause_by_its_heartbeat_and_can_be_released() {
+    let table = owing().await;
+    let claim = claim_with_heartbeat(&table, "me").await;
+    table.store.pause_deployment("an operator", NOW_MS).await.unwrap();
+    assert_eq!(lost_within_ten_seconds(&claim).await, LeaseLost::Paused);
+    assert_eq!(claim.lease().cover(Duration::ZERO).await, Err(LeaseLost::Paused));
+    assert_eq!(table.store.release(claim, RunEnd::Stopped).await.unwrap(), Ok(()));
+}
+
+#[tokio::test]
+async fn what_a_person_does_by_hand_holds_the_lease_whatever_is_paused() {
+    let table = owing().await;
+    table.store.pause(&directory()).await.unwrap();
+    table.store.pause_deployment("an operator", NOW_MS).await.unwrap();
+    let before = table.pending().await;
+    let from = now_ms();
+    let held = hold(&table, "me", from - 50_000).await.unwrap();
+    assert_eq!((held.integration(), held.is_new_work()), (&integration(), false));
+    assert_eq!(hold(&table, "other", from).await.err(), Some(Busy));
+    assert_eq!(held.lease().cover(Duration::from_secs(20)).await, Ok(()));
+    assert!(table.pending().await.lease.is_some_and(|lease| lease.until_ms >= from + 60_000));
+
+    assert_eq!(table.store.release(held, RunEnd::Stopped).await.unwrap(), Ok(()));
+    assert_eq!(table.pending().await, Pending { last_run: Some(run("me")), nudged_at_ms: None, ..before });
+}
+
+#[tokio::test]
+async fn nobody_holds_an_unknown_directory_or_one_at_work() {
+    let table = Table::new().await;
+    assert_eq!(hold(&table, "me", NOW_MS).await.err(), Some(UnknownDirectory));
+    assert_eq!(table.items().await, []);
+    table.put_pending(&Pending { lease: lease("other", NOW_MS + 1), ..owed() }).await;
+    assert_eq!(hold(&table, "me", NOW_MS).await.err(), Some(Busy));
+    assert!(hold(&table, "me", NOW_MS + 1).await.is_ok());
 }
 
 #[tokio::test]
@@ -190,8 +281,8 @@ async fn a_lease_about_to_end_is_renewed_before_a_write() {
 async fn a_lease_covers_nothing_longer_than_itself() {
     let table = owing().await;
     let claim = claim(&table, "me", now_ms()).await.unwrap();
-    assert_eq!(claim.lease().cover(Duration::from_secs(60)).await, Err(LeaseLost));
-    assert_eq!(claim.lease().cover(Duration::MAX).await, Err(LeaseLost));
+    assert_eq!(claim.lease().cover(Duration::from_secs(60)).await, Err(LeaseLost::TakenOver));
+    assert_eq!(claim.lease().cover(Duration::MAX).await, Err(LeaseLost::TakenOver));
 }
 
 #[tokio::test]
@@ -201,8 +292,8 @@ async fn a_lost_lease_covers_nothing_and_is_not_taken_back() {
     let lost = table.store.claim(&message(1), &run("lost"), now_ms() - 60_000, &delays).await.unwrap().unwrap();
     let _heir = claim(&table, "heir", now_ms()).await.unwrap();
     let before = table.pending().await;
-    assert_eq!(lost.lease().cover(Duration::from_secs(20)).await, Err(LeaseLost));
-    assert_eq!(lost.lease().keep().await, LeaseLost);
+    assert_eq!(lost.lease().cover(Duration::from_secs(20)).await, Err(LeaseLost::TakenOver));
+    assert_eq!(lost.lease().keep().await, LeaseLost::TakenOver);
     assert_eq!(table.pending().await, before);
 }
 
@@ -224,5 +315,5 @@ async fn a_kept_lease_is_renewed_until_it_is_lost() {
     tokio::time::timeout(Duration::from_secs(10), renewed).await.expect("a renewal within ten seconds");
     table.put_pending(&Pending { lease: lease("heir", from + 60_000), ..table.pending().await }).await;
     let lost = tokio::time::timeout(Duration::from_secs(10), keeping).await.expect("the loss is noticed within ten seconds");
-    assert_eq!(lost.unwrap(), LeaseLost);
+    assert_eq!(lost.unwrap(), LeaseLost::TakenOver);
 }

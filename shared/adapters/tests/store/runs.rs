@@ -4,18 +4,18 @@ use adapters::clock::now_ms;
 use adapters::store::RunHead;
 use domain::current::Row;
 use domain::finding::{Finding, FindingCode};
-use domain::ids::{IntegrationId, TenantId};
+use domain::ids::IntegrationId;
 use domain::message::Reason;
 use domain::run::{RunRecord, Status};
 use serde_json::json;
 
-use crate::table::{NOW_MS, Table, directory, integration, number, run, text};
+use crate::table::{NOW_MS, Table, directory, integration, number, run, tenant, text};
 
 const ITEM_BYTES_MAX: usize = 400 * 1024;
 /// How long runs are kept.
 const KEPT_SECONDS: i64 = 90 * 86_400;
 
-fn record(id: &str) -> RunRecord {
+pub(crate) fn record(id: &str) -> RunRecord {
     RunRecord {
         v: 1,
         id: run(id),
@@ -23,6 +23,7 @@ fn record(id: &str) -> RunRecord {
         directory: directory(),
         reason: Reason::Webhook,
         generation: 7,
+        restores: None,
         status: Status::Applied,
         code: None,
         error: None,
@@ -47,11 +48,7 @@ fn noise(n_bytes: usize) -> String {
     (0..n_bytes.div_ceil(16)).map(|_| next()).collect()
 }
 
-fn tenant(id: &str) -> TenantId {
-    TenantId::parse(id).unwrap()
-}
-
-fn row(id: &str, note: &str) -> Row {
+pub(crate) fn row(id: &str, note: &str) -> Row {
     json!({"_id": id, "Login": "ada@example.com", "Role": "user,HR", "Enabled": true, "Note": note, "Level": 3.5})
         .as_object()
         .expect("an object")
@@ -83,6 +80,18 @@ async fn a_small_record_is_one_item_and_comes_back_as_it_was() {
 }
 
 #[tokio::test]
+async fn chunks_without_a_tag_are_read_as_they_stand() {
+    let table = Table::new().await;
+    let large = RunRecord { findings: vec![Finding::new(FindingCode::NoEmail, noise(900_000))], ..record("r1") };
+    table.store.put_run(&large).await.unwrap();
+    for mut item in table.items_under("RUN#r1").await {
+        item.retain(|name, _| name != "tag" && name != "n_chunks");
+        table.put(item).await;
+    }
+    assert!(table.store.run(&run("r1")).await.unwrap() == Some(large));
+}
+
+#[tokio::test]
 async fn saved_rows_come_back_whole_and_by_tenant() {
     let table = Table::new().await;
     let rows = [row("1", &noise(600_000)), row("2", &noise(600_000))];
@@ -97,7 +106,7 @@ async fn saved_rows_come_back_whole_and_by_tenant() {
 }
 
 #[tokio::test]
-async fn runs_are_listed_oldest_first_and_each_under_its_integration() {
+async fn runs_are_listed_in_order_and_each_under_its_integration() {
     let table = Table::new().await;
     let ids = ["0190-b", "0190-a", "0191", "018f"];
     let statuses = [Status::Refused, Status::PartlyHeld, Status::Superseded, Status::Simulated];
@@ -115,6 +124,11 @@ async fn runs_are_listed_oldest_first_and_each_under_its_integration() {
         ]
     );
     assert_eq!(table.store.runs(&IntegrationId::parse("acm").unwrap()).await.unwrap(), []);
+
+    let latest = [head("0191", Status::Superseded), head("0190-b", Status::Refused)];
+    assert_eq!(table.store.latest_runs(&integration(), 2).await.unwrap(), latest);
+    assert_eq!(table.store.latest_runs(&integration(), 0).await.unwrap(), []);
+    assert_eq!(table.store.latest_runs(&integration(), 9).await.unwrap().len(), 4);
 }
 
 #[tokio::test]
@@ -130,4 +144,38 @@ async fn everything_of_a_run_expires_after_ninety_days_in_seconds() {
     for item in items {
         assert!((from..=to).contains(&number(&item, "expires_at")), "{}", text(&item, "pk"));
     }
+}
+
+#[tokio::test]
+async fn a_shorter_value_leaves_nothing_of_the_longer_one() {
+    let table = Table::new().await;
+    let long = [row("1", &noise(900_000))];
+    table.store.save_before(&run("r1"), &tenant("ACME"), &long.iter().collect::<Vec<_>>()).await.unwrap();
+    let longer = table.items_under("RUN#r1").await;
+    assert!(longer.len() > 1);
+    table.store.save_before(&run("r1"), &tenant("ACME"), &[&row("2", "")]).await.unwrap();
+    assert_eq!(table.items_under("RUN#r1").await.len(), 1);
+
+    // A crash before the rest of the longer one was deleted.
+    table.put(longer.into_iter().find(|item| text(item, "sk").ends_with("#0001")).unwrap()).await;
+    assert_eq!(table.store.saved_before(&run("r1"), &tenant("ACME")).await.unwrap(), [row("2", "")]);
+}
+
+#[tokio::test]
+async fn a_write_that_was_cut_short_is_noticed() {
+    let table = Table::new().await;
+    let save = async |notes: &str| {
+        let rows = [row("1", notes)];
+        table.store.save_before(&run("r1"), &tenant("ACME"), &rows.iter().collect::<Vec<_>>()).await.unwrap();
+        table.items_under("RUN#r1").await
+    };
+    let before = save(&noise(900_000)).await;
+    let after = save(&format!("x{}", noise(900_000))).await;
+    assert!(before.len() > 1 && before.len() == after.len());
+    // Only the first chunk of the second write arrived.
+    for item in before.into_iter().filter(|item| !text(item, "sk").ends_with("#0000")) {
+        table.put(item).await;
+    }
+    let error = table.store.saved_before(&run("r1"), &tenant("ACME")).await.unwrap_err();
+    assert_eq!(error.to_string(), "item RUN#r1/before#ACME has no valid chunks");
 }

@@ -6,8 +6,9 @@ use adapters::store::{AfterApply, Applied, ApplyError, Store, create_table};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_dynamodb::types::AttributeValue;
+use domain::backoff::Backoff;
 use domain::delays::Delays;
-use domain::ids::{DirectoryId, IntegrationId, RunId};
+use domain::ids::{DirectoryId, IntegrationId, RunId, TenantId};
 use domain::integration::Integration;
 use domain::pending::Pending;
 use tokio::net::TcpListener;
@@ -61,7 +62,7 @@ impl Table {
     }
 
     pub(crate) async fn apply(&self, file: &str, after: AfterApply) -> Result<Applied, ApplyError> {
-        self.store.apply(&Integration::parse(file).unwrap(), file, after, NOW_MS, &Delays::default()).await
+        self.store.apply(&Integration::parse(file).unwrap(), file, after, "an operator", NOW_MS, &Delays::default()).await
     }
 
     /// The pending item of `acme`.
@@ -82,8 +83,21 @@ impl Table {
         self.items().await.into_iter().filter(|item| text(item, "pk") == pk).collect()
     }
 
+    /// The keys that hold this word.
+    pub(crate) async fn keys_with(&self, word: &str) -> Vec<String> {
+        let key = |item: &Item| format!("{}/{}", text(item, "pk"), text(item, "sk"));
+        let mut keys: Vec<String> = self.items().await.iter().map(key).filter(|key| key.contains(word)).collect();
+        keys.sort();
+        keys
+    }
+
     pub(crate) async fn put(&self, item: Item) {
         self.client.put_item().table_name(&self.name).set_item(Some(item)).send().await.unwrap();
+    }
+
+    pub(crate) async fn delete(&self, mut item: Item) {
+        item.retain(|name, _| name == "pk" || name == "sk");
+        self.client.delete_item().table_name(&self.name).set_key(Some(item)).send().await.unwrap();
     }
 
     /// Writes a pending item by hand.
@@ -104,12 +118,25 @@ async fn start() -> (String, oneshot::Sender<()>) {
     (endpoint, stop)
 }
 
-/// An integration file of one tenant.
+/// An integration file of one tenant, which is the integration's own.
 pub(crate) fn file(id: &str, directory: &str, mode: &str) -> String {
-    format!(
-        "id = \"{id}\"\ndirectory = \"{directory}\"\nmode = \"{mode}\"\ntenancy = \"single\"\nprefix = \"ORG_\"\n\
-         [[tenants]]\nid = \"ACME\"\ndataset = \"0B533DE6-7107-9FCD-48FC-31C0856745CC\"\napi_account = \"sync@orgvue.com\"\n"
-    )
+    let tenant = format!("T{}", id.to_uppercase().replace('-', "_"));
+    file_of(id, directory, mode, &[(&tenant[..tenant.len().min(30)], &dataset_of(id))])
+}
+
+/// An integration file of these tenants and datasets.
+pub(crate) fn file_of(id: &str, directory: &str, mode: &str, tenants: &[(&str, &str)]) -> String {
+    let tenants: String = tenants
+        .iter()
+        .map(|(tenant, dataset)| format!("[[tenants]]\nid = \"{tenant}\"\ndataset = \"{dataset}\"\napi_account = \"sync@orgvue.com\"\n"))
+        .collect();
+    let head = format!("id = \"{id}\"\ndirectory = \"{directory}\"\nmode = \"{mode}\"\ntenancy = \"multi\"\nprefix = \"ORG_\"\n");
+    format!("{head}{tenants}")
+}
+
+/// A dataset that is the same for the same name.
+pub(crate) fn dataset_of(name: &str) -> String {
+    Uuid::from_u128(name.bytes().fold(7, |hash: u128, byte| hash.wrapping_mul(0x0100_0000_01b3).wrapping_add(byte.into()))).to_string()
 }
 
 /// A pending item as the store writes it.
@@ -125,11 +152,12 @@ pub(crate) fn pending_item(pending: &Pending) -> Item {
         claimed_generation,
         claimed_at_ms,
         retry_at_ms,
-        attempts,
+        backoff: Backoff { attempts, own_faults },
         next_drift_ms,
         nudged_at_ms,
         last_run,
         switch,
+        paused_by_hand,
     } = pending;
     let number = |number: &dyn ToString| AttributeValue::N(number.to_string());
     let text = |text: &str| AttributeValue::S(text.to_owned());
@@ -148,10 +176,12 @@ pub(crate) fn pending_item(pending: &Pending) -> Item {
         ("claimed_at_ms", claimed_at_ms.map(|at| number(&at))),
         ("retry_at_ms", retry_at_ms.map(|at| number(&at))),
         ("attempts", Some(number(attempts))),
+        ("own_faults", Some(number(own_faults))),
         ("next_drift_ms", Some(number(next_drift_ms))),
         ("nudged_at_ms", nudged_at_ms.map(|at| number(&at))),
         ("last_run", last_run.as_ref().map(|run| text(run.as_str()))),
         ("switch", Some(text(switch.as_str()))),
+        ("paused_by_hand", Some(AttributeValue::Bool(*paused_by_hand))),
     ];
     attributes.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
 }
@@ -170,6 +200,10 @@ pub(crate) fn directory() -> DirectoryId {
 
 pub(crate) fn integration() -> IntegrationId {
     IntegrationId::parse("acme").unwrap()
+}
+
+pub(crate) fn tenant(id: &str) -> TenantId {
+    TenantId::parse(id).unwrap()
 }
 
 pub(crate) fn run(id: &str) -> RunId {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use adapters::clock::now_ms;
 use adapters::store::{AfterApply, Claim, LeaseLost, Marked};
+use domain::backoff::Backoff;
 use domain::delays::Delays;
 use domain::ids::{DirectoryId, RunId};
 use domain::integration::Integration;
@@ -30,6 +31,7 @@ const DELAYS: Delays = Delays {
     nudge_ms: 0,
     retry_first_ms: 0,
     retry_max_ms: 0,
+    quarantine_ms: [0; 3],
     drift_ms: 0,
 };
 
@@ -66,7 +68,15 @@ enum Step {
         next: Second,
         at: Second,
     },
-    Bump {
+    Ask {
+        at: Second,
+    },
+    Hold {
+        run: usize,
+        at: Second,
+    },
+    Pause,
+    Resume {
         at: Second,
     },
     Apply {
@@ -79,8 +89,9 @@ enum Step {
 #[derive(Debug, Clone, Copy)]
 enum End {
     Reconciled(Option<Second>),
-    Failed(Second),
+    Failed(Second, Backoff),
     Suspended,
+    Stopped,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -88,8 +99,10 @@ fn step() -> impl Strategy<Value = Step> {
     let run = || 0..2_usize;
     let end = prop_oneof![
         4 => proptest::option::of(at()).prop_map(End::Reconciled),
-        3 => at().prop_map(End::Failed),
+        3 => (at(), 1..9_u32, 0..9_u32)
+            .prop_map(|(at, attempts, own_faults)| End::Failed(at, Backoff { attempts, own_faults })),
         1 => Just(End::Suspended),
+        2 => Just(End::Stopped),
     ];
     prop_oneof![
         4 => at().prop_map(|due| Step::Mark { due }),
@@ -100,7 +113,10 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Look),
         2 => at().prop_map(|at| Step::Nudged { at }),
         1 => (at(), at()).prop_map(|(next, at)| Step::Drift { next, at }),
-        2 => at().prop_map(|at| Step::Bump { at }),
+        2 => at().prop_map(|at| Step::Ask { at }),
+        2 => (run(), at()).prop_map(|(run, at)| Step::Hold { run, at }),
+        1 => Just(Step::Pause),
+        2 => at().prop_map(|at| Step::Resume { at }),
         1 => (select(vec!["simulate", "paused"]), select(vec![AfterApply::Sync, AfterApply::Wait]), at())
             .prop_map(|(mode, after, at)| Step::Apply { mode, after, at }),
     ]
@@ -134,7 +150,7 @@ struct Walk<'a> {
     /// What the sweep saw.
     seen: Pending,
     /// What each of two runs holds, or believes to hold.
-    claims: [Vec<Claim>; 2],
+    claims: [Vec<Held>; 2],
     n_applied: usize,
 }
 
@@ -186,21 +202,26 @@ impl<'a> Walk<'a> {
                 let is_due = self.seen.next_drift_ms == self.pending.next_drift_ms;
                 if is_due {
                     self.pending.next_drift_ms = self.at(next);
-                    self.bump(at);
+                    self.pending.generation += 1;
+                    self.pending.nudged_at_ms = Some(self.at(at));
                 }
                 assert_eq!(asked, is_due.then_some(self.pending.generation));
             }
-            Step::Bump { at } => {
-                self.bump(at);
-                assert_eq!(store.bump(&self.directory, self.at(at)).await.unwrap(), Some(self.pending.generation));
+            Step::Ask { at } => {
+                self.pending.ask(self.at(at));
+                assert_eq!(store.ask(&self.directory, self.at(at)).await.unwrap(), Some(self.pending.generation));
+            }
+            Step::Hold { run, at } => self.hold(run, self.at(at)).await,
+            Step::Pause => {
+                self.pending.pause();
+                assert_eq!(store.pause(&self.directory).await.unwrap(), Some(self.pending.switch));
+            }
+            Step::Resume { at } => {
+                self.pending.resume(self.at(at));
+                assert_eq!(store.resume(&self.directory, self.at(at)).await.unwrap(), Some(self.pending.generation));
             }
             Step::Apply { mode, after, at } => self.apply(mode, after, at).await,
         }
-    }
-
-    fn bump(&mut self, at: Second) {
-        self.pending.generation += 1;
-        self.pending.nudged_at_ms = Some(self.at(at));
     }
 
     async fn claim(&mut self, n: usize, generations_behind: u64, at_ms: i64) {
@@ -210,34 +231,51 @@ impl<'a> Walk<'a> {
         match (self.pending.claim(generation, &run_id(n), at_ms, &DELAYS), claimed) {
             (Ok(()), Ok(claim)) => {
                 assert_eq!((claim.run(), claim.directory()), (&run_id(n), &self.directory));
-                assert_eq!((claim.generation(), claim.attempts()), (self.pending.generation, self.pending.attempts));
+                assert_eq!((claim.generation(), claim.backoff()), (self.pending.generation, self.pending.backoff));
                 assert_eq!((claim.is_new_work(), claim.integration()), (self.pending.is_owed(), &self.pending.integration));
-                self.claims[n].push(claim);
+                self.claims[n].push(Held { claim, heeds: Heeds::Switch, lost: None });
             }
             (Err(expected), Err(why)) => assert_eq!(why, expected),
             (expected, claimed) => panic!("expected {expected:?}, not {claimed:?}"),
         }
     }
 
+    async fn hold(&mut self, n: usize, at_ms: i64) {
+        let held = self.table.store.hold(&self.directory, &run_id(n), at_ms, &DELAYS).await.unwrap();
+        match (self.pending.hold(&run_id(n), at_ms, &DELAYS), held) {
+            (Ok(()), Ok(claim)) => self.claims[n].push(Held { claim, heeds: Heeds::Nothing, lost: None }),
+            (Err(expected), Err(why)) => assert_eq!(why, expected),
+            (expected, held) => panic!("expected {expected:?}, not {held:?}"),
+        }
+    }
+
     /// Renewing takes the time from the clock: what is asked to be covered is longer than any lease, so that it is tried.
     async fn renew(&mut self, n: usize) {
-        let Some(claim) = self.claims[n].last() else { return };
+        let Some(held) = self.claims[n].last_mut() else { return };
         let from_ms = now_ms();
-        assert_eq!(claim.lease().cover(Duration::from_secs(3_600)).await, Err(LeaseLost));
+        let error = held.claim.lease().cover(Duration::from_secs(3_600)).await.unwrap_err();
         let to_ms = now_ms();
         let found = self.table.pending_of(&self.directory).await;
-        if let Some(lease) = self.pending.lease.as_mut().filter(|lease| lease.run == run_id(n)) {
+        let is_mine = self.pending.lease.as_ref().is_some_and(|lease| lease.run == run_id(n));
+        held.lost = held.lost.or(match held.heeds {
+            _ if !is_mine => Some(LeaseLost::TakenOver),
+            Heeds::Switch if self.pending.switch != Switch::Live => Some(LeaseLost::Paused),
+            Heeds::Switch | Heeds::Nothing => None,
+        });
+        assert_eq!(error, held.lost.unwrap_or(LeaseLost::TakenOver));
+        if let Some(lease) = self.pending.lease.as_mut().filter(|_| held.lost.is_none()) {
             lease.until_ms = found.lease.expect("the lease was renewed, not ended").until_ms;
             assert!((from_ms + DELAYS.lease_ms..=to_ms + DELAYS.lease_ms).contains(&lease.until_ms));
         }
     }
 
     async fn release(&mut self, n: usize, end: End) {
-        let Some(claim) = self.claims[n].pop() else { return };
+        let Some(Held { claim, .. }) = self.claims[n].pop() else { return };
         let end = match end {
             End::Reconciled(retry) => RunEnd::Reconciled { retry_at_ms: retry.map(|at| self.at(at)) },
-            End::Failed(retry) => RunEnd::Failed { retry_at_ms: self.at(retry) },
+            End::Failed(retry, backoff) => RunEnd::Failed { retry_at_ms: self.at(retry), backoff },
             End::Suspended => RunEnd::Suspended,
+            End::Stopped => RunEnd::Stopped,
         };
         let released = self.table.store.release(claim, end).await.unwrap();
         assert_eq!(released.is_ok(), self.pending.record(&run_id(n), end));
@@ -247,16 +285,26 @@ impl<'a> Walk<'a> {
         self.n_applied += 1;
         let text = format!("# {}\n{}", self.n_applied, file(&self.integration, self.directory.as_str(), mode));
         let integration = Integration::parse(&text).unwrap();
-        self.table.store.apply(&integration, &text, after, self.at(at), &DELAYS).await.unwrap();
-        self.pending.switch = match (self.pending.switch, mode) {
-            (Switch::Suspended, _) => Switch::Suspended,
-            (Switch::Live | Switch::Paused, "paused") => Switch::Paused,
-            (Switch::Live | Switch::Paused, _) => Switch::Live,
-        };
+        self.table.store.apply(&integration, &text, after, "an operator", self.at(at), &DELAYS).await.unwrap();
+        self.pending.switch = self.pending.switch_under(integration.mode);
         if after == AfterApply::Sync {
-            self.bump(at);
+            self.pending.ask(self.at(at));
         }
     }
+}
+
+/// What a run holds, or believes to hold.
+struct Held {
+    claim: Claim,
+    heeds: Heeds,
+    /// Why it knows better by now.
+    lost: Option<LeaseLost>,
+}
+
+#[derive(Clone, Copy)]
+enum Heeds {
+    Switch,
+    Nothing,
 }
 
 fn run_id(n: usize) -> RunId {

@@ -13,7 +13,7 @@ use crate::group_name::{Role, is_control};
 use crate::ids::{DirectoryId, IntegrationId};
 use crate::login::{Domain, Login};
 
-use super::{DatasetSpelling, Deprovision, EnabledForm, Integration, Limits, Mode, Protected, RoleForm, Tenancy};
+use super::{DatasetSpelling, Deprovision, EnabledForm, Integration, Limits, Mode, Protected, RoleForm, Tenancy, Tenant};
 use reader::{Reader, Section, Shape};
 
 const TOP: Shape = Shape {
@@ -27,6 +27,7 @@ const TOP: Shape = Shape {
         "domains",
         "deprovision",
         "protected",
+        "blocked",
         "reserved_roles",
         "tenants",
         "limits",
@@ -104,6 +105,7 @@ fn read_integration(reader: &mut Reader<'_>, top: &Section<'_>) -> Option<Integr
     let protected = read_protected(reader, top);
     let reserved_roles = read_reserved_roles(reader, top);
     let tenants = tenants::read(reader, top, tenancy, mode);
+    let blocked = read_blocked(reader, top, &protected, &tenants);
     let limits = read_limits(reader, top);
     let dataset = read_dataset(reader, top);
     Some(Integration {
@@ -115,6 +117,7 @@ fn read_integration(reader: &mut Reader<'_>, top: &Section<'_>) -> Option<Integr
         domains,
         deprovision,
         protected,
+        blocked,
         reserved_roles,
         tenants,
         limits,
@@ -173,6 +176,21 @@ fn read_protected(reader: &mut Reader<'_>, top: &Section<'_>) -> Protected {
         }
     }
     protected
+}
+
+/// Whom the file blocks. A protected account is never touched, so it cannot be kept disabled.
+fn read_blocked(reader: &mut Reader<'_>, top: &Section<'_>, protected: &Protected, tenants: &[Tenant]) -> BTreeSet<Login> {
+    let blocked = read_list(reader, top, "blocked", |text| {
+        let login = Login::parse(text).map_err(|_| format!("blocked holds \"{text}\"; write an e-mail address"))?;
+        if protected.covers(&login) {
+            Err(format!("blocked holds \"{text}\", which is protected and so never touched; take it out of one of the two"))
+        } else if tenants.iter().any(|tenant| tenant.api_account.as_ref() == Some(&login)) {
+            Err(format!("blocked holds \"{text}\", the account of an API token, which would stop every run; replace the token first"))
+        } else {
+            Ok(login)
+        }
+    });
+    blocked.into_iter().flatten().collect()
 }
 
 fn read_reserved_roles(reader: &mut Reader<'_>, top: &Section<'_>) -> BTreeSet<String> {

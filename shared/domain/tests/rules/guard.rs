@@ -327,20 +327,11 @@ fn the_scope_is_what_decides_whose_account_a_group_means() {
 
 #[test]
 fn every_reason_is_stable_in_records_and_explains_itself() {
-    let reasons = [
-        HoldReason::NothingDesired,
-        HoldReason::DirectoryLooksIncomplete,
-        HoldReason::OverLimit,
-        HoldReason::NewScope,
-        HoldReason::UnknownOwner,
-        HoldReason::Unconfirmed,
-        HoldReason::LastAdmin,
-    ];
     assert_eq!(
-        serde_json::to_string(&reasons).unwrap(),
-        r#"["nothing_desired","directory_looks_incomplete","over_limit","new_scope","unknown_owner","unconfirmed","last_admin"]"#
+        serde_json::to_string(HoldReason::ALL).unwrap(),
+        r#"["nothing_desired","directory_looks_incomplete","over_limit","roles_over_limit","new_scope","unknown_owner","unconfirmed","renamed_not_created","last_admin"]"#
     );
-    assert!(reasons.iter().all(|why| !why.explain().is_empty()));
+    assert!(HoldReason::ALL.iter().all(|why| !why.explain().is_empty()));
 }
 
 #[test]

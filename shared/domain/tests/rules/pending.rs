@@ -1,5 +1,7 @@
+use domain::backoff::{Backoff, FaultClass};
 use domain::delays::Delays;
 use domain::ids::{DirectoryId, IntegrationId, RunId};
+use domain::integration::Mode;
 use domain::message::Reason;
 use domain::pending::{Lease, NotClaimed, Pending, RunEnd, SweepStep, Switch};
 
@@ -11,6 +13,7 @@ const DELAYS: Delays = Delays {
     nudge_ms: 200,
     retry_first_ms: 60,
     retry_max_ms: 900,
+    quarantine_ms: [3_600, 21_600, 86_400],
     drift_ms: 21_600,
 };
 const RECONCILED: RunEnd = RunEnd::Reconciled { retry_at_ms: None };
@@ -39,6 +42,11 @@ fn run(name: &str) -> RunId {
 
 fn claim(pending: &mut Pending, generation: u64, name: &str, now_ms: i64) -> Result<(), NotClaimed> {
     pending.claim(generation, &run(name), now_ms, &DELAYS)
+}
+
+/// The directory could not be read for the first time.
+fn failed(retry_at_ms: i64) -> RunEnd {
+    RunEnd::Failed { retry_at_ms, backoff: Backoff { attempts: 1, own_faults: 1 } }
 }
 
 fn sweep(pending: &Pending, now_ms: i64) -> SweepStep {
@@ -101,9 +109,9 @@ fn why_a_message_leads_to_no_run() {
 #[test]
 fn while_the_directory_fails_new_work_waits_for_the_retry() {
     let mut pending = claimed();
-    assert!(pending.record(&run("a"), RunEnd::Failed { retry_at_ms: 500 }));
+    assert!(pending.record(&run("a"), failed(500)));
     pending.mark(700);
-    assert_eq!((pending.attempts, pending.reconciled_generation), (1, 0));
+    assert_eq!((pending.backoff.attempts, pending.reconciled_generation), (1, 0));
     assert_eq!(pending.refuses(2, &run("b"), 499), Some(NotClaimed::Deferred));
     assert_eq!(sweep(&pending, 499), SweepStep::Nothing);
     assert_eq!(sweep(&pending, 500), SweepStep::Send(Reason::Retry));
@@ -113,7 +121,7 @@ fn while_the_directory_fails_new_work_waits_for_the_retry() {
 #[test]
 fn a_failing_directory_that_is_owed_is_not_swept_before_its_retry_however_overdue() {
     let mut pending = claimed();
-    pending.record(&run("a"), RunEnd::Failed { retry_at_ms: 50_000 });
+    pending.record(&run("a"), failed(50_000));
     pending.mark(400);
     assert_eq!(sweep(&pending, 49_999), SweepStep::Nothing);
 }
@@ -121,13 +129,14 @@ fn a_failing_directory_that_is_owed_is_not_swept_before_its_retry_however_overdu
 #[test]
 fn failures_are_counted_until_the_directory_is_read() {
     let mut pending = claimed();
-    for (n, now_ms) in [(1, 400), (2, 500), (3, 600)] {
-        assert!(pending.record(&run("a"), RunEnd::Failed { retry_at_ms: now_ms }));
-        assert_eq!(pending.attempts, n);
-        claim(&mut pending, 1, "a", now_ms).unwrap();
+    for (n_attempts, now_ms, at_ms) in [(1, 400, 460), (2, 500, 620), (3, 700, 940)] {
+        let (backoff, retry_at_ms) = pending.backoff.failed(FaultClass::Own, now_ms, &DELAYS);
+        assert!(pending.record(&run("a"), RunEnd::Failed { retry_at_ms, backoff }));
+        assert_eq!((pending.backoff.attempts, pending.retry_at_ms), (n_attempts, Some(at_ms)));
+        claim(&mut pending, 1, "a", at_ms).unwrap();
     }
     assert!(pending.record(&run("a"), RECONCILED));
-    assert_eq!((pending.attempts, pending.retry_at_ms, pending.is_owed()), (0, None, false));
+    assert_eq!((pending.backoff, pending.retry_at_ms, pending.is_owed()), (Backoff::default(), None, false));
 }
 
 #[test]
@@ -173,7 +182,7 @@ fn a_lost_lease_cannot_record() {
     let mut pending = claimed();
     claim(&mut pending, 1, "b", 360).unwrap();
     let before = pending.clone();
-    for end in [RECONCILED, RunEnd::Failed { retry_at_ms: 1 }, RunEnd::Suspended] {
+    for end in [RECONCILED, failed(1), RunEnd::Suspended, RunEnd::Stopped] {
         assert!(!pending.record(&run("a"), end));
         assert_eq!(pending, before);
     }
@@ -224,11 +233,11 @@ fn a_run_that_was_under_way_when_its_integration_was_paused_still_records() {
 #[test]
 fn a_directory_that_is_gone_suspends_and_reconciles_nothing() {
     let mut pending = claimed();
-    pending.attempts = 3;
+    pending.backoff = Backoff { attempts: 3, own_faults: 2 };
     pending.retry_at_ms = Some(200);
     assert!(pending.record(&run("a"), RunEnd::Suspended));
     assert_eq!((pending.switch, pending.is_owed()), (Switch::Suspended, true));
-    assert_eq!((pending.attempts, pending.retry_at_ms), (0, None));
+    assert_eq!((pending.backoff, pending.retry_at_ms), (Backoff::default(), None));
     assert_eq!(sweep(&Pending { switch: Switch::Live, ..pending }, 301), SweepStep::Send(Reason::Owed));
 }
 
@@ -265,4 +274,95 @@ fn the_switch_is_stored_as_its_text() {
         assert_eq!(serde_json::to_value(switch).unwrap(), switch.as_str());
     }
     assert_eq!(Switch::parse("Live"), None);
+}
+
+#[test]
+fn a_person_who_asks_does_not_wait_for_the_retry() {
+    let mut pending = claimed();
+    pending.record(&run("a"), failed(50_000));
+    pending.ask(400);
+    assert_eq!((pending.generation, pending.backoff, pending.retry_at_ms), (2, Backoff::default(), None));
+    // Who asks sends the message; the sweep comes when it got lost.
+    assert_eq!((sweep(&pending, 599), sweep(&pending, 600)), (SweepStep::Nothing, SweepStep::Send(Reason::Owed)));
+    assert_eq!(claim(&mut pending, 2, "b", 400), Ok(()));
+}
+
+#[test]
+fn what_is_asked_during_a_run_is_owed_behind_it_even_if_the_run_fails() {
+    let mut pending = claimed();
+    pending.ask(310);
+    pending.record(&run("a"), failed(500));
+    assert_eq!((pending.is_owed(), sweep(&pending, 500)), (true, SweepStep::Send(Reason::Retry)));
+}
+
+#[test]
+fn an_event_does_not_lift_what_the_directory_waits_for() {
+    let mut pending = claimed();
+    let (backoff, retry_at_ms) = pending.backoff.failed(FaultClass::Configuration, 300, &DELAYS);
+    pending.record(&run("a"), RunEnd::Failed { retry_at_ms, backoff });
+    pending.mark(700);
+    assert!(pending.backoff.is_quarantined());
+    assert_eq!(pending.refuses(2, &run("b"), 3_899), Some(NotClaimed::Deferred));
+    assert_eq!(pending.refuses(2, &run("b"), 3_900), None);
+}
+
+#[test]
+fn what_a_person_paused_is_resumed_by_a_person_only() {
+    let mut pending = marked();
+    pending.pause();
+    let switches = [Mode::Enforce, Mode::Simulate, Mode::Paused].map(|mode| pending.switch_under(mode));
+    assert_eq!(switches, [Switch::Paused; 3]);
+    pending.resume(400);
+    assert_eq!((pending.switch, pending.paused_by_hand, pending.generation), (Switch::Live, false, 2));
+    assert_eq!(claim(&mut pending, 2, "a", 400), Ok(()));
+}
+
+#[test]
+fn what_a_file_paused_is_resumed_by_a_file() {
+    let paused = Pending { switch: marked().switch_under(Mode::Paused), ..marked() };
+    assert_eq!(paused.switch, Switch::Paused);
+    assert_eq!([Mode::Enforce, Mode::Simulate].map(|mode| paused.switch_under(mode)), [Switch::Live; 2]);
+}
+
+#[test]
+fn a_suspension_ends_by_resuming_and_neither_by_a_file_nor_by_pausing() {
+    let mut pending = Pending { switch: Switch::Suspended, ..marked() };
+    assert_eq!([Mode::Enforce, Mode::Simulate, Mode::Paused].map(|mode| pending.switch_under(mode)), [Switch::Suspended; 3]);
+    pending.pause();
+    assert_eq!(pending.switch, Switch::Suspended);
+    pending.resume(400);
+    assert_eq!((pending.switch, pending.paused_by_hand), (Switch::Live, false));
+}
+
+#[test]
+fn a_run_that_was_stopped_leaves_owed_what_was_owed() {
+    let mut pending = claimed();
+    pending.retry_at_ms = Some(900);
+    pending.pause();
+    assert!(pending.record(&run("a"), RunEnd::Stopped));
+    assert_eq!((pending.is_owed(), pending.retry_at_ms, &pending.lease), (true, Some(900), &None));
+    assert_eq!(sweep(&pending, 99_999), SweepStep::Nothing);
+    assert_eq!(sweep(&Pending { switch: Switch::Live, ..pending }, 301), SweepStep::Send(Reason::Owed));
+}
+
+#[test]
+fn work_that_reconciles_nothing_takes_the_lease_of_a_paused_integration_and_leaves_all_else() {
+    let mut pending = Pending { switch: Switch::Paused, retry_at_ms: Some(900), ..marked() };
+    let before = pending.clone();
+    assert_eq!(pending.hold(&run("restore"), 310, &DELAYS), Ok(()));
+    assert_eq!(pending.lease, Some(Lease { run: run("restore"), until_ms: 370 }));
+    assert!(pending.record(&run("restore"), RunEnd::Stopped));
+    assert_eq!(Pending { last_run: None, ..pending }, before);
+}
+
+#[test]
+fn work_that_reconciles_nothing_waits_for_a_run_and_a_run_for_it() {
+    let mut pending = claimed();
+    assert_eq!(pending.hold(&run("restore"), 359, &DELAYS), Err(NotClaimed::Busy));
+    assert_eq!(pending.hold(&run("restore"), 360, &DELAYS), Ok(()));
+    assert_eq!(pending.claimed_generation, None);
+    assert_eq!(claim(&mut pending, 1, "b", 361), Err(NotClaimed::Busy));
+    assert!(!pending.record(&run("a"), RECONCILED), "the run that lost the lease reconciles nothing");
+    assert!(pending.record(&run("restore"), RunEnd::Stopped));
+    assert!(pending.is_owed());
 }

@@ -1,5 +1,5 @@
-//! Every interleaving of a small world: events, two workers that may stall or die anywhere, messages, the sweep, a person who pauses and
-//! resumes, and time.
+//! Every interleaving of a small world: events, two workers that may stall or die anywhere, messages, the sweep, a person who asks, pauses,
+//! resumes and puts back, integration files, and time.
 //!
 //! A message of every generation that was asked for may come at any time, any number of times, or never: that covers queues, schedules,
 //! webhooks that die behind the mark, and the sweep's own messages. Now is always 0: when time passes, every moment moves closer, and
@@ -7,13 +7,24 @@
 
 use std::collections::{HashSet, VecDeque};
 
+use domain::backoff::{Backoff, FaultClass};
 use domain::delays::Delays;
 use domain::ids::{DirectoryId, IntegrationId, RunId};
+use domain::integration::Mode;
 use domain::pending::{Pending, RunEnd, SweepStep, Switch};
 
 /// In ticks. What is not named here has no part in it.
-const DELAYS: Delays =
-    Delays { window_ms: 2, lease_ms: 2, heartbeat_ms: 0, overdue_ms: 1, nudge_ms: 2, retry_first_ms: 2, retry_max_ms: 2, drift_ms: 0 };
+const DELAYS: Delays = Delays {
+    window_ms: 2,
+    lease_ms: 2,
+    heartbeat_ms: 0,
+    overdue_ms: 1,
+    nudge_ms: 2,
+    retry_first_ms: 2,
+    retry_max_ms: 2,
+    quarantine_ms: [2; 3],
+    drift_ms: 0,
+};
 const N_EVENTS: u64 = 2;
 const NEVER: i64 = i64::MAX;
 
@@ -25,6 +36,8 @@ enum Worker {
     Read(u64),
     /// Orgvue is as read, and only the worker knows.
     Applied(u64),
+    /// Puts back what a run overwrote: it holds the lease and reconciles nothing.
+    PutsBack,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -64,29 +77,41 @@ impl World {
             // The sweep, or somebody who asked, has sent; it is noted when it is noted.
             self.then(|next| next.pending.nudged_at_ms = Some(0)),
         ];
-        match self.pending.switch {
-            Switch::Live => nexts.push(self.then(|next| next.pending.switch = Switch::Paused)),
-            Switch::Paused => nexts.push(self.then(|next| next.pending.switch = Switch::Live)),
-            Switch::Suspended if self.pending.generation < N_EVENTS => nexts.push(self.then(|next| resume(&mut next.pending))),
-            Switch::Suspended => {}
-        }
+        nexts.push(self.then(|next| next.pending.pause()));
+        // A file is put in force; the run that it asks for may never be.
+        nexts.extend([Mode::Paused, Mode::Enforce].map(|mode| self.then(|next| next.pending.switch = next.pending.switch_under(mode))));
         if self.pending.generation < N_EVENTS {
             nexts.push(self.then(|next| next.pending.mark(DELAYS.window_ms)));
             nexts.push(self.then(|next| next.pending.generation += 1));
+            nexts.push(self.then(|next| next.pending.ask(0)));
+            nexts.push(self.then(|next| next.pending.resume(0)));
         }
         for worker in 0..2 {
             match self.workers[worker] {
-                Worker::Idle => nexts.extend((1..=self.pending.generation).filter_map(|generation| self.claimed(worker, generation))),
+                Worker::Idle => {
+                    nexts.extend((1..=self.pending.generation).filter_map(|generation| self.claimed(worker, generation)));
+                    nexts.extend(self.held(worker));
+                }
                 Worker::Read(read) => {
-                    nexts.push(self.recorded(worker, read, RunEnd::Failed { retry_at_ms: DELAYS.retry_first_ms }));
+                    for class in [FaultClass::Vendor, FaultClass::Own] {
+                        let (backoff, retry_at_ms) = self.pending.backoff.failed(class, 0, &DELAYS);
+                        nexts.push(self.recorded(worker, read, RunEnd::Failed { retry_at_ms, backoff }));
+                    }
                     nexts.push(self.recorded(worker, read, RunEnd::Reconciled { retry_at_ms: Some(DELAYS.retry_first_ms) }));
                     nexts.push(self.recorded(worker, read, RunEnd::Suspended));
+                    nexts.push(self.recorded(worker, read, RunEnd::Stopped));
                     nexts.extend(self.renewed(worker));
                     nexts.extend(self.written(worker, read));
                     nexts.push(self.then(|next| next.leave(worker)));
                 }
                 Worker::Applied(read) => {
                     nexts.push(self.recorded(worker, read, RunEnd::Reconciled { retry_at_ms: None }));
+                    nexts.push(self.recorded(worker, read, RunEnd::Stopped));
+                    nexts.push(self.then(|next| next.leave(worker)));
+                }
+                Worker::PutsBack => {
+                    nexts.push(self.recorded(worker, 0, RunEnd::Stopped));
+                    nexts.extend(self.renewed(worker));
                     nexts.push(self.then(|next| next.leave(worker)));
                 }
             }
@@ -98,7 +123,16 @@ impl World {
         let mut next = self.clone();
         next.pending.claim(generation, &run(worker), 0, &DELAYS).ok()?;
         assert!(!self.workers.iter().any(|other| *other != Worker::Idle) || !self.is_leased(), "one run at a time");
+        assert_eq!(self.pending.switch, Switch::Live, "what is paused never runs");
         next.workers[worker] = Worker::Read(self.pending.generation);
+        Some(next)
+    }
+
+    fn held(&self, worker: usize) -> Option<Self> {
+        let mut next = self.clone();
+        next.pending.hold(&run(worker), 0, &DELAYS).ok()?;
+        assert!(!self.is_leased(), "nothing is put back while a run writes");
+        next.workers[worker] = Worker::PutsBack;
         Some(next)
     }
 
@@ -144,7 +178,8 @@ impl World {
     /// Makes alike what no transition tells apart.
     fn canonical(mut self) -> Self {
         self.pending.claimed_at_ms = None;
-        self.pending.attempts = self.pending.attempts.min(1);
+        let Backoff { attempts, own_faults } = self.pending.backoff;
+        self.pending.backoff = Backoff { attempts: attempts.min(1), own_faults: own_faults.min(1) };
         if self.workers[1] < self.workers[0] {
             self.workers.swap(0, 1);
             if let Some(lease) = &mut self.pending.lease {
@@ -161,15 +196,13 @@ impl World {
     }
 
     fn check(&self) {
+        assert!(
+            !self.pending.paused_by_hand || self.pending.switch != Switch::Live,
+            "what a person paused only a person resumes: {self:#?}"
+        );
         let comes_back = self.pending.is_owed() || self.pending.retry_at_ms.is_some() || self.pending.switch == Switch::Suspended;
         assert!(comes_back || self.applied == self.pending.generation, "what is not owed or tried again is done: {self:#?}");
     }
-}
-
-/// A person resumes a suspended integration, which asks for a run: its tenants' retries were dropped with the switch.
-fn resume(pending: &mut Pending) {
-    pending.switch = Switch::Live;
-    pending.generation += 1;
 }
 
 /// One tick.
@@ -203,8 +236,11 @@ fn worlds() -> HashSet<World> {
 fn ticks_until_calm(mut pending: Pending) -> usize {
     pending.lease.iter_mut().for_each(|lease| lease.run = nobody());
     match pending.switch {
-        Switch::Live | Switch::Paused => pending.switch = Switch::Live,
-        Switch::Suspended => resume(&mut pending),
+        Switch::Live => {}
+        // Nothing that was owed may depend on the run that resuming asks for.
+        Switch::Paused => pending.switch = Switch::Live,
+        // The retries of its tenants were dropped with the switch.
+        Switch::Suspended => pending.resume(0),
     }
     for ticks in 0..20 {
         if !pending.is_owed() && pending.retry_at_ms.is_none() {

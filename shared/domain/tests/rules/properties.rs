@@ -1,13 +1,16 @@
 //! What holds of every directory, dataset and configuration.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use domain::current::{Row, spell_account, spell_enabled};
+use domain::current::{Account, Row, spell_account, spell_enabled};
 use domain::guard::{Completeness, HoldReason, Scope};
+use domain::harm::Harmed;
+use domain::held::HeldSet;
+use domain::ids::UserId;
 use domain::integration::{Deprovision, EnabledForm, Limits, RoleForm};
 use domain::login::Login;
-use domain::plan::{Action, Change};
-use proptest::collection::{btree_set, vec};
+use domain::plan::{Action, Change, Plan, Weight, restore};
+use proptest::collection::{btree_map, btree_set, vec};
 use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_assert, prop_assert_eq, prop_oneof, proptest};
 use proptest::sample::{select, subsequence};
 use serde_json::{Value, json};
@@ -72,18 +75,24 @@ fn dataset() -> impl Strategy<Value = (RoleForm, Vec<Row>)> {
 
 fn cases() -> impl Strategy<Value = Case> {
     let limits = (0..100_u32, 0..8_u32).prop_map(|(removals_percent, removals_floor)| Limits { removals_percent, removals_floor });
-    let knowledge = (0..4_u8, 0..8_u8, btree_set(select(IDS), 0..4));
-    (vec(person(), 0..8), dataset(), limits, any::<bool>(), any::<bool>(), knowledge).prop_map(
-        |(people, (role_form, rows), limits, disable, text, (new, doubt, unconfirmed))| {
+    let lately = prop_oneof![2 => Just(Harmed::default()), 1 => (0..4_usize, 0..4_usize, 0..4_usize).prop_map(
+        |(n_removed, n_demoted, n_roles)| Harmed { n_accounts: n_removed + n_demoted, n_removed, n_roles }
+    )];
+    let former = btree_map(select(IDS).prop_map(UserId::new), select(NAMES).prop_map(login), 0..4);
+    let blocked = prop_oneof![2 => Just(BTreeSet::new()), 1 => btree_set(select(&NAMES[..6]).prop_map(login), 1..3)];
+    let knowledge = (0..4_u8, 0..8_u8, btree_set(select(IDS), 0..4), lately, former);
+    (vec(person(), 0..8), dataset(), limits, any::<bool>(), any::<bool>(), blocked, knowledge).prop_map(
+        |(people, (role_form, rows), limits, disable, text, blocked, (new, doubt, unconfirmed, lately, former))| {
             let case = case(people, []).with(|acme| {
                 acme.limits = limits;
+                acme.blocked = blocked;
                 acme.deprovision = if disable { Deprovision::Disable } else { Deprovision::Delete };
                 acme.dataset.role_form = role_form;
                 acme.dataset.enabled_form = if text { EnabledForm::Text } else { EnabledForm::Boolean };
             });
             let scope = if new == 0 { Scope::New } else { Scope::Settled };
             let completeness = if doubt == 0 { Completeness::Doubtful } else { Completeness::Plausible };
-            let case = Case { rows, scope, completeness, ..case };
+            let case = Case { rows, scope, completeness, lately, former, ..case };
             unconfirmed.into_iter().fold(case, Case::unconfirmed)
         },
     )
@@ -103,7 +112,16 @@ fn written(case: &Case, actions: &[Action]) -> Case {
                 case.rows.push(row);
             }
             Change::Update { roles, .. } => case.rows[at.unwrap()].extend(spell_account(roles, true, spelling)),
-            Change::Disable { .. } => case.rows[at.unwrap()]["Enabled"] = spell_enabled(false, spelling.enabled_form),
+            Change::Restore { before: None, to } => {
+                let mut row = to.row.clone();
+                row.insert("_id".to_owned(), format!("restored {}", action.login).into());
+                row.extend(spell_account(&to.roles, to.enabled, spelling));
+                case.rows.push(row);
+            }
+            Change::Restore { to, .. } => case.rows[at.unwrap()].extend(spell_account(&to.roles, to.enabled, spelling)),
+            Change::Disable { .. } | Change::Block { .. } => {
+                case.rows[at.unwrap()]["Enabled"] = spell_enabled(false, spelling.enabled_form)
+            }
             Change::Remove { .. } => drop(case.rows.remove(at.unwrap())),
         }
     }
@@ -125,6 +143,39 @@ fn ran(case: &Case, failed: &BTreeSet<Login>) -> (Vec<Action>, Vec<Action>, Case
     let succeeded: Vec<_> = additions.iter().filter(|action| !failed.contains(&action.login)).cloned().collect();
     let behind = written(&written(case, &succeeded), &removals);
     (additions, removals, behind)
+}
+
+/// What a person agreed to of a plan: a part of it, held for whatever reason.
+fn agreed(case: &Case, logins: &BTreeSet<Login>, why: HoldReason) -> HeldSet {
+    let actions = case.plan().actions.into_iter().filter(|action| logins.contains(&action.login));
+    let held: Vec<_> = actions.map(|action| domain::guard::Held { action, why }).collect();
+    HeldSet::of(&case.tenant().id, &held)
+}
+
+/// The rows of one case as the dataset of another spells them.
+fn respelled(case: &Case, other: &Case) -> Vec<Row> {
+    let spelled = |row: &Row| {
+        let texts: Vec<&str> = match &row["Role"] {
+            Value::String(text) => text.split(" ,").filter(|text| !text.is_empty()).collect(),
+            value => value.as_array().into_iter().flatten().filter_map(Value::as_str).collect(),
+        };
+        let roles = texts.into_iter().map(domain::group_name::Role::as_found).collect();
+        let enabled = row["Enabled"] == true || row["Enabled"] == "TRUE";
+        row.clone().into_iter().chain(spell_account(&roles, enabled, &other.integration.dataset)).collect()
+    };
+    case.rows.iter().map(spelled).collect()
+}
+
+/// What puts the dataset back as it was.
+fn back(before: &Case, now: &Case) -> Plan {
+    restore(&before.current().unwrap(), &now.current().unwrap(), now.tenant(), &now.integration)
+}
+
+/// Roles and switch of the accounts that may be written.
+fn accounts(case: &Case) -> BTreeMap<Login, (BTreeSet<domain::group_name::Role>, bool)> {
+    let is_ours = |login: &Login| !case.integration.protects(case.tenant(), login) && !case.integration.blocked.contains(login);
+    let accounts = case.current().unwrap().accounts.into_values().filter(|account| is_ours(&account.login));
+    accounts.map(|account| (account.login, (account.roles, account.enabled))).collect()
 }
 
 fn logins() -> impl Strategy<Value = BTreeSet<Login>> {
@@ -173,12 +224,18 @@ proptest! {
         let (additions, removals, _) = ran(&case, &failed);
         prop_assert!(!additions.iter().any(Action::is_harm));
         let n_harm = removals.iter().filter(|action| action.is_harm()).count();
-        prop_assert!(n_harm <= case.integration.limits.harm_max(plan.managed));
+        let max = case.integration.limits.harm_max(plan.managed + case.lately.n_removed);
+        prop_assert!(n_harm == 0 || n_harm + case.lately.n_accounts <= max);
+        let n_roles = additions.iter().filter(|action| action.weight() == Weight::Role).count();
+        prop_assert!(n_roles == 0 || n_roles + case.lately.n_roles <= max);
     }
 
     #[test]
-    fn the_guard_never_adds_and_loses_nothing(case in cases()) {
+    fn the_guard_never_adds_and_loses_nothing_whatever_was_approved(case in cases(), logins in logins(), as_last in any::<bool>()) {
         let plan = case.plan();
+        let why = if as_last { HoldReason::LastAdmin } else { HoldReason::OverLimit };
+        let agreed = agreed(&case, &logins, why);
+        let case = case.approving(agreed);
         let (approved, held) = case.guard();
         let halves: Vec<Action> = held.iter().filter_map(|held| held.action.without_loss()).collect();
         let whole: Vec<Action> = approved.actions().filter(|action| !halves.contains(action)).cloned().collect();
@@ -189,14 +246,95 @@ proptest! {
     }
 
     #[test]
-    fn the_second_look_only_holds_administrators(case in cases(), failed in logins()) {
+    fn the_second_look_only_holds_administrators_and_the_renamed(case in cases(), failed in logins()) {
         let approved = case.guard().0;
-        let n_harm = approved.actions().filter(|action| action.is_harm()).count();
+        let n_all = approved.actions().count();
         let (additions, harm) = approved.split();
         let (removals, held) = harm.second_look(&additions, &failed);
         let n_halves = held.iter().filter(|held| held.action.without_loss().is_some()).count();
-        prop_assert_eq!(n_harm, removals.actions().len() + held.len() - n_halves);
-        prop_assert!(held.iter().all(|held| held.why == HoldReason::LastAdmin));
+        prop_assert_eq!(n_all, additions.actions().len() + removals.actions().len() + held.len() - n_halves);
+        for held in held {
+            let waits_in_vain = held.action.renamed_to.is_some_and(|login| failed.contains(&login));
+            prop_assert!(held.why == HoldReason::LastAdmin || (held.why == HoldReason::RenamedNotCreated && waits_in_vain));
+        }
+    }
+
+    #[test]
+    fn nobody_loses_an_account_because_the_one_that_follows_it_was_refused(case in cases(), failed in logins()) {
+        let (_, removals, behind) = ran(&case, &failed);
+        let now = behind.current().unwrap();
+        for old in removals.iter().filter(|action| action.is_harm()) {
+            let Some(new) = &old.renamed_to else { continue };
+            prop_assert!(!failed.contains(new) && (now.accounts.contains_key(new) || case.integration.protects(case.tenant(), new)
+                || case.integration.blocked.contains(new) || now.duplicates.contains_key(new)), "{}", case.plan());
+        }
+    }
+
+    #[test]
+    fn a_blocked_account_is_switched_off_and_nothing_else(case in cases(), failed in logins()) {
+        let is_blocked = |login: &Login| case.integration.blocked.contains(login);
+        let plan = case.plan();
+        prop_assert!(plan.actions.iter().all(|action| is_blocked(&action.login) == matches!(action.change, Change::Block { .. })), "{plan}");
+        let (_, held) = case.guard();
+        prop_assert!(held.iter().all(|held| !is_blocked(&held.action.login) || held.why == HoldReason::LastAdmin));
+        let (_, _, behind) = ran(&case, &failed);
+        let (before, after) = (case.current().unwrap().accounts, behind.current().unwrap().accounts);
+        for login in &case.integration.blocked {
+            prop_assert_eq!(before.contains_key(login), after.contains_key(login));
+        }
+    }
+
+    #[test]
+    fn when_all_that_was_held_is_approved_only_the_unconfirmed_and_the_last_administrators_stay_held(case in cases()) {
+        let approved = case.held();
+        let (_, held) = case.approving(approved).guard();
+        prop_assert!(held.iter().all(|held| matches!(held.why, HoldReason::Unconfirmed | HoldReason::LastAdmin)), "{held:?}");
+    }
+
+    #[test]
+    fn where_everybody_was_read_again_whoever_approves_twice_is_asked_no_more(case in cases()) {
+        let case = Case { unconfirmed: BTreeSet::new(), ..case };
+        let first = case.held();
+        let (_, _, behind) = ran(&case.approving(first), &BTreeSet::new());
+        let second = behind.held();
+        prop_assert!(second.actions().all(|held| held.why == HoldReason::LastAdmin));
+        prop_assert_eq!(behind.approving(second).held(), HeldSet::default());
+    }
+
+    #[test]
+    fn an_approval_of_another_plan_costs_nobody_more_than_was_agreed_or_allowed(case in cases(), other in cases()) {
+        // Nothing may be lost, so that whatever is lost was agreed to.
+        let agreed = other.held();
+        let case = case.without_limits().approving(agreed.clone());
+        for action in case.guard().0.actions().filter(|action| action.weight() != Weight::None) {
+            prop_assert!(agreed.covers(&case.tenant().id, action), "{action}");
+            let held = agreed.actions().find(|held| held.login == action.login).expect("it was held");
+            prop_assert!(held.action == action.verb() && action.lost_roles().is_subset(&held.lost_roles));
+        }
+    }
+
+    #[test]
+    fn what_a_run_did_a_restore_undoes_and_a_second_one_plans_nothing(case in cases(), failed in logins()) {
+        let (_, _, behind) = ran(&case, &failed);
+        let restored = written(&behind, &back(&case, &behind).actions);
+        prop_assert_eq!(back(&case, &restored).actions, []);
+        let now = accounts(&restored);
+        for (login, before) in accounts(&case) {
+            prop_assert_eq!(now.get(&login), Some(&before));
+        }
+    }
+
+    #[test]
+    fn a_restore_under_the_guard_takes_no_more_than_the_limits_and_leaves_an_administrator(case in cases(), behind in cases()) {
+        let behind = Case { integration: case.integration.clone(), rows: respelled(&behind, &case), ..behind };
+        let plan = back(&case, &behind);
+        let has_admin = !admins(&behind).is_empty();
+        let max = case.integration.limits.harm_max(plan.managed + behind.lately.n_removed);
+        let (additions, harm) = behind.guard_of(plan).0.split();
+        let (removals, _) = harm.second_look(&additions, &BTreeSet::new());
+        prop_assert!(removals.actions().len() <= max);
+        let after = written(&written(&behind, additions.actions()), removals.actions());
+        prop_assert!(!has_admin || !admins(&after).is_empty());
     }
 
     #[test]
@@ -217,7 +355,8 @@ proptest! {
         let (_, _, behind) = ran(&case, &BTreeSet::new());
         let (before, after) = (case.current().unwrap().accounts, behind.current().unwrap().accounts);
         for (login, user) in case.decision().active {
-            let Some(account) = before.get(&login).filter(|before| before.enabled && case.unconfirmed.contains(&user)) else { continue };
+            let is_free = |before: &&Account| before.enabled && !case.integration.blocked.contains(&login);
+            let Some(account) = before.get(&login).filter(is_free).filter(|_| case.unconfirmed.contains(&user)) else { continue };
             let kept = after.get(&login).expect("the account is still there");
             prop_assert!(account.roles.iter().all(|role| kept.roles.iter().any(|other| other.means(role))));
             prop_assert!(kept.enabled);

@@ -1,7 +1,8 @@
 use domain::integration::{Limits, Mode};
+use domain::plan::{Change, restore};
 use domain::run::{HeldRecord, RunRecord, Status, TenantRecord};
 
-use crate::words::{account, case, tenant, user};
+use crate::words::{account, case, login, tenant, user};
 
 /// What version 1 looks like in the table. It stays as long as one of them may be read.
 const VERSION_1: &str = r#"{
@@ -123,4 +124,26 @@ fn what_is_held_is_recorded_with_what_it_would_cost() {
     assert_eq!(record["action"], "update");
     assert_eq!(record["lost_roles"], serde_json::json!(["admin", "it"]));
     assert_eq!((record["why"].as_str(), record["login"].as_str()), (Some("over_limit"), Some("dem@acme.com")));
+}
+
+#[test]
+fn a_record_tells_what_was_decided_what_it_restores_and_who_was_renamed() {
+    let mut json: serde_json::Value = serde_json::from_str(VERSION_1).unwrap();
+    json["restores"] = "0199b3c0-0000-7000-8000-000000000000".into();
+    json["tenants"][0]["held_hash"] = "00ff".into();
+    json["tenants"][0]["verdict"] = "rejected".into();
+    json["tenants"][0]["held"][0]["renamed_to"] = "new@acme.com".into();
+    let record: RunRecord = serde_json::from_value(json.clone()).unwrap();
+    assert_eq!(serde_json::to_value(&record).unwrap(), json);
+}
+
+#[test]
+fn what_is_restored_and_what_is_blocked_is_listed_by_what_it_does() {
+    let saved = case([], [account("gone"), account("other").role("hr")]).current().unwrap();
+    let now = case([], [account("other"), account("bad")]).blocking("bad");
+    let back = restore(&saved, &now.current().unwrap(), now.tenant(), &now.integration);
+    let blocks = now.plan().actions.into_iter().filter(|action| matches!(action.change, Change::Block { .. }));
+    let mut record = TenantRecord::new(tenant("ACME"), Mode::Enforce, Status::Applied);
+    back.actions.into_iter().chain(blocks).for_each(|action| record.list(&action));
+    assert_eq!((record.created, record.updated, record.removed), (vec![login("gone")], vec![login("other")], vec![login("bad")]));
 }

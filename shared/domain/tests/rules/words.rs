@@ -9,10 +9,13 @@ use domain::desired::{Decision, desired};
 use domain::directory::{Directory, Group, User};
 use domain::finding::Finding;
 use domain::guard::{Approved, Completeness, Facts, Held, Scope, guard};
-use domain::ids::{DirectoryId, GroupId, TenantId, UserId};
-use domain::integration::{Integration, Tenant};
+use domain::harm::Harmed;
+use domain::held::HeldSet;
+use domain::ids::{DirectoryId, GroupId, RunId, TenantId, UserId};
+use domain::integration::{Integration, Limits, Tenant};
 use domain::login::Login;
-use domain::plan::{Action, Plan, plan};
+use domain::plan::{Action, Plan, Users, plan};
+use domain::snapshot::{Snapshot, Undone};
 use jiff::civil::{Date, date};
 use serde_json::{Value, json};
 
@@ -61,12 +64,13 @@ fn address(name: &str) -> String {
 #[derive(Debug, Clone)]
 pub(crate) struct Person {
     user: User,
-    groups: BTreeSet<String>,
+    groups: BTreeMap<GroupId, String>,
 }
 
 /// An active user in no group.
 pub(crate) fn user(name: &str) -> Person {
-    Person { user: User { id: UserId::new(name), email: Some(address(name)), active: true }, groups: BTreeSet::new() }
+    let user = User { id: UserId::new(name), idp_id: None, email: Some(address(name)), active: true };
+    Person { user, groups: BTreeMap::new() }
 }
 
 impl Person {
@@ -76,8 +80,22 @@ impl Person {
     }
 
     /// In a group with exactly this name.
-    pub(crate) fn in_group_named(mut self, name: &str) -> Self {
-        self.groups.insert(name.to_owned());
+    pub(crate) fn in_group_named(self, name: &str) -> Self {
+        self.in_group_with(name, name)
+    }
+
+    /// In the group that was called `in_group(rest)` and has exactly this name now.
+    pub(crate) fn in_renamed_group(self, rest: &str, name: &str) -> Self {
+        self.in_group_with(&format!("{PREFIX}{rest}"), name)
+    }
+
+    fn in_group_with(mut self, first_name: &str, name: &str) -> Self {
+        self.groups.insert(GroupId::new(format!("group {first_name}")), name.to_owned());
+        self
+    }
+
+    pub(crate) fn with_idp_id(mut self, id: &str) -> Self {
+        self.user.idp_id = Some(id.to_owned());
         self
     }
 
@@ -106,14 +124,19 @@ pub(crate) fn directory(people: impl IntoIterator<Item = Person>) -> Directory {
         active_users_counted: None,
     };
     for Person { user, groups } in people {
-        for name in groups {
-            let id = GroupId::new(format!("group {name}"));
+        for (id, name) in groups {
             directory.members.entry(id.clone()).or_default().insert(user.id.clone());
             directory.groups.insert(id.clone(), Group { id, name });
         }
         directory.users.insert(user.id.clone(), user);
     }
     directory
+}
+
+/// What a run saw that left nothing undone.
+pub(crate) fn seen(people: impl IntoIterator<Item = Person>, integration: &Integration) -> Snapshot {
+    let undone = Undone { renamed: &BTreeSet::new(), holds: false };
+    Snapshot::take(&directory(people), integration, &RunId::new("run"), 0, None, undone)
 }
 
 /// The accounts that should be, one a line: `TENANT login roles`.
@@ -131,7 +154,7 @@ pub(crate) fn wanted(decision: &Decision) -> String {
 /// Findings, one a line: the code and what it is about.
 pub(crate) fn told(findings: &[Finding]) -> String {
     let mut text = String::new();
-    for Finding { code, login, user, group, group_id: _, tenant, message: _ } in findings {
+    for Finding { code, login, user, group, group_id: _, tenant, groups: _, since_ms: _, message: _ } in findings {
         write!(text, "{code}").unwrap();
         match (login, user) {
             (Some(login), _) => write!(text, " {login}").unwrap(),
@@ -201,6 +224,10 @@ pub(crate) struct Case {
     pub(crate) completeness: Completeness,
     /// Users whose groups could not be read a second time.
     pub(crate) unconfirmed: BTreeSet<UserId>,
+    /// The login under which users had an account when the directory was last read.
+    pub(crate) former: BTreeMap<UserId, Login>,
+    pub(crate) approved: HeldSet,
+    pub(crate) lately: Harmed,
 }
 
 pub(crate) fn case(people: impl Into<Vec<Person>>, lines: impl IntoIterator<Item = Line>) -> Case {
@@ -211,6 +238,9 @@ pub(crate) fn case(people: impl Into<Vec<Person>>, lines: impl IntoIterator<Item
         scope: Scope::Settled,
         completeness: Completeness::Plausible,
         unconfirmed: BTreeSet::new(),
+        former: BTreeMap::new(),
+        approved: HeldSet::default(),
+        lately: Harmed::default(),
     }
 }
 
@@ -223,6 +253,37 @@ impl Case {
     pub(crate) fn unconfirmed(mut self, name: &str) -> Self {
         self.unconfirmed.insert(UserId::new(name));
         self
+    }
+
+    /// The user had an account under this login when the directory was last read.
+    pub(crate) fn formerly(mut self, name: &str, old: &str) -> Self {
+        self.former.insert(UserId::new(name), login(old));
+        self
+    }
+
+    /// What the users were called when a run saw these.
+    pub(crate) fn once(mut self, people: impl IntoIterator<Item = Person>) -> Self {
+        self.former = seen(people, &self.integration).former_logins(&directory(self.people.clone()));
+        self
+    }
+
+    pub(crate) fn approving(self, approved: HeldSet) -> Self {
+        Self { approved, ..self }
+    }
+
+    /// So many accounts were removed in the last 24 hours.
+    pub(crate) fn lately(self, n_removed: usize) -> Self {
+        Self { lately: Harmed { n_accounts: n_removed, n_removed, n_roles: 0 }, ..self }
+    }
+
+    pub(crate) fn blocking(mut self, name: &str) -> Self {
+        self.integration.blocked.insert(login(name));
+        self
+    }
+
+    /// Nothing may be lost without a person's approval.
+    pub(crate) fn without_limits(self) -> Self {
+        self.with(|acme| acme.limits = Limits { removals_percent: 0, removals_floor: 0 })
     }
 
     pub(crate) fn tenant(&self) -> &Tenant {
@@ -240,10 +301,16 @@ impl Case {
     pub(crate) fn plan(&self) -> Plan {
         let decision = self.decision();
         let desired = &decision.tenants[&self.tenant().id];
-        plan(desired, &self.current().unwrap(), self.tenant(), &self.integration, |login| decision.active.get(login).cloned())
+        let users = Users { active: &decision.active, former: &self.former };
+        plan(desired, &self.current().unwrap(), self.tenant(), &self.integration, users)
     }
 
     pub(crate) fn guard(&self) -> (Approved, Vec<Held>) {
+        self.guard_of(self.plan())
+    }
+
+    /// What becomes of another plan under the same facts.
+    pub(crate) fn guard_of(&self, plan: Plan) -> (Approved, Vec<Held>) {
         let decision = self.decision();
         let facts = Facts {
             desired: &decision.tenants[&self.tenant().id],
@@ -252,9 +319,17 @@ impl Case {
             integration: &self.integration,
             scope: self.scope,
             confirmed: &decision.active.into_values().filter(|user| !self.unconfirmed.contains(user)).collect(),
+            former: &self.former,
+            approved: &self.approved,
+            lately: self.lately,
             completeness: self.completeness,
         };
-        guard(self.plan(), facts)
+        guard(plan, facts)
+    }
+
+    /// What waits for a person before any write.
+    pub(crate) fn held(&self) -> HeldSet {
+        HeldSet::of(&self.tenant().id, &self.guard().1)
     }
 
     /// What becomes of the plan when every addition succeeds.

@@ -37,6 +37,20 @@ fn every_null_variant_of_a_user_parses() {
 }
 
 #[test]
+fn the_providers_id_is_a_text_or_nothing_and_never_makes_a_user_unreadable() {
+    let idp_id = |idp_id: Value| {
+        let row = json!({ "id": "u1", "directory_id": "d1", "state": "active", "idp_id": idp_id });
+        users(&list(json!([row]))).unwrap().remove(0).idp_id
+    };
+    assert_eq!(idp_id(json!("8931")), Some("8931".to_owned()));
+    for other in [Value::Null, json!(8931), json!(""), json!(["8931"]), json!({ "id": "8931" })] {
+        assert_eq!(idp_id(other.clone()), None, "{other}");
+    }
+    let without = json!({ "id": "u1", "directory_id": "d1", "state": "active" });
+    assert_eq!(users(&list(json!([without]))).unwrap()[0].idp_id, None);
+}
+
+#[test]
 fn every_null_variant_of_a_group_and_a_directory_parses() {
     for body in [fixture!("null-variants/directory_group_nulls.json"), fixture!("null-variants/directory_groups_find_response_nulls.json")]
     {

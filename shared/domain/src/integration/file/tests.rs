@@ -219,6 +219,29 @@ fn lists_of_addresses_are_checked_entry_by_entry() {
 }
 
 #[test]
+fn blocked_accounts_are_single_addresses() {
+    let with = |blocked: &str| MINIMAL.replace("[[tenants]]", &format!("blocked = {blocked}\n[[tenants]]"));
+    let acme = Integration::parse(&with(r#"["Ada@acme.com", "ada@acme.com", "bob@acme.com"]"#)).unwrap();
+    assert_eq!(acme.blocked, ["ada@acme.com", "bob@acme.com"].map(|text| Login::parse(text).unwrap()).into());
+    assert!(Integration::parse(MINIMAL).unwrap().blocked.is_empty());
+    insta::assert_snapshot!(problems(&with(r#"["ada", "@acme.com"]"#)), @r#"
+    line 6: blocked holds "ada"; write an e-mail address
+    line 6: blocked holds "@acme.com"; write an e-mail address
+    "#);
+}
+
+#[test]
+fn nobody_is_both_blocked_and_never_touched() {
+    let with = |blocked: &str| instead(FULL, "deprovision = \"delete\"", &format!("blocked = {blocked}"));
+    insta::assert_snapshot!(with(r#"["ada@acme.com", "BREAKGLASS@acme.com",\n "ops@orgvue.com"]"#.replace("\\n", "\n").as_str()), @r#"
+    line 8: blocked holds "BREAKGLASS@acme.com", which is protected and so never touched; take it out of one of the two
+    line 9: blocked holds "ops@orgvue.com", which is protected and so never touched; take it out of one of the two
+    "#);
+    let unprotected = FULL.replace(", \"@orgvue.com\"", "").replace("deprovision = \"delete\"", "blocked = [\"sync@orgvue.com\"]");
+    insta::assert_snapshot!(problems(&unprotected), @r#"line 8: blocked holds "sync@orgvue.com", the account of an API token, which would stop every run; replace the token first"#);
+}
+
+#[test]
 fn platform_and_blank_roles_cannot_be_reserved() {
     let with = |roles: &str| instead(MINIMAL, "[[tenants]]", &format!("reserved_roles = {roles}\n[[tenants]]"));
     insta::assert_snapshot!(with(r#"["User", "admin", " ", " hr"]"#), @r#"

@@ -1,0 +1,189 @@
+//! Taking one person's login out of everything that is kept about an integration.
+//!
+//! What is kept for longer than a run is looked through whole: run records, saved rows, what is held, and the snapshot. A run under way may
+//! write the login anew, so whoever erases holds the directory's lease, or has paused it. The integration file is a person's to correct.
+
+use std::collections::BTreeSet;
+
+use domain::current::Row;
+use domain::held::{HeldHash, HeldSet};
+use domain::ids::{IntegrationId, RunId, TenantId};
+use domain::integration::Integration;
+use domain::login::Login;
+use domain::run::RunRecord;
+use domain::snapshot::Snapshot;
+use domain::tenant_state::TenantState;
+use futures::{StreamExt, stream};
+use serde_json::Value;
+
+use super::integrations::Stored;
+use super::item::Item;
+use super::{Store, StoreError, held, locks, runs, s, snapshot, tenants};
+use crate::aws::AwsError;
+
+/// Values that are looked through at once: each may be megabytes.
+const AT_ONCE: usize = 4;
+/// The login's property key where no integration file says otherwise.
+const LOGIN_KEY: &str = "Login";
+
+/// What a login was taken out of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Erased {
+    /// Run records.
+    pub n_runs: usize,
+    /// Saved rows.
+    pub n_rows: usize,
+    /// Held sets, which are deleted: no decision about them counts any more, and the next run holds anew.
+    pub n_held: usize,
+    /// Whether the snapshot named it.
+    pub snapshot: bool,
+}
+
+impl Store {
+    /// Takes a login out of all that is kept of an integration. It may be repeated.
+    ///
+    /// # Errors
+    /// [`StoreError`] if some of it could not be looked through. All the rest was.
+    pub async fn erase_login(&self, integration: &IntegrationId, login: &Login) -> Result<Erased, StoreError> {
+        let n_runs = self.erase_from_records(integration, login).await;
+        let n_rows = self.erase_from_rows(integration, login).await;
+        let n_held = self.erase_from_held(integration, login).await;
+        let snapshot = self.erase_from_snapshot(integration, login).await;
+        Ok(Erased { n_runs: n_runs?, n_rows: n_rows?, n_held: n_held?, snapshot: snapshot? })
+    }
+
+    async fn erase_from_records(&self, integration: &IntegrationId, login: &Login) -> Result<usize, StoreError> {
+        let runs = self.runs_kept(integration).await?;
+        let erase = |run: RunId| async move {
+            let without = |record: RunRecord| {
+                let without = record.clone().without(login);
+                (without != record).then_some(without)
+            };
+            self.edit_chunks(&runs::partition(&run), runs::RECORD, without).await.map(usize::from)
+        };
+        sum(stream::iter(runs).map(erase).buffer_unordered(AT_ONCE)).await
+    }
+
+    async fn erase_from_rows(&self, integration: &IntegrationId, login: &Login) -> Result<usize, StoreError> {
+        let stored = self.integration_item(integration).await?.as_ref().map(Stored::read).transpose()?;
+        let file = stored.as_ref().and_then(|stored| Integration::parse(&stored.file).ok());
+        let login_key = &file.map_or_else(|| LOGIN_KEY.to_owned(), |integration| integration.dataset.login);
+        let mut own: BTreeSet<TenantId> = stored.iter().flat_map(|stored| &stored.locks).filter_map(|pk| locks::tenant_of(pk)).collect();
+        let states = self.sort_keys("dynamodb:Query of tenants", &tenants::partition(integration), "A", "~").await?;
+        own.extend(states.iter().filter_map(|tenant| TenantId::parse(tenant).ok()));
+        let runs = self.runs_kept(integration).await?;
+        let mut saved = self.saved_rows().await?;
+        saved.retain(|(run, tenant)| runs.contains(run) || own.contains(tenant));
+        let erase = |(run, tenant): (RunId, TenantId)| async move {
+            let mut n_rows = 0;
+            let without = |rows: Vec<Row>| {
+                let rows = rows.into_iter().filter_map(|row| without(row, login, login_key, &mut n_rows)).collect();
+                (n_rows > 0).then_some(rows)
+            };
+            self.edit_chunks(&runs::partition(&run), &runs::before(&tenant), without).await?;
+            Ok(n_rows)
+        };
+        sum(stream::iter(saved).map(erase).buffer_unordered(AT_ONCE)).await
+    }
+
+    /// A set that nobody can read any more is deleted too: it may name the login, and no decision about it can count.
+    async fn erase_from_held(&self, integration: &IntegrationId, login: &Login) -> Result<usize, StoreError> {
+        let pk = held::partition(integration);
+        let chunks = self.sort_keys("dynamodb:Query of what is held", &pk, "A", "~").await?;
+        let mut n_held = 0;
+        for sk in chunks.iter().filter_map(|sk| sk.strip_suffix("#0000")) {
+            let names_login = match self.chunks::<HeldSet>(&pk, sk).await {
+                Ok(set) => set.is_some_and(|set| set.actions().any(|action| action.login == *login)),
+                Err(StoreError::Corrupt { .. }) => true,
+                Err(error) => return Err(error),
+            };
+            if names_login {
+                self.delete_chunks(&pk, sk).await?;
+                n_held += 1;
+                if let Some((tenant, hash)) = sk.split_once('#') {
+                    self.forget_held(integration, tenant, &HeldHash::new(hash)).await?;
+                }
+            }
+        }
+        Ok(n_held)
+    }
+
+    async fn erase_from_snapshot(&self, integration: &IntegrationId, login: &Login) -> Result<bool, StoreError> {
+        let pk = snapshot::partition(integration);
+        let without = |snapshot: Snapshot| {
+            let without = snapshot.clone().without(login);
+            (without != snapshot).then_some(without)
+        };
+        match self.edit_chunks(&pk, snapshot::SORT_KEY, without).await {
+            Err(StoreError::Corrupt { .. }) => self.delete_partition("dynamodb:DeleteItem of a snapshot", &pk).await.map(|()| true),
+            erased => erased,
+        }
+    }
+
+    /// Takes what is held out of a tenant's state, if it is still this.
+    async fn forget_held(&self, integration: &IntegrationId, tenant: &str, hash: &HeldHash) -> Result<(), StoreError> {
+        let states = self.tenant_states(integration).await?;
+        let Some(tenant) = TenantId::parse(tenant).ok() else { return Ok(()) };
+        match states.get(&tenant) {
+            Some(state) if state.held.as_ref().is_some_and(|held| held.hash == *hash) => {
+                let state = TenantState { held: None, ..state.clone() };
+                self.put_tenant_state(integration, &tenant, &state).await
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    async fn runs_kept(&self, integration: &IntegrationId) -> Result<BTreeSet<RunId>, StoreError> {
+        let runs = self.sort_keys("dynamodb:Query of runs", &runs::heads(integration), " ", "~").await?;
+        Ok(runs.into_iter().map(RunId::new).collect())
+    }
+
+    /// Every run and tenant for which rows are saved. Only a look through the table finds those of a run that ended before its record.
+    async fn saved_rows(&self) -> Result<BTreeSet<(RunId, TenantId)>, StoreError> {
+        let operation = "dynamodb:Scan for saved rows";
+        let scan = self
+            .client
+            .scan()
+            .table_name(&self.table)
+            .consistent_read(true)
+            .filter_expression("begins_with(pk, :run) AND begins_with(sk, :before)")
+            .expression_attribute_values(":run", s(runs::PARTITION))
+            .expression_attribute_values(":before", s(runs::BEFORE))
+            .projection_expression("pk, sk");
+        let mut found = BTreeSet::new();
+        let mut pages = scan.into_paginator().items().send();
+        while let Some(item) = pages.next().await {
+            let item = item.map_err(AwsError::of(operation))?;
+            let item = Item(&item);
+            let run = item.text("pk")?.strip_prefix(runs::PARTITION);
+            let tenant = item.text("sk")?.strip_prefix(runs::BEFORE).and_then(|rest| rest.split('#').next());
+            found.extend(run.map(RunId::new).zip(tenant.and_then(|tenant| TenantId::parse(tenant).ok())));
+        }
+        Ok(found)
+    }
+}
+
+/// A row without a login: nothing of the row that is the login's own, and nothing but the mention of one that names it elsewhere.
+fn without(mut row: Row, login: &Login, login_key: &str, n_rows: &mut usize) -> Option<Row> {
+    let is_login = |value: &Value| value.as_str().is_some_and(|text| Login::as_found(text) == *login);
+    if row.get(login_key).is_some_and(is_login) {
+        *n_rows += 1;
+        return None;
+    }
+    let n_before = row.len();
+    row.retain(|_, value| !is_login(value));
+    let mut changed = row.len() < n_before;
+    for values in row.values_mut().filter_map(Value::as_array_mut) {
+        let n_before = values.len();
+        values.retain(|value| !is_login(value));
+        changed |= values.len() < n_before;
+    }
+    *n_rows += usize::from(changed);
+    Some(row)
+}
+
+/// The sum of all; the first error only behind the last of them, so that one broken item hides no other.
+async fn sum(counts: impl futures::Stream<Item = Result<usize, StoreError>>) -> Result<usize, StoreError> {
+    let counts: Vec<_> = counts.collect().await;
+    counts.into_iter().sum()
+}

@@ -1,0 +1,44 @@
+//! What waits for a person, by the hash that a decision is bound to.
+
+use domain::held::{HeldHash, HeldSet};
+use domain::ids::{IntegrationId, TenantId};
+
+use super::{Store, StoreError};
+use crate::clock::now_ms;
+
+/// How long a set is kept behind the last run that held it: 90 days, as long as that run's record.
+const KEPT_SECONDS: i64 = 90 * 86_400;
+
+impl Store {
+    /// Stores what is held of one tenant; nothing if nothing is.
+    ///
+    /// # Errors
+    /// [`StoreError`]: nobody can decide about it then.
+    pub async fn put_held(&self, integration: &IntegrationId, set: &HeldSet) -> Result<(), StoreError> {
+        let Some(first) = set.actions().next() else { return Ok(()) };
+        let expires_at = now_ms() / 1_000 + KEPT_SECONDS;
+        self.put_chunks(&partition(integration), &sort_key(&first.tenant, &set.hash()), set, expires_at).await
+    }
+
+    /// What is held under a hash; `None` if nothing is, or no longer.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] if what is there has another hash: nobody agreed to that.
+    pub async fn held(&self, integration: &IntegrationId, tenant: &TenantId, hash: &HeldHash) -> Result<Option<HeldSet>, StoreError> {
+        let (pk, sk) = (partition(integration), sort_key(tenant, hash));
+        let set: Option<HeldSet> = self.chunks(&pk, &sk).await?;
+        match set {
+            Some(set) if set.hash() != *hash => Err(StoreError::Corrupt { key: format!("{pk}/{sk}"), attribute: "hash" }),
+            Some(set) => Ok(Some(set)),
+            None => Ok(None),
+        }
+    }
+}
+
+pub(super) fn partition(integration: &IntegrationId) -> String {
+    format!("HELD#{integration}")
+}
+
+fn sort_key(tenant: &TenantId, hash: &HeldHash) -> String {
+    format!("{tenant}#{hash}")
+}

@@ -1,0 +1,42 @@
+//! What the last whole read of a directory saw, kept to explain it.
+
+use domain::ids::IntegrationId;
+use domain::snapshot::Snapshot;
+
+use super::{Store, StoreError};
+
+/// How long a snapshot is kept behind the read: 90 days, as long as the run's record.
+const KEPT_SECONDS: i64 = 90 * 86_400;
+/// The version of the format that is read.
+const VERSION: u8 = 1;
+/// The only sort key, but for the numbers of the chunks.
+pub(super) const SORT_KEY: &str = "snapshot";
+
+impl Store {
+    /// Stores a snapshot in the place of the one before.
+    ///
+    /// # Errors
+    /// [`StoreError`]: nothing but explanations depends on it.
+    pub async fn put_snapshot(&self, integration: &IntegrationId, snapshot: &Snapshot) -> Result<(), StoreError> {
+        self.put_chunks(&partition(integration), SORT_KEY, snapshot, snapshot.at_ms / 1_000 + KEPT_SECONDS).await
+    }
+
+    /// The last snapshot. One that cannot be read is none: it explains, and must never stand in a run's way.
+    ///
+    /// # Errors
+    /// [`StoreError`] if DynamoDB did not answer.
+    pub async fn snapshot(&self, integration: &IntegrationId) -> Result<Option<Snapshot>, StoreError> {
+        let snapshot: Option<Snapshot> = match self.chunks(&partition(integration), SORT_KEY).await {
+            Err(StoreError::Corrupt { .. }) => {
+                tracing::warn!(integration.id = %integration, "the snapshot cannot be read; it is taken for none");
+                None
+            }
+            other => other?,
+        };
+        Ok(snapshot.filter(|snapshot| snapshot.v == VERSION))
+    }
+}
+
+pub(super) fn partition(integration: &IntegrationId) -> String {
+    format!("SNAPSHOT#{integration}")
+}

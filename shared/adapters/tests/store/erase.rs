@@ -1,0 +1,109 @@
+//! One person's login is taken out of everything that is kept.
+
+use adapters::store::{Erased, StoreError};
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::held::HeldHead;
+use domain::ids::IntegrationId;
+use domain::integration::Mode;
+use domain::login::Login;
+use domain::run::{RunRecord, Status, TenantRecord};
+use domain::tenant_state::TenantState;
+use serde_json::json;
+
+use crate::approvals::held;
+use crate::runs::{record, row};
+use crate::snapshots::snapshot;
+use crate::table::{NOW_MS, Table, integration, number, run, tenant};
+
+const ADA: &str = "ada@example.com";
+
+fn ada() -> Login {
+    Login::as_found("ADA@example.com")
+}
+
+fn record_of(id: &str, logins: &[&str]) -> RunRecord {
+    let created = logins.iter().map(|login| Login::as_found(login)).collect();
+    let tenant = TenantRecord { created, ..TenantRecord::new(tenant("ACME"), Mode::Enforce, Status::Applied) };
+    RunRecord { tenants: vec![tenant], ..record(id) }
+}
+
+#[tokio::test]
+async fn nothing_names_the_person_any_more_and_everybody_else_is_still_there() {
+    let table = Table::with_acme().await;
+    let store = &table.store;
+    store.put_run(&record_of("r1", &[ADA, "bob@example.com"])).await.unwrap();
+    store.put_run(&record_of("r2", &["bob@example.com"])).await.unwrap();
+    let mut bob = row("2", "");
+    bob.extend([("Login".to_owned(), json!("bob@example.com")), ("Manager".to_owned(), json!("Ada@example.com"))]);
+    store.save_before(&run("r1"), &tenant("ACME"), &[&row("1", ""), &bob]).await.unwrap();
+    // A run that ended before it was recorded has rows and no head.
+    store.save_before(&run("killed"), &tenant("TACME"), &[&row("1", "")]).await.unwrap();
+    store.save_before(&run("foreign"), &tenant("FOREIGN"), &[&row("1", "")]).await.unwrap();
+    store.put_snapshot(&integration(), &snapshot(&[ADA, "bob@example.com"])).await.unwrap();
+
+    let erased = store.erase_login(&integration(), &ada()).await.unwrap();
+    assert_eq!(erased, Erased { n_runs: 1, n_rows: 3, n_held: 0, snapshot: true });
+    assert_eq!(store.run(&run("r1")).await.unwrap(), Some(record_of("r1", &["bob@example.com"])));
+    bob.remove("Manager");
+    assert_eq!(store.saved_before(&run("r1"), &tenant("ACME")).await.unwrap(), [bob]);
+    assert_eq!(store.saved_before(&run("killed"), &tenant("TACME")).await.unwrap().len(), 0);
+    assert_eq!(store.saved_before(&run("foreign"), &tenant("FOREIGN")).await.unwrap().len(), 1);
+    assert_eq!(store.snapshot(&integration()).await.unwrap(), Some(snapshot(&["bob@example.com"])));
+    assert_eq!(store.erase_login(&integration(), &ada()).await.unwrap(), Erased::default());
+}
+
+#[tokio::test]
+async fn what_is_held_about_the_person_is_deleted_with_its_head_and_held_anew() {
+    let table = Table::with_acme().await;
+    let (named, other) = (held(&[ADA, "bob@example.com"]), held(&["bob@example.com"]));
+    for set in [&named, &other] {
+        table.store.put_held(&integration(), set).await.unwrap();
+    }
+    let head = HeldHead { hash: named.hash(), n_actions: 2, run: run("r1"), since_ms: NOW_MS };
+    let state = TenantState { held: Some(head), succeeded_ms: Some(NOW_MS), ..TenantState::default() };
+    table.store.put_tenant_state(&integration(), &tenant("ACME"), &state).await.unwrap();
+
+    let erased = table.store.erase_login(&integration(), &ada()).await.unwrap();
+    assert_eq!(erased, Erased { n_held: 1, ..Erased::default() });
+    assert_eq!(table.store.held(&integration(), &tenant("ACME"), &named.hash()).await.unwrap(), None);
+    assert_eq!(table.store.held(&integration(), &tenant("ACME"), &other.hash()).await.unwrap(), Some(other));
+    let states = table.store.tenant_states(&integration()).await.unwrap();
+    assert_eq!(states[&tenant("ACME")], TenantState { held: None, ..state });
+}
+
+#[tokio::test]
+async fn what_is_left_of_a_record_is_kept_no_longer_than_before() {
+    let table = Table::with_acme().await;
+    table.store.put_run(&record_of("r1", &[ADA])).await.unwrap();
+    let mut item = table.items_under("RUN#r1").await.remove(0);
+    item.insert("expires_at".to_owned(), AttributeValue::N("1800000123".to_owned()));
+    table.put(item).await;
+    table.store.erase_login(&integration(), &ada()).await.unwrap();
+    assert_eq!(number(&table.items_under("RUN#r1").await[0], "expires_at"), 1_800_000_123);
+}
+
+#[tokio::test]
+async fn a_record_that_cannot_be_read_is_told_and_hides_no_other() {
+    let table = Table::with_acme().await;
+    for id in ["r1", "r2", "r3"] {
+        table.store.put_run(&record_of(id, &[ADA])).await.unwrap();
+    }
+    let mut item = table.items_under("RUN#r2").await.remove(0);
+    item.insert("chunk".to_owned(), AttributeValue::B(Blob::new("broken")));
+    table.put(item).await;
+    let told = table.store.erase_login(&integration(), &ada()).await;
+    assert!(matches!(&told, Err(StoreError::Corrupt { key, .. }) if key == "RUN#r2/record"), "{told:?}");
+    for id in ["r1", "r3"] {
+        assert_eq!(table.store.run(&run(id)).await.unwrap(), Some(record_of(id, &[])));
+    }
+}
+
+#[tokio::test]
+async fn another_integrations_records_are_left_alone() {
+    let table = Table::with_acme().await;
+    let other = RunRecord { integration: IntegrationId::parse("other").unwrap(), ..record_of("r1", &[ADA]) };
+    table.store.put_run(&other).await.unwrap();
+    assert_eq!(table.store.erase_login(&integration(), &ada()).await.unwrap(), Erased::default());
+    assert_eq!(table.store.run(&run("r1")).await.unwrap(), Some(other));
+}

@@ -1,0 +1,159 @@
+//! The fifth step: what the latest runs tell of Orgvue's answers about a login.
+
+use super::decided::without_remedy;
+use super::{Answer, AnswerOutcome, Decided, Explanation, FaultSeen, Found, HeldSeen, Source, TenantExplanation};
+use crate::finding::FindingCode;
+use crate::ids::{RunId, TenantId};
+use crate::integration::Mode;
+use crate::login::Login;
+use crate::run::{RunRecord, Status, TenantRecord};
+
+impl Explanation {
+    /// Adds what the latest runs tell, newest first. In each tenant the newest run that mentions the login has Orgvue's last answer; that a
+    /// later run ended well without mentioning it is told, too.
+    #[must_use]
+    pub fn with_runs(mut self, last: &[RunRecord]) -> Self {
+        let read_by = match &self.source {
+            Source::Snapshot { run, at_ms: _ } => Some(run),
+            Source::Live => None,
+        };
+        for told in &mut self.tenants {
+            let records = Records { login: &self.login, tenant: &told.tenant, last };
+            let answers = records.answers(told.decision, read_by);
+            let has = |outcome| answers.iter().any(|answer| answer.outcome == outcome);
+            if told.held.is_none() && has(AnswerOutcome::Held) {
+                told.held = records.held();
+            }
+            if has(AnswerOutcome::Refused) {
+                told.findings.retain(|finding| finding.code != FindingCode::RefusedByOrgvue);
+            }
+            told.fault = told.fault.take().or_else(|| records.fault());
+            told.answers = answers;
+            if self.found == Found::NotStored {
+                told.doubt();
+            }
+        }
+        self
+    }
+}
+
+impl TenantExplanation {
+    /// A user who is not stored may be stored under a former address: what runs did for the login then speaks against what is stored.
+    fn doubt(&mut self) {
+        let made = |answer: &Answer| matches!(answer.outcome, AnswerOutcome::Created | AnswerOutcome::Updated);
+        if self.decision == Decided::NotDesired && self.answers.iter().any(made) {
+            self.decision = Decided::NotKnown;
+            self.message = "not known from what is stored, for a run gave the login an account; ask with --live".to_owned();
+        }
+    }
+}
+
+/// The records of one tenant, about one login.
+struct Records<'a> {
+    login: &'a Login,
+    tenant: &'a TenantId,
+    last: &'a [RunRecord],
+}
+
+impl<'a> Records<'a> {
+    fn iter(&self) -> impl Iterator<Item = (&'a RunRecord, &'a TenantRecord)> {
+        let tenant = self.tenant;
+        self.last.iter().filter_map(move |run| Some((run, run.tenants.iter().find(|record| record.tenant == *tenant)?)))
+    }
+
+    /// The newest mention, behind the silence of a newer run that ended well. A run before the one that read cannot tell that an account
+    /// is as the directory has it.
+    fn answers(&self, decision: Decided, read_by: Option<&RunId>) -> Vec<Answer> {
+        let mentions = |(run, record): (&RunRecord, &TenantRecord)| self.mentions(run, record);
+        let mention = self.iter().map(mentions).find(|answers| !answers.is_empty()).unwrap_or_default();
+        let silent = self.iter().take_while(|(run, record)| self.mentions(run, record).is_empty());
+        let Some((run, _)) = silent.into_iter().find(|(_, record)| ended_well(record.status)) else { return mention };
+        let is_right = decision == Decided::Desired && read_by.is_some_and(|read_by| run.id >= *read_by);
+        let outcome = if is_right { AnswerOutcome::RightAlready } else { AnswerOutcome::NothingToDo };
+        let settled = mention
+            .into_iter()
+            .filter(|answer| matches!(answer.outcome, AnswerOutcome::Created | AnswerOutcome::Updated | AnswerOutcome::Removed));
+        [answer(outcome, run)].into_iter().chain(settled).collect()
+    }
+
+    /// All that one run tells of the login.
+    fn mentions(&self, run: &RunRecord, record: &TenantRecord) -> Vec<Answer> {
+        let written = |written, simulated| match record.mode {
+            Mode::Enforce => written,
+            Mode::Simulate | Mode::Paused => simulated,
+        };
+        let refused = run.findings.iter().find(|finding| {
+            finding.code == FindingCode::RefusedByOrgvue
+                && finding.login.as_ref() == Some(self.login)
+                && finding.tenant.as_ref() == Some(self.tenant)
+        });
+        let lists = [
+            (&record.created, written(AnswerOutcome::Created, AnswerOutcome::WouldCreate)),
+            (&record.updated, written(AnswerOutcome::Updated, AnswerOutcome::WouldUpdate)),
+            (&record.removed, written(AnswerOutcome::Removed, AnswerOutcome::WouldRemove)),
+        ];
+        let mut answers: Vec<Answer> =
+            lists.into_iter().filter(|(list, _)| list.contains(self.login)).map(|(_, outcome)| answer(outcome, run)).collect();
+        match refused {
+            Some(finding) => {
+                answers.push(Answer { message: Some(without_remedy(finding).to_owned()), ..answer(AnswerOutcome::Refused, run) })
+            }
+            None if record.failed.contains(self.login) => answers.push(answer(AnswerOutcome::Failed, run)),
+            None => {}
+        }
+        if record.held.iter().any(|held| held.login == *self.login) {
+            answers.push(answer(AnswerOutcome::Held, run));
+        }
+        answers
+    }
+
+    /// What the newest run that mentions the login holds.
+    fn held(&self) -> Option<HeldSeen> {
+        let (_, record) = self.iter().find(|(run, record)| !self.mentions(run, record).is_empty())?;
+        let held = record.held.iter().find(|held| held.login == *self.login)?;
+        Some(HeldSeen {
+            action: held.action,
+            lost_roles: held.lost_roles.iter().cloned().collect(),
+            why: held.why,
+            message: held.why.explain(),
+            hash: record.held_hash.clone(),
+            verdict: record.verdict,
+            renamed_to: held.renamed_to.clone(),
+        })
+    }
+
+    /// What stood in the way when the tenant was last tried, or the whole directory.
+    fn fault(&self) -> Option<FaultSeen> {
+        let is_of_the_tenant = |record: &&TenantRecord| record.tenant == *self.tenant;
+        let told = |run: &'a RunRecord| match run.tenants.iter().find(is_of_the_tenant) {
+            Some(record) => Some((run, record.status, &record.code, &record.error)),
+            None => run.tenants.is_empty().then_some((run, run.status, &run.code, &run.error)),
+        };
+        let (run, status, code, error) = self.last.iter().find_map(told)?;
+        is_fault(status).then(|| FaultSeen {
+            code: code.clone(),
+            error: error.clone(),
+            run: Some(run.id.clone()),
+            at_ms: Some(run.started_at_ms),
+        })
+    }
+}
+
+fn answer(outcome: AnswerOutcome, run: &RunRecord) -> Answer {
+    Answer { outcome, message: None, run: run.id.clone(), at_ms: run.started_at_ms }
+}
+
+/// Whether all was done that the run was for, but for what it lists.
+fn ended_well(status: Status) -> bool {
+    match status {
+        Status::Applied | Status::Simulated | Status::PartlyHeld => true,
+        Status::Superseded | Status::Failed | Status::Refused => false,
+    }
+}
+
+fn is_fault(status: Status) -> bool {
+    match status {
+        Status::Failed | Status::Refused => true,
+        Status::Applied | Status::Simulated | Status::PartlyHeld | Status::Superseded => false,
+    }
+}

@@ -1,0 +1,265 @@
+mod words;
+
+use super::*;
+use crate::finding::FindingCode;
+use crate::group_name::Role;
+use crate::guard::HoldReason;
+use crate::ids::{GroupId, ItemId, UserId};
+use crate::plan::{Change, Verb};
+use crate::run::{HeldRecord, Status};
+use words::{AT_MS, directory, integration, login, run, snapshot, stored, tenant, told};
+
+#[test]
+fn the_guides_six_users() {
+    let single = ["testuser1: user", "testuser2: admin", "testuser3: user, Retail, ManagerRetail", "testuser5: training, Tech"];
+    let told_of = |name| told(&stored(name, &single, &[run("r5", Status::Applied, |_| {})]));
+    let told_of_all = ["testuser1", "testuser2", "testuser3", "testuser5"].map(told_of).join("\n");
+    insta::assert_snapshot!(told_of_all, @r"
+    One Desired [user] [] [RightAlready@r5]
+    One Desired [admin] [] [RightAlready@r5]
+    One Desired [ManagerRetail Retail user] [] [RightAlready@r5]
+    One NotDesired [] [no_platform_role] [NothingToDo@r5]
+    ");
+
+    let multi = integration("multi", &["MYTENANT"]);
+    let snapshot = snapshot(&directory(&["testuser4: MyTenant_admin", "testuser6: MyTenant_EuropeFinance"]), &multi);
+    let told_of = |name| told(&Explanation::from_snapshot(&login(name), &multi, &snapshot, &[]));
+    insta::assert_snapshot!(["testuser4", "testuser6"].map(told_of).join("\n"), @r"
+    One Desired [admin] [] []
+    One NotDesired [] [no_platform_role] []
+    ");
+}
+
+#[test]
+fn reads_as_five_numbered_steps() {
+    let created = run("r5", Status::Applied, |record| record.created.push(login("testuser3")));
+    insta::assert_snapshot!(stored("testuser3", &["testuser3: user, Retail"], &[created]), @r"
+    testuser3@testOrg.com as run r5 read it at 2026-11-22 09:30:00Z
+    1. Found in the directory: yes
+       user testuser3, active, testuser3@testOrg.com
+    2. In groups: IMAPP_Orgvue_SCIM_Retail, IMAPP_Orgvue_SCIM_user
+    3. What these give:
+       IMAPP_Orgvue_SCIM_Retail: the role Retail in ACME
+       IMAPP_Orgvue_SCIM_user: the role user in ACME
+    4. Decided:
+       ACME: there should be an account with Retail, user
+    5. Orgvue's last answer:
+       ACME: created by run r5 at 2026-11-22 09:30:00Z
+    ");
+    insta::assert_snapshot!(stored("testuser5", &["testuser5: training"], &[]), @r"
+    testuser5@testOrg.com as run r5 read it at 2026-11-22 09:30:00Z
+    1. Found in the directory: yes
+       user testuser5, active, testuser5@testOrg.com
+    2. In groups: IMAPP_Orgvue_SCIM_training
+    3. What these give:
+       IMAPP_Orgvue_SCIM_training: the role training in ACME
+    4. Decided:
+       ACME: there should be no account: it cannot be synced as it stands
+         no_platform_role: the user has training but neither user nor admin, since 2026-11-22 09:30:00Z; to do: add the user to the group for the role user or admin
+    5. Orgvue's last answer:
+       ACME: none among the runs that were looked at
+    ");
+    insta::assert_snapshot!(stored("nobody", &["testuser1: user"], &[]), @r"
+    nobody@testOrg.com as run r5 read it at 2026-11-22 09:30:00Z
+    1. Found in the directory: not among the users in groups of ours; others are not known from what is stored: ask with --live
+    2. In groups: none that is stored; only groups that give something are
+    3. What these give: nothing
+    4. Decided:
+       ACME: there should be no account: nobody of this address was seen in a group that gives something
+    5. Orgvue's last answer:
+       ACME: none among the runs that were looked at
+    ");
+}
+
+#[test]
+fn the_newest_mention_is_the_answer_unless_a_later_run_found_all_well() {
+    let failed = run("r5", Status::Failed, |record| record.failed.push(login("ada")));
+    let created = run("r4", Status::Applied, |record| record.created.push(login("ada")));
+    let quiet = |id| run(id, Status::Applied, |_| {});
+    let told_of = |last: &[RunRecord]| told(&stored("ada", &["ada: user"], last));
+    assert_eq!(told_of(&[failed.clone(), created.clone()]), "One Desired [user] [] [Failed@r5]");
+    assert_eq!(told_of(&[quiet("r6"), failed]), "One Desired [user] [] [RightAlready@r6]");
+    assert_eq!(told_of(&[quiet("r6"), created.clone()]), "One Desired [user] [] [RightAlready@r6 Created@r4]");
+    // A run before the read does not know whom the directory asks for since.
+    assert_eq!(told_of(&[quiet("r4")]), "One Desired [user] [] [NothingToDo@r4]");
+    assert_eq!(told_of(&[]), "One Desired [user] [] []");
+}
+
+#[test]
+fn a_refusal_has_orgvues_reason_and_is_told_once() {
+    let finding = Finding::new(FindingCode::RefusedByOrgvue, "Orgvue refused the account: no seats").login(&login("ada")).tenant(&tenant());
+    let refused = RunRecord { findings: vec![finding.clone()], ..run("r5", Status::Applied, |_| {}) };
+    let integration = integration("single", &["ACME"]);
+    let mut snapshot = snapshot(&directory(&["ada: user"]), &integration);
+    snapshot.findings.push(finding);
+    let explanation = Explanation::from_snapshot(&login("ada"), &integration, &snapshot, &[refused]);
+    assert_eq!(told(&explanation), "One Desired [user] [] [Refused@r5]");
+    assert_eq!(explanation.tenants[0].answers[0].message.as_deref(), Some("Orgvue refused the account: no seats"));
+}
+
+#[test]
+fn a_tenant_that_could_not_be_worked_on_is_told_beside_the_last_answer() {
+    let stands = run("r5", Status::Refused, |record| record.code = Some("missing_property".to_owned()));
+    let created = run("r4", Status::Applied, |record| record.created.push(login("ada")));
+    let explanation = stored("ada", &["ada: user"], &[stands, created.clone()]);
+    assert_eq!(told(&explanation), "One Desired [user] [] [Created@r4]");
+    assert_eq!(explanation.tenants[0].fault.as_ref().unwrap().code.as_deref(), Some("missing_property"));
+
+    let whole = RunRecord { code: Some("unlinked".to_owned()), tenants: Vec::new(), ..run("r5", Status::Refused, |_| {}) };
+    assert_eq!(stored("ada", &[], &[whole, created.clone()]).tenants[0].fault.as_ref().unwrap().code.as_deref(), Some("unlinked"));
+    assert_eq!(stored("ada", &[], &[run("r6", Status::Applied, |_| {}), created]).tenants[0].fault, None);
+}
+
+#[test]
+fn blocked_protected_and_shared_logins_are_told_as_such() {
+    assert_eq!(told(&stored("mallory", &["mallory: user"], &[])), "One Blocked [user] [blocked] []");
+    assert_eq!(told(&stored("glass", &["glass: user"], &[])), "One Protected [user] [] []");
+
+    let integration = integration("single", &["ACME"]);
+    let mut shared = directory(&["ada: user", "bob:"]);
+    shared.users.get_mut(&UserId::new("bob")).unwrap().email = Some("ADA@testorg.com".to_owned());
+    let explanation = Explanation::from_snapshot(&login("ada"), &integration, &snapshot(&shared, &integration), &[]);
+    assert!(told(&explanation).starts_with("Several LeftAlone []"), "{explanation}");
+}
+
+#[test]
+fn what_is_held_is_told_with_its_reason_and_hash_and_the_users_new_address() {
+    let held = run("r5", Status::PartlyHeld, |record| {
+        record.held_hash = Some(HeldHash::new("0123456789abcdef"));
+        record.held.push(HeldRecord {
+            login: login("ada"),
+            action: Verb::Remove,
+            lost_roles: vec![Role::user()],
+            why: HoldReason::OverLimit,
+            renamed_to: Some(login("ada.king")),
+            message: String::new(),
+        });
+    });
+    let explanation = stored("ada", &["ada: user"], std::slice::from_ref(&held));
+    assert_eq!(told(&explanation), "One NotDesired [] [] [Held@r5]");
+    assert_eq!(explanation.tenants[0].message, "there should be no account: the user's address is ada.king@testOrg.com now");
+    let held_seen = explanation.tenants[0].held.as_ref().unwrap();
+    assert_eq!((held_seen.why, held_seen.hash.as_ref().unwrap().short()), (HoldReason::OverLimit, "0123456789ab"));
+    assert_eq!(told(&stored("ada.king", &["ada: user"], &[held])), "One Desired [user] [] [RightAlready@r5]");
+}
+
+#[test]
+fn what_is_stored_cannot_tell_of_users_in_no_group_of_ours() {
+    assert_eq!(told(&stored("ada", &["bob: user"], &[])), "NotStored NotDesired [] [] []");
+    let created = run("r5", Status::Applied, |record| record.created.push(login("ada")));
+    assert_eq!(told(&stored("ada", &["bob: user"], &[created])), "NotStored NotKnown [] [] [Created@r5]");
+}
+
+#[test]
+fn a_renamed_group_is_read_under_its_name_of_now() {
+    let integration = integration("single", &["ACME"]);
+    let mut snapshot = snapshot(&directory(&["ada: user"]), &integration);
+    let (id, new) = (GroupId::new("IMAPP_Orgvue_SCIM_user"), "IMAPP_Orgvue_SCIM_hr");
+    snapshot.findings.push(Finding::new(FindingCode::GroupRenamed, "renamed").group(&id, new).tenant(&tenant()));
+    let explanation = Explanation::from_snapshot(&login("ada"), &integration, &snapshot, &[]);
+    assert_eq!(told(&explanation), "One NotDesired [] [no_platform_role group_renamed] []");
+}
+
+#[test]
+fn tenants_of_which_the_same_is_told_share_a_line_and_unreadable_groups_are_named() {
+    let multi = integration("multi", &["A", "B", "C"]);
+    let snapshot = snapshot(&directory(&["ada: A_user, B_"]), &multi);
+    insta::assert_snapshot!(Explanation::from_snapshot(&login("ada"), &multi, &snapshot, &[]), @r"
+    ada@testOrg.com as run r5 read it at 2026-11-22 09:30:00Z
+    1. Found in the directory: yes
+       user ada, active, ada@testOrg.com
+    2. In groups: IMAPP_Orgvue_SCIM_A_user
+       members not known of IMAPP_Orgvue_SCIM_B_
+    3. What these give:
+       IMAPP_Orgvue_SCIM_A_user: the role user in A
+    4. Decided:
+       A: there should be an account with user
+       B, C: there should be no account: no group of the user gives a role here
+    5. Orgvue's last answer:
+       A, B, C: none among the runs that were looked at
+    ");
+}
+
+#[test]
+fn live_tells_the_account_as_it_is_and_what_is_planned() {
+    let integration = integration("single", &["ACME"]);
+    let directory = directory(&["ada: user", "cid: =IAMAPP_Orgvue_SCIM_user"]);
+    let decision = desired(&directory, &integration);
+    let account = Account {
+        id: ItemId::new("1"),
+        login: login("ada"),
+        roles: [Role::as_found("hr"), Role::user()].into(),
+        enabled: true,
+        expired: false,
+        row: [].into_iter().collect(),
+    };
+    let change = Change::Update { before: account.clone(), roles: [Role::user()].into() };
+    let action = Action::new(login("ada"), Some(UserId::new("ada")), change);
+    let held = Held { action: action.clone(), why: HoldReason::RolesOverLimit };
+    let look = |account, action, held| LiveState::Read { account, action, held, hash: None, findings: &[] };
+    let acme = tenant();
+    let explain = |name, state| {
+        Explanation::from_directory(&login(name), &integration, &directory, &decision, &[LiveTenant { tenant: &acme, state }])
+    };
+    insta::assert_snapshot!(explain("ada", look(Some(&account), Some(&action), Some(&held))), @r"
+    ada@testOrg.com as it is now
+    1. Found in the directory: yes
+       user ada, active, ada@testOrg.com
+    2. In groups: IMAPP_Orgvue_SCIM_user
+    3. What these give:
+       IMAPP_Orgvue_SCIM_user: the role user in ACME
+    4. Decided:
+       ACME: there should be an account with user
+         held: update, losing hr: more accounts would lose a role than the limit of one run and the 24 hours before it; was a group renamed?
+    5. Orgvue's last answer:
+       ACME: now enabled with hr, user; planned: update with user, losing hr
+    ");
+    insta::assert_snapshot!(explain("cid", look(None, None, None)), @r"
+    cid@testOrg.com as it is now
+    1. Found in the directory: yes
+       user cid, active, cid@testOrg.com
+    2. In groups: IAMAPP_Orgvue_SCIM_user
+    3. What these give:
+       IAMAPP_Orgvue_SCIM_user: nothing, for it only nearly has the prefix; with it, the role user in ACME
+    4. Decided:
+       no_platform_role: the user is in no Orgvue group; probably because these groups only nearly have the prefix: IAMAPP_Orgvue_SCIM_user; to do: add the user to the group for the role user or admin
+       ACME: there should be no account: no group of the user gives a role here
+    5. Orgvue's last answer:
+       ACME: now no account; nothing planned
+    ");
+    insta::assert_snapshot!(explain("nobody", LiveState::Failed { code: "missing_property", error: "no Login" }), @r"
+    nobody@testOrg.com as it is now
+    1. Found in the directory: no
+    2. In groups: none of those that were read
+    3. What these give: nothing
+    4. Decided:
+       ACME: there should be no account: no user of the directory has this address
+    5. Orgvue's last answer:
+       ACME: could not be worked on: missing_property: no Login
+    ");
+}
+
+#[test]
+fn values_are_stable_json() {
+    let created = run("r5", Status::Applied, |record| record.created.push(login("testuser1")));
+    let explanation = stored("testuser1", &["testuser1: user"], &[created]);
+    assert_eq!(
+        serde_json::to_value(&explanation).unwrap(),
+        serde_json::json!({
+            "login": "testuser1@testOrg.com",
+            "source": {"kind": "snapshot", "run": "r5", "at_ms": AT_MS},
+            "found": "one",
+            "users": [{
+                "id": "testuser1", "active": true, "email": "testuser1@testOrg.com",
+                "groups": [{"name": "IMAPP_Orgvue_SCIM_user", "reading": "gives", "tenant": "ACME", "role": "user"}]
+            }],
+            "groups_not_read": [],
+            "findings": [],
+            "tenants": [{
+                "tenant": "ACME", "mode": "enforce", "decision": "desired", "roles": ["user"],
+                "message": "there should be an account with user", "findings": [],
+                "answers": [{"outcome": "created", "run": "r5", "at_ms": AT_MS}]
+            }]
+        })
+    );
+}

@@ -1,0 +1,198 @@
+//! What waits for a person, as a person decides about it: a set of actions with a hash, and the decision that is bound to the hash.
+//!
+//! A decision never names a plan: the next run plans anew from fresh reads, and what was approved is the most that it may do of what the
+//! guard would hold. Anything more is held anew, under another hash.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::group_name::Role;
+use crate::guard::{Held, HoldReason};
+use crate::ids::{RunId, TenantId};
+use crate::login::Login;
+use crate::plan::{Action, Verb};
+
+/// How long an approval is good for: seven days, so that nobody acts on what somebody saw long ago.
+pub const APPROVAL_MS: i64 = 7 * 24 * 3_600_000;
+
+/// One action that waits for a person.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct HeldAction {
+    /// Where.
+    pub tenant: TenantId,
+    /// Whose account.
+    pub login: Login,
+    /// What would be done.
+    pub action: Verb,
+    /// The roles that the account would lose.
+    pub lost_roles: BTreeSet<Role>,
+    /// Why it is held.
+    pub why: HoldReason,
+}
+
+/// All that is held of one tenant.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct HeldSet(BTreeSet<HeldAction>);
+
+/// What a decision is bound to: SHA-256 over the tenant, login, action and lost roles of every held action, and over which of them would take
+/// the last administrator. 64 hexadecimal digits.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct HeldHash(String);
+
+impl HeldHash {
+    /// A hash as it was stored or written by a person; it need not be whole.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The first twelve digits: enough for people to tell two apart.
+    pub fn short(&self) -> &str {
+        self.0.get(..12).unwrap_or(&self.0)
+    }
+}
+
+impl fmt::Display for HeldHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl HeldSet {
+    /// What the guard held of a tenant, but for users who could not be read again: their tenant is tried again, and nobody is asked.
+    pub fn of(tenant: &TenantId, held: &[Held]) -> Self {
+        let waits = held.iter().filter(|held| held.why != HoldReason::Unconfirmed);
+        Self(waits.map(|held| HeldAction::of(tenant, &held.action, held.why)).collect())
+    }
+
+    /// The actions, in the order of tenant and login.
+    pub fn actions(&self) -> impl Iterator<Item = &HeldAction> {
+        self.0.iter()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether nothing is held.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether a person who approved the set agreed to this action, or to one that takes more from the same account.
+    pub fn covers(&self, tenant: &TenantId, action: &Action) -> bool {
+        self.find(tenant, action).is_some()
+    }
+
+    /// Whether that person agreed to it although it takes the tenant's last administrator.
+    pub fn covers_last_admin(&self, tenant: &TenantId, action: &Action) -> bool {
+        self.find(tenant, action).is_some_and(|held| held.why == HoldReason::LastAdmin)
+    }
+
+    fn find(&self, tenant: &TenantId, action: &Action) -> Option<&HeldAction> {
+        let (verb, lost) = (action.verb(), action.lost_roles());
+        let same = |held: &&HeldAction| held.tenant == *tenant && held.login == action.login && held.action == verb;
+        self.0.iter().filter(same).find(|held| lost.is_subset(&held.lost_roles))
+    }
+
+    /// The same set without one account.
+    #[must_use]
+    pub fn without(mut self, login: &Login) -> Self {
+        self.0.retain(|held| held.login != *login);
+        self
+    }
+
+    /// What a decision about this set is bound to. Why the actions are held is no part of it, but for the last administrator: the same
+    /// actions for another reason are no new question.
+    pub fn hash(&self) -> HeldHash {
+        let mut lines: Vec<Vec<String>> = self.0.iter().map(HeldAction::hashed).collect();
+        lines.sort();
+        let json = serde_json::to_vec(&lines).expect("texts are JSON");
+        HeldHash(hex::encode(Sha256::digest(json)))
+    }
+}
+
+impl HeldAction {
+    fn of(tenant: &TenantId, action: &Action, why: HoldReason) -> Self {
+        Self { tenant: tenant.clone(), login: action.login.clone(), action: action.verb(), lost_roles: action.lost_roles(), why }
+    }
+
+    fn hashed(&self) -> Vec<String> {
+        let action = match self.action {
+            Verb::Create => "create",
+            Verb::Update => "update",
+            Verb::Disable => "disable",
+            Verb::Remove => "remove",
+            Verb::Restore => "restore",
+        };
+        let last_admin = if self.why == HoldReason::LastAdmin { "last_admin" } else { "" };
+        let login = self.login.as_str().to_lowercase();
+        let fixed = [self.tenant.as_str(), &login, action, last_admin].map(str::to_owned);
+        fixed.into_iter().chain(self.lost_roles.iter().map(ToString::to_string)).collect()
+    }
+}
+
+/// What a person decided about a held set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// Which way.
+    pub verdict: Verdict,
+    /// About which set.
+    pub hash: HeldHash,
+    /// Who: the ARN of the caller.
+    pub by: String,
+    /// When, in milliseconds since 1970.
+    pub at_ms: i64,
+}
+
+/// Which way a person decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// It shall be done.
+    Approved,
+    /// It shall not; it stays held, and nobody is asked again until it changes.
+    Rejected,
+}
+
+impl Decision {
+    /// When an approval ends.
+    pub fn expires_at_ms(&self) -> i64 {
+        self.at_ms + APPROVAL_MS
+    }
+
+    /// The hash of the set that may be applied now. A run that ended well used up the decisions made until `used_ms`.
+    pub fn approves(&self, used_ms: Option<i64>, now_ms: i64) -> Option<&HeldHash> {
+        let unused = used_ms.is_none_or(|used| self.at_ms > used);
+        let good = self.verdict == Verdict::Approved && unused && now_ms < self.expires_at_ms();
+        good.then_some(&self.hash)
+    }
+
+    /// Whether a person turned this very set down.
+    pub fn rejects(&self, hash: &HeldHash) -> bool {
+        self.verdict == Verdict::Rejected && self.hash == *hash
+    }
+}
+
+/// What is held of a tenant, at a glance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldHead {
+    /// What a decision is bound to.
+    pub hash: HeldHash,
+    /// How many actions.
+    pub n_actions: usize,
+    /// The run that held it last.
+    pub run: RunId,
+    /// Since when this very set has been held, in milliseconds since 1970.
+    pub since_ms: i64,
+}

@@ -1,0 +1,145 @@
+//! What the last whole read of a directory saw, kept for explaining: who was in which group of ours, and what could not be synced.
+//!
+//! No account is created, changed or removed on the strength of it. It names a rename where there is one, it may hold a removal back, it
+//! says since when something could not be synced, and it lets an operator ask about one login without reading the directory again.
+//! It holds personal data: of the users in groups of ours, and of those whom the findings name.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::directory::{Directory, User};
+use crate::finding::{Finding, FindingCode};
+use crate::group_name::{self, GroupName};
+use crate::ids::{GroupId, RunId, TenantId, UserId};
+use crate::integration::Integration;
+use crate::login::Login;
+
+/// What the last whole read saw.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// The version of this format: 1.
+    pub v: u8,
+    /// The run that read.
+    pub run: RunId,
+    /// When, in milliseconds since 1970.
+    pub at_ms: i64,
+    /// The groups that gave something, by the name under which they did. A group that was renamed keeps its old name here until what its
+    /// members would lose is lost.
+    pub groups: BTreeMap<GroupId, String>,
+    /// The users in these groups.
+    pub users: BTreeMap<UserId, SeenUser>,
+    /// What could not be synced, with since when; also of tenants that the run did not work on.
+    pub findings: Vec<Finding>,
+}
+
+/// A user in groups of ours.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeenUser {
+    /// The identity provider's id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idp_id: Option<String>,
+    /// The login under which the user has an account; behind a change of address the old one, until its account is gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub login: Option<Login>,
+    /// Whether the directory has the user as active.
+    pub active: bool,
+    /// The user's groups of ours.
+    pub groups: BTreeSet<GroupId>,
+}
+
+/// What a run left undone, of which the snapshot must not forget how it was before.
+#[derive(Debug, Clone, Copy)]
+pub struct Undone<'a> {
+    /// Users whose account under their former login is still there.
+    pub renamed: &'a BTreeSet<UserId>,
+    /// Whether something is held.
+    pub holds: bool,
+}
+
+impl Snapshot {
+    /// What a directory shows, and what of the snapshot before must be kept.
+    pub fn take(
+        directory: &Directory,
+        integration: &Integration,
+        run: &RunId,
+        at_ms: i64,
+        before: Option<&Self>,
+        undone: Undone<'_>,
+    ) -> Self {
+        let gives = |name: &str| matches!(group_name::parse(name, integration), Some(Ok(_)));
+        let mut groups: BTreeMap<GroupId, String> =
+            directory.groups.values().filter(|group| gives(&group.name)).map(|group| (group.id.clone(), group.name.clone())).collect();
+        if let Some(before) = before.filter(|_| undone.holds) {
+            let renamed = before.groups.iter().filter(|(id, _)| directory.groups.contains_key(*id));
+            groups.extend(renamed.map(|(id, name)| (id.clone(), name.clone())));
+        }
+        let former = before.map(|before| before.former_logins(directory)).unwrap_or_default();
+        let mut users: BTreeMap<UserId, SeenUser> = BTreeMap::new();
+        for (group, members) in &directory.members {
+            for user in members.iter().filter(|_| groups.contains_key(group)).filter_map(|user| directory.users.get(user)) {
+                let seen = users.entry(user.id.clone()).or_insert_with(|| SeenUser::of(user, former.get(&user.id), undone.renamed));
+                seen.groups.insert(group.clone());
+            }
+        }
+        Self { v: 1, run: run.clone(), at_ms, groups, users, findings: Vec::new() }
+    }
+
+    /// The login under which each user of the directory had an account when this was taken. Users are known again by their id, or by that
+    /// of the identity provider.
+    pub fn former_logins(&self, directory: &Directory) -> BTreeMap<UserId, Login> {
+        let by_idp_id: BTreeMap<&str, &SeenUser> = self.users.values().filter_map(|user| Some((user.idp_id.as_deref()?, user))).collect();
+        let former = |user: &User| {
+            let by_idp_id = || by_idp_id.get(user.idp_id.as_deref()?).copied();
+            self.users.get(&user.id).or_else(by_idp_id)?.login.clone()
+        };
+        directory.users.values().filter_map(|user| Some((user.id.clone(), former(user)?))).collect()
+    }
+
+    /// A finding for each group that gave something under its old name and gives another thing, or nothing, under its new one.
+    pub fn renamed_groups(&self, directory: &Directory, integration: &Integration) -> Vec<Finding> {
+        let grant = |name: &str| -> Option<GroupName> { group_name::parse(name, integration)?.ok() };
+        let finding = |(id, old): (&GroupId, &String)| {
+            let group = directory.groups.get(id)?;
+            let before = grant(old)?;
+            let now = match grant(&group.name) {
+                Some(now) if now == before => return None,
+                Some(now) => format!("the role {} in {}", now.role, now.tenant),
+                None => "nothing".to_owned(),
+            };
+            let what = format!("the group was {old:?} and gave the role {} in {}; now it gives {now}", before.role, before.tenant);
+            Some(Finding::new(FindingCode::GroupRenamed, what).group(id, &group.name).tenant(&before.tenant))
+        };
+        self.groups.iter().filter_map(finding).collect()
+    }
+
+    /// The findings of a run, each with since when; and those of the datasets of `others`, the tenants that it did not work on, as they were.
+    pub fn carried(before: Option<&Self>, found: Vec<Finding>, others: &BTreeSet<TenantId>, now_ms: i64) -> Vec<Finding> {
+        let before = before.map(|before| before.findings.as_slice()).unwrap_or_default();
+        let known: BTreeMap<_, _> = before.iter().map(|old| (old.matter(), old.since_ms)).collect();
+        let since = |finding: &Finding| known.get(&finding.matter()).copied().flatten();
+        let is_of_others =
+            |finding: &&Finding| finding.code.is_of_the_dataset() && finding.tenant.as_ref().is_some_and(|tenant| others.contains(tenant));
+        let dated = found.into_iter().map(|finding| Finding { since_ms: since(&finding).or(Some(now_ms)), ..finding });
+        let mut findings: Vec<Finding> = dated.chain(before.iter().filter(is_of_others).cloned()).collect();
+        findings.sort();
+        findings
+    }
+
+    /// The same without one person.
+    #[must_use]
+    pub fn without(mut self, login: &Login) -> Self {
+        self.users.retain(|_, user| user.login.as_ref() != Some(login));
+        self.findings.retain(|finding| finding.login.as_ref() != Some(login));
+        self
+    }
+}
+
+impl SeenUser {
+    fn of(user: &User, former: Option<&Login>, renamed: &BTreeSet<UserId>) -> Self {
+        let present = user.email.as_deref().and_then(|email| Login::parse(email).ok());
+        // A user who lost the address is known by the one of before: whose account would be removed is then known, too.
+        let login = if renamed.contains(&user.id) || present.is_none() { former.cloned().or(present) } else { present };
+        Self { idp_id: user.idp_id.clone(), login, active: user.active, groups: BTreeSet::new() }
+    }
+}

@@ -1,0 +1,192 @@
+//! What a person decides about, and how far a decision reaches.
+
+use domain::guard::HoldReason;
+use domain::held::{APPROVAL_MS, Decision, HeldHead, HeldSet, Verdict};
+use domain::ids::RunId;
+use domain::integration::{Deprovision, Limits};
+use insta::assert_snapshot;
+use serde_json::{Value, json};
+
+use crate::words::{Case, account, case, login, tenant, user};
+
+/// An administrator stays, and all of these leave; nothing goes without approval.
+fn leavers(names: &[&str]) -> Case {
+    let rows = names.iter().map(|name| account(name)).chain([account("boss").role("admin")]);
+    case([user("boss").in_group("admin")], rows).without_limits()
+}
+
+/// Dem keeps the role `user` of these.
+fn demoted(roles: &str) -> Case {
+    let people = [user("boss").in_group("admin"), user("dem").in_group("user")];
+    case(people, [account("boss").role("admin"), account("dem").role(roles)]).without_limits()
+}
+
+#[test]
+fn an_approval_covers_what_two_plans_have_in_common_and_the_rest_is_a_new_question() {
+    let approved = leavers(&["ada", "bob"]).held();
+    let later = leavers(&["bob", "cid"]).approving(approved.clone());
+    assert_snapshot!(later.verdict(), @r"
+    take - bob@acme.com  was user
+    hold - cid@acme.com  was user  OverLimit
+    ");
+    assert_ne!(later.held().hash(), approved.hash());
+}
+
+#[test]
+fn what_was_approved_does_not_count_against_the_limit() {
+    let two = Limits { removals_percent: 0, removals_floor: 2 };
+    let leavers = |names: &[&str]| leavers(names).with(|acme| acme.limits = two);
+    let approved = leavers(&["ada", "bob", "cid"]).held();
+    assert_eq!(approved.len(), 3);
+    let later = leavers(&["ada", "bob", "cid", "dan", "eve"]).approving(approved.clone());
+    let (gone, held) = later.guard();
+    assert_eq!((gone.actions().count(), held.len()), (5, 0));
+    assert_eq!(gone.counted(&approved, &tenant("ACME")).n_accounts, 2);
+    assert_eq!(leavers(&["ada", "dan", "eve", "fay"]).approving(approved).held().len(), 3);
+}
+
+#[test]
+fn an_approval_covers_a_smaller_loss_of_the_same_account_and_no_larger_one() {
+    let approved = demoted("admin,hr,user").held();
+    assert_snapshot!(demoted("admin,user").approving(approved.clone()).verdict(), @"take ~ dem@acme.com  -admin");
+    assert_snapshot!(demoted("admin,hr,it,user").approving(approved).verdict(), @"hold ~ dem@acme.com  -admin -hr -it  OverLimit");
+}
+
+#[test]
+fn an_approval_is_for_one_verb_one_login_and_one_tenant() {
+    let approved = leavers(&["ada"]).held();
+    let disabled = leavers(&["ada"]).with(|acme| acme.deprovision = Deprovision::Disable);
+    assert_snapshot!(disabled.approving(approved.clone()).verdict(), @"hold o ada@acme.com  disable, was user  OverLimit");
+    assert_snapshot!(leavers(&["adam"]).approving(approved).verdict(), @"hold - adam@acme.com  was user  OverLimit");
+    let elsewhere = HeldSet::of(&tenant("BETA"), &leavers(&["ada"]).guard().1);
+    assert_snapshot!(leavers(&["ada"]).approving(elsewhere).verdict(), @"hold - ada@acme.com  was user  OverLimit");
+}
+
+#[test]
+fn an_approval_covers_every_reason_to_ask() {
+    let rows = || [account("boss").role("admin"), account("ada"), account("bob")];
+    let incomplete = case([user("boss").in_group("admin")], rows());
+    let incomplete = Case { completeness: domain::guard::Completeness::Doubtful, ..incomplete };
+    let new = Case { scope: domain::guard::Scope::New, ..case([user("boss").in_group("admin")], rows()) };
+    let ownerless = case([user("boss").in_group("admin"), user("x").without_email().in_group("user")], rows());
+    for case in [incomplete, new, ownerless] {
+        let approved = case.held();
+        assert!(!approved.is_empty());
+        assert_eq!(case.approving(approved).held(), HeldSet::default());
+    }
+}
+
+#[test]
+fn nobody_is_asked_about_a_user_who_was_not_read_again_and_no_approval_covers_one() {
+    let leaver = || case([user("ada"), user("boss").in_group("admin")], [account("ada"), account("boss").role("admin")]);
+    assert_eq!(leaver().unconfirmed("ada").held(), HeldSet::default());
+    let approved = leaver().without_limits().held();
+    assert_snapshot!(leaver().unconfirmed("ada").approving(approved).verdict(), @"hold - ada@acme.com  was user  Unconfirmed");
+}
+
+#[test]
+fn the_last_administrator_goes_only_when_a_person_approved_it_as_that() {
+    let case = || case([user("ada").in_group("user")], [account("ada"), account("boss").role("admin")]).without_limits();
+    let over_limit = case().held();
+    let last_admin = case().approving(over_limit.clone());
+    assert_snapshot!(last_admin.verdict(), @"hold - boss@acme.com  was admin  LastAdmin");
+    assert_ne!(last_admin.held().hash(), over_limit.hash());
+    assert_snapshot!(case().approving(last_admin.held()).verdict(), @"take - boss@acme.com  was admin");
+}
+
+#[test]
+fn of_the_last_administrators_only_the_one_who_was_given_up_goes() {
+    let rows = [account("ada"), account("boss").role("admin"), account("chief").role("admin")];
+    let case = case([user("ada").in_group("user")], rows);
+    let approved = case.held().without(&login("chief"));
+    assert_snapshot!(case.approving(approved).verdict(), @r"
+    take - boss@acme.com  was admin
+    hold - chief@acme.com  was admin  LastAdmin
+    ");
+}
+
+/// A held set of one action of each kind.
+const VERSION_1: &str = r#"[{"tenant":"ACME","login":"Ada@acme.com","action":"remove","lost_roles":["hr","user"],"why":"over_limit"},{"tenant":"ACME","login":"bob@acme.com","action":"update","lost_roles":["hr"],"why":"roles_over_limit"},{"tenant":"ACME","login":"cid@acme.com","action":"disable","lost_roles":["admin"],"why":"last_admin"}]"#;
+
+fn version_1() -> HeldSet {
+    serde_json::from_str(VERSION_1).unwrap()
+}
+
+/// The set with one thing about its first action changed.
+fn but(key: &str, value: impl Into<Value>) -> HeldSet {
+    let mut json: Value = serde_json::from_str(VERSION_1).unwrap();
+    json[0][key] = value.into();
+    serde_json::from_value(json).unwrap()
+}
+
+#[test]
+fn version_1_of_a_held_set_is_read_and_written_the_same_and_keeps_its_hash() {
+    assert_eq!(serde_json::to_string(&version_1()).unwrap(), VERSION_1);
+    // A decision that was stored yesterday is about this text.
+    assert_eq!(version_1().hash().as_str(), "cda3f3793da2de28aea50e4e5cd0bee75a9398b63be879b0c7b2a8a4c389e897");
+    assert_eq!(version_1().hash().short(), "cda3f3793da2");
+}
+
+#[test]
+fn the_hash_does_not_depend_on_order_case_or_the_reason() {
+    let mut json: Vec<Value> = serde_json::from_str(VERSION_1).unwrap();
+    json.reverse();
+    let backwards: HeldSet = serde_json::from_value(json.into()).unwrap();
+    assert_eq!(backwards.hash(), version_1().hash());
+    assert_eq!(but("login", "ADA@ACME.com").hash(), version_1().hash());
+    for why in HoldReason::ALL.iter().filter(|why| **why != HoldReason::LastAdmin) {
+        assert_eq!(but("why", serde_json::to_value(why).unwrap()).hash(), version_1().hash(), "{why:?}");
+    }
+}
+
+#[test]
+fn the_hash_depends_on_all_that_is_decided() {
+    let others = [
+        but("why", "last_admin"),
+        but("tenant", "BETA"),
+        but("login", "eve@acme.com"),
+        but("action", "disable"),
+        but("lost_roles", json!(["user"])),
+        but("lost_roles", json!(["hr,user"])),
+        version_1().without(&login("ada")),
+        HeldSet::default(),
+    ];
+    let hashes: std::collections::BTreeSet<_> = others.iter().map(HeldSet::hash).chain([version_1().hash()]).collect();
+    assert_eq!(hashes.len(), others.len() + 1);
+}
+
+#[test]
+fn the_head_of_what_is_held_is_read_and_written_the_same() {
+    let head = HeldHead { hash: version_1().hash(), n_actions: 3, run: RunId::new("run_1"), since_ms: 7 };
+    let text = format!(r#"{{"hash":"{}","n_actions":3,"run":"run_1","since_ms":7}}"#, head.hash);
+    assert_eq!(serde_json::to_string(&head).unwrap(), text);
+    assert_eq!(serde_json::from_str::<HeldHead>(&text).unwrap(), head);
+}
+
+fn decided(verdict: Verdict, at_ms: i64) -> Decision {
+    Decision { verdict, hash: version_1().hash(), by: "arn:aws:iam::1:user/op".to_owned(), at_ms }
+}
+
+#[test]
+fn an_approval_is_good_for_seven_days_to_the_millisecond() {
+    let approved = decided(Verdict::Approved, 1_000);
+    assert_eq!(APPROVAL_MS, 604_800_000);
+    assert_eq!(approved.approves(None, 604_800_999), Some(&version_1().hash()));
+    assert_eq!(approved.approves(None, 604_801_000), None);
+}
+
+#[test]
+fn an_approval_is_used_up_by_a_run_that_ended_behind_it() {
+    let approved = decided(Verdict::Approved, 1_000);
+    let good = |used_ms| approved.approves(used_ms, 2_000).is_some();
+    assert_eq!([None, Some(999), Some(1_000), Some(1_001)].map(good), [true, true, false, false]);
+}
+
+#[test]
+fn a_rejection_is_remembered_for_the_very_set_it_was_about() {
+    let rejected = decided(Verdict::Rejected, 1_000);
+    assert!(rejected.rejects(&version_1().hash()));
+    assert!(!rejected.rejects(&but("login", "eve@acme.com").hash()));
+    assert_eq!(rejected.approves(None, 1_000), None);
+    assert!(!decided(Verdict::Approved, 1_000).rejects(&version_1().hash()));
+}

@@ -1,0 +1,111 @@
+//! Putting accounts back as a run had found them.
+
+use std::collections::BTreeSet;
+
+use domain::plan::{Action, Change, Plan, Trace, Weight, restore};
+use insta::assert_snapshot;
+
+use crate::words::{Case, Line, account, case, user};
+
+/// The dataset as it is now; an administrator is there and desired.
+fn now(rows: impl IntoIterator<Item = Line>) -> Case {
+    case([user("boss").in_group("admin")], rows.into_iter().chain([account("boss").role("admin")]))
+}
+
+/// What puts these back.
+fn back(saved: impl IntoIterator<Item = Line>, now: &Case) -> Plan {
+    let saved = case([], saved).current().unwrap();
+    restore(&saved, &now.current().unwrap(), now.tenant(), &now.integration)
+}
+
+#[test]
+fn accounts_are_put_back_as_they_were() {
+    let saved = [account("ada").role("admin,hr"), account("bob"), account("cid").disabled(), account("dan"), account("same")];
+    let rows = [account("ada"), account("bob").disabled(), account("cid"), account("new"), account("same")];
+    assert_snapshot!(back(saved, &now(rows)), @r"
+    ACME: 0 to create, 0 to update, 4 to restore, 0 to remove, 1 right already
+      ^ ada@acme.com  restore admin, hr
+      ^ bob@acme.com  restore user
+      ^ cid@acme.com  restore user, disabled
+      ^ dan@acme.com  restore user
+    ");
+}
+
+#[test]
+fn a_deleted_account_comes_back_with_all_its_properties() {
+    let plan = back([account("ada").with("Phone", "1").expired()], &now([]));
+    let [Action { change: Change::Restore { before: None, to }, .. }] = &plan.actions[..] else { panic!("{plan}") };
+    assert_eq!((&to.row["Phone"], &to.row["ExpiryDate"]), (&"1".into(), &"2020-01-31".into()));
+    assert_eq!(plan.actions[0].weight(), Weight::None);
+}
+
+#[test]
+fn what_is_protected_blocked_or_there_twice_is_left_alone() {
+    let saved = ["breakglass", "ada", "bob"].map(|name| account(name).role("admin"));
+    let now = now([account("breakglass"), account("ada"), account("bob"), account("bob").again()]).blocking("ada");
+    assert_eq!(back(saved, &now).actions, []);
+}
+
+#[test]
+fn what_is_taken_back_counts_as_harm_like_any_other_loss() {
+    let saved = || [account("ada"), account("bob").disabled(), account("cid")];
+    let now = now([account("ada").role("admin"), account("bob"), account("cid").role("hr,user")]);
+    let weights: Vec<_> = back(saved(), &now).actions.iter().map(Action::weight).collect();
+    assert_eq!(weights, [Weight::Harm, Weight::Harm, Weight::Role]);
+    let now = now.without_limits();
+    let (approved, held) = now.guard_of(back(saved(), &now));
+    assert_eq!(approved.actions().map(ToString::to_string).collect::<Vec<_>>(), ["~ ada@acme.com  +user"]);
+    assert_eq!(held.len(), 3);
+}
+
+#[test]
+fn an_account_that_is_to_be_switched_off_gains_no_role_on_the_way() {
+    let now = now([account("ada")]).without_limits();
+    let plan = back([account("ada").role("admin,user").disabled()], &now);
+    assert_eq!(plan.actions[0].without_loss(), None);
+    assert_eq!(now.guard_of(plan).0.actions().count(), 0);
+}
+
+#[test]
+fn the_last_administrator_is_not_put_back_to_a_user() {
+    let people = [user("ada").in_group("user")];
+    let now = case(people, [account("ada").role("admin")]);
+    let (_, held) = now.guard_of(back([account("ada")], &now));
+    assert_eq!(held[0].why, domain::guard::HoldReason::LastAdmin);
+}
+
+#[test]
+fn an_expired_administrator_who_is_put_back_replaces_nobody() {
+    let now = case([user("ada").in_group("user")], [account("ada").role("admin")]);
+    let held = |old: Line| now.guard_of(back([account("ada"), old], &now)).1.len();
+    assert_eq!((held(account("old").role("admin")), held(account("old").role("admin").expired())), (0, 1));
+}
+
+#[test]
+fn whoever_is_still_active_needs_no_second_read_to_be_put_back() {
+    let plan = back([account("boss").role("user")], &now([]));
+    assert_eq!(plan.actions[0].takes_from_active(&BTreeSet::new()), None);
+}
+
+#[test]
+fn what_is_restored_leaves_its_trace() {
+    let traces =
+        |saved: Line, before: Vec<Line>, after: Vec<Line>| back([saved], &now(before)).actions[0].trace_in(&now(after).current().unwrap());
+    let was = || account("ada").role("hr,user");
+    assert_eq!(traces(was(), vec![], vec![was()]), Trace::Done);
+    assert_eq!(traces(was(), vec![], vec![]), Trace::NotDone);
+    assert_eq!(traces(was(), vec![], vec![account("ada")]), Trace::Unclear);
+    assert_eq!(traces(was(), vec![], vec![was(), was().again()]), Trace::Unclear);
+    assert_eq!(traces(was(), vec![account("ada")], vec![was()]), Trace::Done);
+    assert_eq!(traces(was(), vec![account("ada")], vec![account("ada")]), Trace::NotDone);
+    assert_eq!(traces(was().disabled(), vec![account("ada")], vec![was()]), Trace::NotDone);
+}
+
+#[test]
+fn only_what_becomes_enabled_sends_its_owner_an_email() {
+    let sends = |saved: Line, before: Vec<Line>| back([saved], &now(before)).actions[0].sends_activation();
+    assert!(sends(account("ada"), vec![]));
+    assert!(sends(account("ada"), vec![account("ada").disabled()]));
+    assert!(!sends(account("ada").disabled(), vec![]));
+    assert!(!sends(account("ada").role("hr"), vec![account("ada")]));
+}
