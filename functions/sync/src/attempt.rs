@@ -5,35 +5,43 @@ use adapters::clock::now_ms;
 use adapters::http::Deadline;
 use adapters::store::{Claim, StoreError};
 use adapters::workos::ReadError;
+use domain::backoff::FaultClass;
 use domain::desired::desired;
+use domain::directory::Directory;
 use domain::finding::Finding;
 use domain::group_name;
 use domain::guard::Completeness;
-use domain::ids::TenantId;
+use domain::ids::{DirectoryId, TenantId};
 use domain::integration::Integration;
 use domain::message::Reason;
 use domain::pending::RunEnd;
-use domain::run::{Status, TenantRecord};
+use domain::run::{RunRecord, Status, TenantRecord};
+use domain::snapshot::Snapshot;
 use domain::tenant_state::{Demand, TenantState, earliest_retry, worked_on};
 use futures::{StreamExt, stream};
 
 use crate::Deps;
-use crate::tenant::{Reconcile, Reconciled};
+use crate::look::Look;
+use crate::seen::{Seen, View};
+use crate::tenant::{Reconciled, Writer};
 
-/// How often in a row a directory is not found before it counts as gone: most of a day at production's delays. An API key of another
-/// environment finds no customer's directory, and must not suspend them all.
-const NOT_FOUND_MAX: u32 = 80;
+/// How often in a row a directory is not found before it counts as gone: a proxy's or WorkOS's slip must not suspend anybody.
+const NOT_FOUND_MIN: u32 = 3;
+/// How many other directories are asked for before it is settled that the API key finds none.
+const OTHERS_ASKED_MAX: usize = 3;
 
 /// What an attempt found and did.
 pub(crate) struct Attempt {
-    pub(crate) status: Status,
-    pub(crate) code: Option<String>,
-    pub(crate) error: Option<String>,
-    pub(crate) tenants: Vec<TenantRecord>,
-    pub(crate) findings: Vec<Finding>,
+    status: Status,
+    code: Option<String>,
+    error: Option<String>,
+    tenants: Vec<TenantRecord>,
+    findings: Vec<Finding>,
+    workos_calls: u64,
+    orgvue_calls: u64,
     pub(crate) states: Vec<(TenantId, TenantState)>,
-    pub(crate) workos_calls: u64,
-    pub(crate) orgvue_calls: u64,
+    /// What was seen, if it differs from what is stored.
+    pub(crate) snapshot: Option<Snapshot>,
     pub(crate) end: RunEnd,
 }
 
@@ -43,7 +51,8 @@ pub(crate) async fn attempt(deps: &Deps, claim: &Claim, reason: Reason, deadline
         // The message would come again and again for it, and end where nobody can tell which customer it is about.
         Err(error @ StoreError::Corrupt { .. }) => {
             tracing::error!(run.id = %claim.run(), integration.id = %claim.integration(), error = chain(&error), "the table must be repaired");
-            Ok(Attempt::stopped(Status::Refused, "table_corrupt", chain(&error), retry(deps, claim)))
+            let end = retry(deps, claim, FaultClass::Configuration);
+            Ok(Attempt::stopped(Status::Refused, "table_corrupt", chain(&error), end))
         }
         outcome => outcome,
     }
@@ -54,12 +63,13 @@ async fn try_once(deps: &Deps, claim: &Claim, reason: Reason, deadline: Deadline
         Ok(integration) => integration,
         Err(error) => {
             tracing::error!(run.id = %claim.run(), integration.id = %claim.integration(), "the integration file in force cannot be used");
-            return Ok(Attempt::stopped(Status::Refused, "integration_unusable", error, retry(deps, claim)));
+            let end = retry(deps, claim, FaultClass::Configuration);
+            return Ok(Attempt::stopped(Status::Refused, "integration_unusable", error, end));
         }
     };
-    let mut states = deps.store.tenant_states(&integration.id).await?;
-    let state_of = |tenant: &TenantId| states.get(tenant).cloned().unwrap_or_default();
+    let states = deps.store.tenant_states(&integration.id).await?;
     let demand = Demand::of(reason, claim.is_new_work());
+    let state_of = |tenant: &TenantId| states.get(tenant).cloned().unwrap_or_default().asked(demand);
     let began_ms = now_ms();
     let due: Vec<_> = worked_on(&integration).filter(|tenant| state_of(&tenant.id).is_due(demand, began_ms)).collect();
     if due.is_empty() {
@@ -68,28 +78,45 @@ async fn try_once(deps: &Deps, claim: &Claim, reason: Reason, deadline: Deadline
     let reader = deps.workos.reader(integration.directory.clone(), deadline);
     let directory = match reader.read(|name| matches!(group_name::parse(name, &integration), Some(Ok(_)))).await {
         Ok(directory) => directory,
-        Err(error) => return Ok(Attempt { workos_calls: reader.calls(), ..unread(deps, claim, &error) }),
+        Err(error) => return Ok(Attempt { workos_calls: reader.calls(), ..unread(deps, claim, &error, deadline).await? }),
     };
 
+    let before = deps.store.snapshot(&integration.id).await?;
     let decision = desired(&directory, &integration);
-    let n_active = directory.users.values().filter(|user| user.active).count();
-    let reconcile = Reconcile {
+    let look = Look {
         deps,
-        claim,
         deadline,
         integration: &integration,
         directory: &directory,
         decision: &decision,
-        completeness: Completeness::judge(n_active, directory.active_users_counted),
+        completeness: completeness(&directory),
         reader: &reader,
+        former: &before.as_ref().map(|before| before.former_logins(&directory)).unwrap_or_default(),
     };
-    let work: Vec<_> = due.into_iter().map(|tenant| reconcile.tenant(tenant, state_of(&tenant.id))).collect();
+    let work: Vec<_> = due
+        .into_iter()
+        .map(|tenant| {
+            let writer = Writer { deps, integration: &integration, tenant, claim, deadline };
+            let (look, state) = (&look, state_of(&tenant.id));
+            async move { writer.reconcile(look, state).await }
+        })
+        .collect();
     let reconciled: Vec<Reconciled> = stream::iter(work).buffer_unordered(deps.config.tenants_at_once).collect().await;
-    let mut attempt = summed(reconciled, decision.findings.clone());
+    let mut states = states;
+    states.extend(reconciled.iter().map(|one| (one.record.tenant.clone(), one.state.clone())));
+    let holds = states.values().any(|state| state.held.is_some()) || reconciled.iter().any(|one| !one.record.held.is_empty());
+    let view = View { run: claim.run(), integration: &integration, directory: &directory, before, holds };
+    let seen = view.seen(decision.findings, &reconciled);
+    let mut attempt = Attempt::summed(reconciled, seen);
     attempt.workos_calls = reader.calls();
-    states.extend(attempt.states.iter().cloned());
     attempt.end = RunEnd::Reconciled { retry_at_ms: earliest_retry(&integration, &states) };
     Ok(attempt)
+}
+
+/// Whether the list of users agrees with the directory's own count.
+pub(crate) fn completeness(directory: &Directory) -> Completeness {
+    let n_active = directory.users.values().filter(|user| user.active).count();
+    Completeness::judge(n_active, directory.active_users_counted)
 }
 
 /// The integration that is in force.
@@ -105,23 +132,41 @@ async fn integration(deps: &Deps, claim: &Claim) -> Result<Result<Integration, S
     })
 }
 
-fn retry(deps: &Deps, claim: &Claim) -> RunEnd {
-    RunEnd::Failed { retry_at_ms: deps.config.delays.retry_at(claim.attempts() + 1, now_ms()) }
+fn retry(deps: &Deps, claim: &Claim, class: FaultClass) -> RunEnd {
+    let (backoff, retry_at_ms) = claim.backoff().failed(class, now_ms(), &deps.config.delays);
+    RunEnd::Failed { retry_at_ms, backoff }
 }
 
-fn unread(deps: &Deps, claim: &Claim, error: &ReadError) -> Attempt {
+async fn unread(deps: &Deps, claim: &Claim, error: &ReadError, deadline: Deadline) -> Result<Attempt, StoreError> {
     tracing::warn!(
         run.id = %claim.run(), directory.id = %claim.directory(), code = error.code(), error = chain(error), "the directory was not read"
     );
+    let retry = || retry(deps, claim, error.class());
     let (status, end) = match error {
         ReadError::Gone { .. } => (Status::Refused, RunEnd::Suspended),
-        ReadError::NotFound if claim.attempts() >= NOT_FOUND_MAX => (Status::Refused, RunEnd::Suspended),
-        ReadError::NotFound | ReadError::TooLarge { .. } | ReadError::Refused { .. } => (Status::Refused, retry(deps, claim)),
+        ReadError::NotFound if claim.backoff().attempts + 1 >= NOT_FOUND_MIN && is_gone(deps, claim.directory(), deadline).await? => {
+            (Status::Refused, RunEnd::Suspended)
+        }
+        ReadError::NotFound | ReadError::TooLarge { .. } | ReadError::Refused { .. } => (Status::Refused, retry()),
         ReadError::Unsettled { .. } | ReadError::Untrusted { .. } | ReadError::Unavailable { .. } | ReadError::OutOfTime => {
-            (Status::Failed, retry(deps, claim))
+            (Status::Failed, retry())
         }
     };
-    Attempt::stopped(status, error.code(), format!("{}; {}", chain(error), error.remedy()), end)
+    Ok(Attempt::stopped(status, error.code(), format!("{}; {}", chain(error), error.remedy()), end))
+}
+
+/// Whether a directory that is not found is gone. An API key of another environment finds no customer's directory and must not suspend
+/// them all, so it has to find another one of ours; where there is no other, there is nobody to spare.
+async fn is_gone(deps: &Deps, directory: &DirectoryId, deadline: Deadline) -> Result<bool, StoreError> {
+    let integrations = deps.store.each_integration().await?.into_iter().flatten();
+    let others: Vec<DirectoryId> = integrations.map(|(_, other)| other).filter(|other| other != directory).collect();
+    for other in others.iter().take(OTHERS_ASKED_MAX) {
+        match deps.workos.reader(other.clone(), deadline).check().await {
+            Ok(()) | Err(ReadError::Gone { .. } | ReadError::Unsettled { .. }) => return Ok(true),
+            Err(_) => {}
+        }
+    }
+    Ok(others.is_empty())
 }
 
 impl Attempt {
@@ -133,9 +178,10 @@ impl Attempt {
             error: None,
             tenants: Vec::new(),
             findings: Vec::new(),
-            states: Vec::new(),
             workos_calls: 0,
             orgvue_calls: 0,
+            states: Vec::new(),
+            snapshot: None,
             end: RunEnd::Reconciled { retry_at_ms },
         }
     }
@@ -144,23 +190,33 @@ impl Attempt {
         Self { status, code: Some(code.to_owned()), error: Some(error), end, ..Self::idle(None) }
     }
 
+    fn summed(reconciled: Vec<Reconciled>, seen: Seen) -> Self {
+        let mut attempt = Self { orgvue_calls: reconciled.iter().map(|one| one.orgvue_calls).sum(), ..Self::idle(None) };
+        attempt.states = reconciled.iter().map(|one| (one.record.tenant.clone(), one.state.clone())).collect();
+        attempt.tenants = reconciled.into_iter().map(|one| one.record).collect();
+        attempt.tenants.sort_by(|a, b| a.tenant.cmp(&b.tenant));
+        attempt.status = attempt.tenants.iter().map(|tenant| tenant.status).max().unwrap_or(Status::Applied);
+        attempt.findings = seen.findings;
+        attempt.snapshot = seen.news;
+        attempt
+    }
+
     /// Whether there is nothing to tell of it.
     pub(crate) fn is_idle(&self) -> bool {
         self.tenants.is_empty() && self.error.is_none()
     }
-}
 
-fn summed(reconciled: Vec<Reconciled>, mut findings: Vec<Finding>) -> Attempt {
-    findings.retain(|finding| finding.user.as_ref().is_none_or(|user| !reconciled.iter().any(|one| one.confirmed.contains(user))));
-    let mut attempt = Attempt { orgvue_calls: reconciled.iter().map(|one| one.orgvue_calls).sum(), ..Attempt::idle(None) };
-    for one in reconciled {
-        findings.extend(one.findings);
-        attempt.states.push((one.record.tenant.clone(), one.state));
-        attempt.tenants.push(one.record);
+    /// The run's record with what the attempt found and did.
+    pub(crate) fn tell(&self, record: RunRecord) -> RunRecord {
+        RunRecord {
+            status: self.status,
+            code: self.code.clone(),
+            error: self.error.clone(),
+            tenants: self.tenants.clone(),
+            findings: self.findings.clone(),
+            workos_calls: self.workos_calls,
+            orgvue_calls: self.orgvue_calls,
+            ..record
+        }
     }
-    attempt.tenants.sort_by(|a, b| a.tenant.cmp(&b.tenant));
-    attempt.status = attempt.tenants.iter().map(|tenant| tenant.status).max().unwrap_or(Status::Applied);
-    findings.sort();
-    findings.dedup();
-    Attempt { findings, ..attempt }
 }

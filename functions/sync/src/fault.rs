@@ -2,6 +2,7 @@
 
 use adapters::orgvue::OrgvueError;
 use adapters::store::{LeaseLost, StoreError};
+use domain::backoff::FaultClass;
 use domain::current::DatasetRefusal;
 use domain::run::Status;
 
@@ -14,9 +15,9 @@ pub(crate) enum TenantFault {
     Dataset(#[from] DatasetRefusal),
     #[error("{0}; {remedy}", remedy = .0.remedy())]
     Orgvue(#[from] OrgvueError),
-    #[error("what is to be overwritten could not be saved")]
-    Save(#[from] StoreError),
-    #[error("another run took over")]
+    #[error("the table could not be used")]
+    Store(#[from] StoreError),
+    #[error("the run stopped writing: {0}")]
     LeaseLost(#[from] LeaseLost),
     #[error("{n_accounts} accounts could not be made as planned")]
     Unsettled { n_accounts: usize },
@@ -34,10 +35,24 @@ impl TenantFault {
         match self {
             Self::NoToken | Self::Dataset(_) | Self::AllRefused { .. } => Status::Refused,
             Self::Orgvue(error) if error.needs_person() => Status::Refused,
-            Self::Orgvue(_) | Self::Save(_) | Self::Unsettled { .. } | Self::Unconfirmed { .. } | Self::Contradicted { .. } => {
+            Self::Orgvue(_) | Self::Store(_) | Self::Unsettled { .. } | Self::Unconfirmed { .. } | Self::Contradicted { .. } => {
                 Status::Failed
             }
             Self::LeaseLost(_) => Status::Superseded,
+        }
+    }
+
+    /// Whose it is, which says how soon it is tried again.
+    pub(crate) fn class(&self) -> FaultClass {
+        match self {
+            Self::NoToken | Self::AllRefused { .. } => FaultClass::Configuration,
+            Self::Dataset(DatasetRefusal::MissingItemId) => FaultClass::Vendor,
+            Self::Dataset(
+                DatasetRefusal::MissingProperty { .. } | DatasetRefusal::WrongForm { .. } | DatasetRefusal::ApiAccountMissing,
+            ) => FaultClass::Configuration,
+            Self::Orgvue(error) => error.class(),
+            Self::Unsettled { .. } | Self::Contradicted { .. } => FaultClass::Own,
+            Self::Store(_) | Self::LeaseLost(_) | Self::Unconfirmed { .. } => FaultClass::Vendor,
         }
     }
 
@@ -47,8 +62,9 @@ impl TenantFault {
             Self::Orgvue(error) => return error.code(),
             Self::Dataset(refusal) => refusal.code(),
             Self::NoToken => "no_token",
-            Self::Save(_) => "not_saved",
-            Self::LeaseLost(_) => "superseded",
+            Self::Store(_) => "not_saved",
+            Self::LeaseLost(LeaseLost::TakenOver) => "superseded",
+            Self::LeaseLost(LeaseLost::Paused) => "paused",
             Self::Unsettled { .. } => "accounts_not_settled",
             Self::Unconfirmed { .. } => "users_not_confirmed",
             Self::Contradicted { .. } => "lists_contradicted",

@@ -5,7 +5,12 @@
 mod attempt;
 mod config;
 mod fault;
+mod look;
+mod operate;
+mod preview;
+mod restore;
 mod run;
+mod seen;
 mod sweep;
 mod tenant;
 
@@ -24,6 +29,9 @@ use domain::message::SyncMessage;
 use serde_json::Value;
 
 pub use config::{Config, Tokens};
+pub use operate::{DecidedOn, OperateError, Operator};
+pub use preview::{Obstacle, Preview, PreviewError, TenantPreview, check_directory, groups_of, preview};
+pub use restore::{Restoration, RestoreError, TenantRestoration, restoration, restore};
 pub use sweep::{Swept, sweep};
 
 /// One try of an AWS call, and all of them. Nobody waits for the answer but the invocation itself.
@@ -128,7 +136,8 @@ async fn handle_message(deps: &Deps, message: &SqsMessage, deadline: Deadline) -
     let message_id = message.message_id.as_deref().unwrap_or_default();
     let body = message.body.as_deref().unwrap_or_default();
     let done = match SyncMessage::from_json(body) {
-        Ok(message) => run::run(deps, &message, deadline).await.map_err(|error| chain(&error)),
+        // Boxed: the compiler gives up on futures within futures that are as deep as these.
+        Ok(message) => Box::pin(run::run(deps, &message, deadline)).await.map_err(|error| chain(&error)),
         Err(error) => {
             // Another try cannot help, and must not hold up anything else: it goes where people look, at once.
             tracing::error!(message.id = message_id, %error, "malformed message goes to the dead-letter queue");

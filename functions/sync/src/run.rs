@@ -1,16 +1,17 @@
 //! One run, from the claim to the record.
 //!
-//! The order of the record is what makes a crash harmless: the run's own record first, then the tenants, then the pending
+//! The order of the record is what makes a crash harmless: the run's own record first, then the tenants and what was seen, then the pending
 //! item, whose generation says that all of it is done.
 
-use std::time::Instant;
+use std::pin::pin;
+use std::time::{Duration, Instant};
 
 use adapters::aws::chain;
 use adapters::clock::now_ms;
 use adapters::http::Deadline;
-use adapters::store::{Claim, LeaseLost, StoreError};
+use adapters::store::{Claim, Lease, LeaseLost, StoreError};
 use domain::ids::RunId;
-use domain::message::SyncMessage;
+use domain::message::{Reason, SyncMessage};
 use domain::pending::{NotClaimed, RunEnd};
 use domain::run::{RunRecord, Status};
 use uuid::Uuid;
@@ -18,9 +19,12 @@ use uuid::Uuid;
 use crate::Deps;
 use crate::attempt::{Attempt, attempt};
 
+/// Time for a run that may not write any more to notice it and to tell what it did, beyond the longest request.
+const LEAVING: Duration = Duration::from_secs(5);
+
 /// Handles a message: claims what is pending, tries, records. A message that finds nothing to claim is done with.
 pub(crate) async fn run(deps: &Deps, message: &SyncMessage, deadline: Deadline) -> Result<(), StoreError> {
-    let run = RunId::new(Uuid::now_v7().to_string());
+    let run = new_id();
     let claim = match deps.store.claim(message, &run, now_ms(), &deps.config.delays).await? {
         Ok(claim) => claim,
         Err(why) => {
@@ -29,36 +33,43 @@ pub(crate) async fn run(deps: &Deps, message: &SyncMessage, deadline: Deadline) 
         }
     };
     let began = Instant::now();
-    let record = new_record(&claim, message);
+    let record = new_record(&claim, message.reason);
     let lease = claim.lease().clone();
-    let worked = async {
-        let attempt = attempt(deps, &claim, message.reason, deadline).await?;
-        record_work(deps, attempt, RunRecord { seconds: began.elapsed().as_secs_f64(), ..record.clone() }).await
-    };
-    let worked = tokio::select! {
-        worked = worked => Ok(worked?),
-        lost = lease.keep() => Err(lost),
-    };
-    match worked {
-        Ok((record, end)) => match deps.store.release(claim, end).await? {
-            Ok(()) => log_ended(&record),
-            Err(LeaseLost) => {
-                tracing::warn!(run.id = %record.id, integration.id = %record.integration, "another run took over before the end");
+    let (attempted, lost) = beside_heartbeat(deps, &lease, attempt(deps, &claim, message.reason, deadline)).await;
+    let attempted = attempted.transpose()?;
+    let record = RunRecord { seconds: began.elapsed().as_secs_f64(), ..record };
+    match (attempted, lost) {
+        (Some(attempt), None) => {
+            let (recorded, lost) = beside_heartbeat(deps, &lease, record_work(deps, attempt, record)).await;
+            match recorded.transpose()? {
+                Some((record, end)) => release(deps, claim, &record, end).await?,
+                None => log_lost(&run, lost.unwrap_or(LeaseLost::TakenOver)),
             }
-        },
-        Err(LeaseLost) => superseded(deps, RunRecord { seconds: began.elapsed().as_secs_f64(), ..record }).await,
+        }
+        (attempt, lost) => {
+            let lost = lost.unwrap_or(LeaseLost::TakenOver);
+            record_stopped(deps, attempt, record, lost).await;
+            release_stopped(deps, claim).await?;
+        }
     }
     Ok(())
 }
 
-fn new_record(claim: &Claim, message: &SyncMessage) -> RunRecord {
+/// The id of a new run; ids sort by time.
+pub(crate) fn new_id() -> RunId {
+    RunId::new(Uuid::now_v7().to_string())
+}
+
+/// The record of a run that has just claimed.
+pub(crate) fn new_record(claim: &Claim, reason: Reason) -> RunRecord {
     RunRecord {
         v: 1,
         id: claim.run().clone(),
         integration: claim.integration().clone(),
         directory: claim.directory().clone(),
-        reason: message.reason,
+        reason,
         generation: claim.generation(),
+        restores: None,
         status: Status::Applied,
         code: None,
         error: None,
@@ -71,34 +82,70 @@ fn new_record(claim: &Claim, message: &SyncMessage) -> RunRecord {
     }
 }
 
+/// Works while the lease is renewed. When it ends, no write begins any more; what is under way has a little time to end and to be told.
+pub(crate) async fn beside_heartbeat<T>(deps: &Deps, lease: &Lease, work: impl Future<Output = T>) -> (Option<T>, Option<LeaseLost>) {
+    let mut work = pin!(work);
+    let lost = tokio::select! {
+        done = &mut work => return (Some(done), None),
+        lost = lease.keep() => lost,
+    };
+    let done = tokio::time::timeout(deps.config.http_timeout + LEAVING, work).await.ok();
+    (done, Some(lost))
+}
+
 /// Stores everything of a run but its end. A run that had nothing to do leaves no record.
 async fn record_work(deps: &Deps, attempt: Attempt, record: RunRecord) -> Result<(RunRecord, RunEnd), StoreError> {
     let is_idle = attempt.is_idle();
-    let record = RunRecord {
-        status: attempt.status,
-        code: attempt.code,
-        error: attempt.error,
-        tenants: attempt.tenants,
-        findings: attempt.findings,
-        workos_calls: attempt.workos_calls,
-        orgvue_calls: attempt.orgvue_calls,
-        ..record
-    };
+    let Attempt { states, snapshot, end, .. } = &attempt;
+    let record = attempt.tell(record);
     if !is_idle {
         deps.store.put_run(&record).await?;
     }
-    for (tenant, state) in &attempt.states {
+    for (tenant, state) in states {
         deps.store.put_tenant_state(&record.integration, tenant, state).await?;
     }
-    Ok((record, attempt.end))
+    if let Some(snapshot) = snapshot {
+        deps.store.put_snapshot(&record.integration, snapshot).await?;
+    }
+    Ok((record, *end))
 }
 
-/// Another run has the lease and covers all that this one claimed. What this one saved before writing is kept.
-async fn superseded(deps: &Deps, record: RunRecord) {
-    tracing::warn!(run.id = %record.id, integration.id = %record.integration, "the lease is lost; the run stops writing");
-    let record = RunRecord { status: Status::Superseded, error: Some("another run took over".to_owned()), ..record };
+async fn release(deps: &Deps, claim: Claim, record: &RunRecord, end: RunEnd) -> Result<(), StoreError> {
+    match deps.store.release(claim, end).await? {
+        Ok(()) => log_ended(record),
+        Err(lost) => log_lost(&record.id, lost),
+    }
+    Ok(())
+}
+
+/// A run that had to stop: what it did until then is told. The tenants' states are not stored, for another run may be at work on them.
+async fn record_stopped(deps: &Deps, attempt: Option<Attempt>, record: RunRecord, lost: LeaseLost) {
+    log_lost(&record.id, lost);
+    let record = match &attempt {
+        Some(attempt) => attempt.tell(record),
+        None => record,
+    };
+    let (code, error) = match lost {
+        LeaseLost::TakenOver => ("superseded", "another run took over; this one stopped writing"),
+        LeaseLost::Paused => ("paused", "a person paused the integration; the run stopped writing, and what is owed stays owed"),
+    };
+    let record = RunRecord { status: Status::Superseded, code: Some(code.to_owned()), error: Some(error.to_owned()), ..record };
     if let Err(error) = deps.store.put_run(&record).await {
-        tracing::warn!(run.id = %record.id, error = chain(&error), "the superseded run could not be recorded");
+        tracing::warn!(run.id = %record.id, error = chain(&error), "the run that was stopped could not be recorded");
+    }
+}
+
+/// Gives the lease back, if it is still this run's: a person who resumes need not wait for it to end.
+async fn release_stopped(deps: &Deps, claim: Claim) -> Result<(), StoreError> {
+    match deps.store.release(claim, RunEnd::Stopped).await? {
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+fn log_lost(run: &RunId, lost: LeaseLost) {
+    match lost {
+        LeaseLost::TakenOver => tracing::warn!(run.id = %run, "another run took over; this one stopped writing"),
+        LeaseLost::Paused => tracing::info!(run.id = %run, "a person paused the integration; the run stopped writing"),
     }
 }
 
@@ -114,7 +161,8 @@ fn log_unclaimed(message: &SyncMessage, why: NotClaimed) {
     tracing::info!(outcome, directory.id = %message.directory, generation = message.generation, "message leads to no run");
 }
 
-fn log_ended(record: &RunRecord) {
+/// One line for each run.
+pub(crate) fn log_ended(record: &RunRecord) {
     let count = |list: fn(&domain::run::TenantRecord) -> usize| record.tenants.iter().map(list).sum::<usize>();
     tracing::info!(
         run.id = %record.id,

@@ -4,7 +4,7 @@
 
 use adapters::aws::{AwsError, chain};
 use adapters::clock::now_ms;
-use adapters::store::StoreError;
+use adapters::store::{Deployment, StoreError};
 use domain::message::{Reason, SyncMessage};
 use domain::pending::{Pending, SweepStep};
 use futures::{StreamExt, stream};
@@ -30,6 +30,10 @@ pub struct Swept {
 /// # Errors
 /// [`StoreError`] when they could not be read. A fault with one of them stops no other.
 pub async fn sweep(deps: &Deps) -> Result<Swept, StoreError> {
+    if let Deployment::Paused { at_ms, .. } = deps.store.deployment().await? {
+        tracing::warn!(since_ms = at_ms, "the whole deployment is paused; nothing was swept");
+        return Ok(Swept::default());
+    }
     let (integrations, corrupt): (Vec<_>, Vec<_>) = deps.store.each_integration().await?.into_iter().partition(Result::is_ok);
     let directories: Vec<_> = integrations.into_iter().flatten().map(|(_, directory)| directory).collect();
     let mut pending = deps.store.each_pending(&directories).await?;

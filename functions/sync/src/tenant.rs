@@ -1,4 +1,4 @@
-//! One tenant of a run: current, plan, guard, apply. Nothing here touches another tenant.
+//! One tenant of a run: look, apply, tell. Nothing here touches another tenant.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,44 +7,25 @@ use adapters::clock::now_ms;
 use adapters::http::Deadline;
 use adapters::orgvue::{AccountFailure, Applied, StopCause, Stopped, UsersDataset};
 use adapters::store::{Claim, LeaseLost};
-use adapters::workos::DirectoryReader;
-use domain::current::{Current, DatasetRefusal, Row, check_properties};
-use domain::desired::{Decision, Desired, desired};
-use domain::directory::Directory;
+use domain::backoff::FaultClass;
+use domain::current::Row;
 use domain::finding::{Finding, FindingCode};
-use domain::guard::{Approved, Completeness, Facts, Held, HoldReason, Scope, guard, lists_are_believable};
+use domain::guard::{Approved, Held, HoldReason, counted};
+use domain::harm::HarmLog;
+use domain::held::{Decision, HeldHead, HeldSet, Verdict};
 use domain::ids::UserId;
 use domain::integration::{Integration, Mode, Tenant};
 use domain::login::Login;
-use domain::plan::{Action, Plan, plan};
+use domain::plan::Action;
 use domain::run::{HeldRecord, Status, TenantRecord};
 use domain::tenant_state::TenantState;
-use futures::{StreamExt, stream};
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
 
 use crate::Deps;
 use crate::fault::TenantFault;
-
-/// Most users whose groups are read a second time in one run: at WorkOS's 100 calls a second, 20 s. What is beyond is held.
-const CONFIRMATIONS_MAX: usize = 2_000;
-/// How many of those reads are under way at once.
-const CONFIRMATIONS_AT_ONCE: usize = 8;
+use crate::look::{Known, Look, Looked, dataset, reading};
 
 /// Where Orgvue refuses as many accounts and writes none, it is not the accounts' own matter.
 const ALL_REFUSED_MIN: usize = 5;
-
-/// What the tenants of a run share.
-pub(crate) struct Reconcile<'a> {
-    pub(crate) deps: &'a Deps,
-    pub(crate) claim: &'a Claim,
-    pub(crate) deadline: Deadline,
-    pub(crate) integration: &'a Integration,
-    pub(crate) directory: &'a Directory,
-    pub(crate) decision: &'a Decision,
-    pub(crate) completeness: Completeness,
-    pub(crate) reader: &'a DirectoryReader,
-}
 
 /// How one tenant ended.
 pub(crate) struct Reconciled {
@@ -54,181 +35,211 @@ pub(crate) struct Reconciled {
     pub(crate) findings: Vec<Finding>,
     /// Who was looked at again: what the lists said of them no longer counts.
     pub(crate) confirmed: BTreeSet<UserId>,
+    /// Whose account under a former login is still there; `None` where nobody can tell.
+    pub(crate) renamed: Option<BTreeSet<UserId>>,
     pub(crate) orgvue_calls: u64,
 }
 
-/// A plan, and who was looked at again for it.
-struct Confirmed {
-    desired: Desired,
-    plan: Plan,
-    users: BTreeSet<UserId>,
-    /// What the second look found about them.
-    findings: Vec<Finding>,
+/// Writes to one tenant under a claim, and notes what it did.
+pub(crate) struct Writer<'a> {
+    pub(crate) deps: &'a Deps,
+    pub(crate) integration: &'a Integration,
+    pub(crate) tenant: &'a Tenant,
+    pub(crate) claim: &'a Claim,
+    pub(crate) deadline: Deadline,
 }
 
 /// The part of a tenant's work that grows while it is done, so that a fault loses nothing of the report.
-struct Progress {
-    record: TenantRecord,
-    findings: Vec<Finding>,
+pub(crate) struct Progress {
+    pub(crate) record: TenantRecord,
+    pub(crate) state: TenantState,
+    pub(crate) findings: Vec<Finding>,
+    held: Option<Vec<Held>>,
     confirmed: BTreeSet<UserId>,
+    renamed: Option<BTreeMap<Login, UserId>>,
+    /// Accounts of which nobody knows whether they were written.
+    unknown: BTreeSet<Login>,
     n_refused: usize,
 }
 
-impl Reconcile<'_> {
-    /// Makes one tenant as desired, as far as the guard lets it.
-    pub(crate) async fn tenant(&self, tenant: &Tenant, state: TenantState) -> Reconciled {
-        let mut progress = Progress {
+impl Progress {
+    pub(crate) fn new(tenant: &Tenant, state: TenantState) -> Self {
+        Self {
             record: TenantRecord::new(tenant.id.clone(), tenant.mode, Status::Applied),
+            state,
             findings: Vec::new(),
+            held: None,
             confirmed: BTreeSet::new(),
+            renamed: None,
+            unknown: BTreeSet::new(),
             n_refused: 0,
-        };
-        let scope = state.scope(self.integration);
+        }
+    }
+}
+
+/// What a person decided about the tenant, as far as it counts now.
+struct Verdicts {
+    decision: Option<Decision>,
+    approved: HeldSet,
+}
+
+impl Writer<'_> {
+    /// Makes the tenant as desired, as far as the guard lets it.
+    pub(crate) async fn reconcile(&self, look: &Look<'_>, state: TenantState) -> Reconciled {
+        let mut progress = Progress::new(self.tenant, state);
         let mut orgvue_calls = 0;
-        let outcome = match self.dataset(tenant) {
+        let outcome = match dataset(self.deps, self.tenant, self.deadline) {
             Ok(dataset) => {
-                let outcome = self.reconcile(tenant, &dataset, scope, &mut progress).await;
+                let outcome = self.try_to_reconcile(look, &dataset, &mut progress).await;
                 orgvue_calls = dataset.calls();
                 outcome
             }
             Err(fault) => Err(fault),
         };
-        let Progress { mut record, findings, confirmed, n_refused: _ } = progress;
-        if let Err(fault) = outcome {
-            tracing::warn!(
-                run.id = %self.claim.run(),
-                tenant.id = %tenant.id,
-                status = ?fault.status(),
-                code = fault.code(),
-                error = chain(&fault),
-                trace.id = fault.trace_id(),
-                "the tenant is not as desired"
-            );
-            record.status = fault.status();
-            record.code = Some(fault.code());
-            record.error = Some(fault.to_string());
-        }
-        let state = state.after(&record, self.integration, now_ms(), &self.deps.config.delays);
-        Reconciled { record, state, findings, confirmed, orgvue_calls }
+        let class = self.tell_fault(outcome, &mut progress);
+        let Progress { record, state, findings, held: _, confirmed, renamed, unknown: _, n_refused: _ } = progress;
+        let state = state.after(&record, class, self.integration, now_ms(), &self.deps.config.delays);
+        let renamed = renamed.map(|by_login| {
+            let is_done = |login: &Login| record.mode == Mode::Enforce && record.removed.contains(login);
+            by_login.into_iter().filter(|(login, _)| !is_done(login)).map(|(_, user)| user).collect()
+        });
+        Reconciled { record, state, findings, confirmed, renamed, orgvue_calls }
     }
 
-    fn dataset(&self, tenant: &Tenant) -> Result<UsersDataset, TenantFault> {
-        let token = self.deps.config.orgvue_tokens.of(&tenant.id).ok_or(TenantFault::NoToken)?;
-        Ok(self.deps.orgvue.users_dataset(tenant.id.clone(), &tenant.dataset, token, self.deadline)?)
+    /// What stood in the way goes into the record and the log. Returns whose fault it was.
+    pub(crate) fn tell_fault(&self, outcome: Result<(), TenantFault>, progress: &mut Progress) -> Option<FaultClass> {
+        let fault = outcome.err()?;
+        tracing::warn!(
+            run.id = %self.claim.run(),
+            tenant.id = %self.tenant.id,
+            status = ?fault.status(),
+            code = fault.code(),
+            error = chain(&fault),
+            trace.id = fault.trace_id(),
+            "the tenant is not as desired"
+        );
+        progress.record.status = fault.status();
+        progress.record.code = Some(fault.code());
+        progress.record.error = Some(fault.to_string());
+        Some(fault.class())
     }
 
-    async fn reconcile(&self, tenant: &Tenant, dataset: &UsersDataset, scope: Scope, progress: &mut Progress) -> Result<(), TenantFault> {
-        let spelling = &self.integration.dataset;
-        check_properties(&dataset.property_keys().await?, spelling)?;
-        let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
-        let read = |rows: Vec<Row>| Current::read(rows, tenant, spelling, today);
-        let current = read(dataset.rows().await?)?;
-
-        let Confirmed { desired, plan, users, findings } = self.confirmed_plan(tenant, &current).await?;
-        progress.findings.extend(plan.findings.iter().cloned().chain(findings));
+    async fn try_to_reconcile(&self, look: &Look<'_>, dataset: &UsersDataset, progress: &mut Progress) -> Result<(), TenantFault> {
+        let Verdicts { decision, approved: agreed } = self.verdicts(&progress.state).await?;
+        let known =
+            Known { scope: progress.state.scope(self.integration), approved: &agreed, lately: progress.state.harm.lately(now_ms()) };
+        let Looked { plan, current: _, approved, held, findings, confirmed, renamed } = look.tenant(self.tenant, dataset, known).await?;
+        progress.findings = findings;
+        progress.confirmed = confirmed;
+        progress.renamed = Some(renamed);
         progress.record.unchanged = plan.unchanged;
         progress.record.plan = plan.to_string();
-        let facts = Facts {
-            desired: &desired,
-            current: &current,
-            tenant,
-            integration: self.integration,
-            scope,
-            confirmed: &users,
-            completeness: self.completeness,
+        progress.hold(held);
+        let applied = match self.tenant.mode {
+            Mode::Enforce => self.apply(approved, &agreed, dataset, progress).await,
+            Mode::Simulate | Mode::Paused => {
+                progress.record.status = Status::Simulated;
+                approved.actions().for_each(|action| progress.record.list(action));
+                Ok(())
+            }
         };
-        let (approved, held) = guard(plan, facts);
-        progress.confirmed = users;
-        progress.hold(&held);
-        if tenant.mode == Mode::Enforce {
-            self.apply(approved, tenant, dataset, read, progress).await?;
-        } else {
-            progress.record.status = Status::Simulated;
-            approved.actions().for_each(|action| progress.record.list(action));
+        self.keep_held(decision.as_ref(), progress).await?;
+        applied?;
+        let held = progress.held.iter().flatten();
+        match held.filter(|held| held.why == HoldReason::Unconfirmed).count() {
+            0 => {}
+            n_users => return Err(TenantFault::Unconfirmed { n_users }),
         }
-        match held.iter().filter(|held| held.why == HoldReason::Unconfirmed).count() {
-            0 => Ok(()),
-            n_users => Err(TenantFault::Unconfirmed { n_users }),
+        if self.tenant.mode == Mode::Enforce && !agreed.is_empty() {
+            progress.state.decisions_used_ms = decision.map(|decision| decision.at_ms);
         }
+        Ok(())
+    }
+
+    /// The decision about what the last run held, and what of it may be done without holding it again.
+    async fn verdicts(&self, state: &TenantState) -> Result<Verdicts, TenantFault> {
+        let store = &self.deps.store;
+        let (integration, tenant) = (&self.integration.id, &self.tenant.id);
+        let decision = store.decision(integration, tenant).await?;
+        let hash = decision.as_ref().and_then(|decision| decision.approves(state.decisions_used_ms, now_ms()));
+        let approved = match hash {
+            Some(hash) => store.held(integration, tenant, hash).await?.unwrap_or_default(),
+            None => HeldSet::default(),
+        };
+        Ok(Verdicts { decision, approved })
+    }
+
+    /// Stores what is held, so that a person can decide about it.
+    async fn keep_held(&self, decision: Option<&Decision>, progress: &mut Progress) -> Result<(), TenantFault> {
+        if self.tenant.mode != Mode::Enforce {
+            progress.state.held = None;
+            return Ok(());
+        }
+        let set = HeldSet::of(&self.tenant.id, progress.held.as_deref().unwrap_or_default());
+        if set.is_empty() {
+            progress.state.held = None;
+            return Ok(());
+        }
+        self.deps.store.put_held(&self.integration.id, &set).await?;
+        let hash = set.hash();
+        let since_ms = progress.state.held.as_ref().filter(|head| head.hash == hash).map_or_else(now_ms, |head| head.since_ms);
+        progress.record.verdict = decision.filter(|decision| decision.rejects(&hash)).map(|_| Verdict::Rejected);
+        progress.record.held_hash = Some(hash.clone());
+        progress.state.held = Some(HeldHead { hash, n_actions: set.len(), run: self.claim.run().clone(), since_ms });
+        Ok(())
     }
 
     /// Writes what was approved: additions, a second look, then removals.
-    async fn apply(
+    pub(crate) async fn apply(
         &self,
         approved: Approved,
-        tenant: &Tenant,
+        agreed: &HeldSet,
         dataset: &UsersDataset,
-        read: impl Fn(Vec<Row>) -> Result<Current, DatasetRefusal>,
         progress: &mut Progress,
     ) -> Result<(), TenantFault> {
+        let Self { deps, integration, .. } = self;
         let before: Vec<&Row> = approved.actions().filter_map(Action::before).map(|account| &account.row).collect();
-        self.deps.store.save_before(self.claim.run(), &tenant.id, &before).await?;
+        deps.store.save_before(self.claim.run(), &self.tenant.id, &before).await?;
+        let harm = self.note_harm(&approved, agreed, progress).await?;
 
         let lease = self.claim.lease();
-        let fence = || lease.cover(self.deps.config.http_timeout);
-        let spelling = &self.integration.dataset;
-        let (additions, harm) = approved.split();
-        let applied = progress.note(additions.actions(), dataset.apply(additions.clone(), spelling, &read, fence).await)?;
+        let fence = || lease.cover(deps.config.http_timeout);
+        let read = reading(self.tenant, integration);
+        let (additions, removals) = approved.split();
+        let applied = progress.note(additions.actions(), dataset.apply(additions.clone(), &integration.dataset, &read, fence).await)?;
         let failed: BTreeSet<Login> = applied.failed.into_keys().collect();
-        let (removals, held) = harm.second_look(&additions, &failed);
-        progress.hold(&held);
-        progress.note(removals.actions(), dataset.apply(removals.clone(), spelling, &read, fence).await)?;
+        let (removals, held) = removals.second_look(&additions, &failed);
+        progress.hold(held);
+        progress.note(removals.actions(), dataset.apply(removals.clone(), &integration.dataset, &read, fence).await)?;
+
+        // What did not come about need not count for a day.
+        let written = progress.perhaps_written();
+        let is_written = |action: &&Action| written.contains(&action.login);
+        let done = counted(additions.actions().iter().chain(removals.actions()).filter(is_written), agreed, &self.tenant.id);
+        progress.state.harm = harm.with(done, now_ms());
         progress.settled()
     }
 
-    /// The plan, once those who seem to lose something although they are active were looked at again.
-    ///
-    /// A person who is moved between two groups while they are read is seen in neither; the user's own list of groups tells.
-    async fn confirmed_plan(&self, tenant: &Tenant, current: &Current) -> Result<Confirmed, TenantFault> {
-        let plan_of = |decision: &Decision| {
-            let desired = decision.tenants.get(&tenant.id).cloned().unwrap_or_default();
-            let plan = plan(&desired, current, tenant, self.integration, |login| decision.active.get(login).cloned());
-            (desired, plan)
-        };
-        let (desired_first, plan_first) = plan_of(self.decision);
-        let mut users = BTreeSet::new();
-        let doubtful: BTreeSet<UserId> = plan_first.actions.iter().filter_map(|action| action.takes_from_active(&users)).cloned().collect();
-        if doubtful.is_empty() {
-            return Ok(Confirmed { desired: desired_first, plan: plan_first, users, findings: Vec::new() });
+    /// The harm is known to the next run before it is done, whatever becomes of this one. Returns the log without it.
+    async fn note_harm(&self, approved: &Approved, agreed: &HeldSet, progress: &mut Progress) -> Result<HarmLog, TenantFault> {
+        let before = progress.state.harm.clone();
+        let harmed = approved.counted(agreed, &self.tenant.id);
+        if !harmed.is_none() {
+            progress.state.harm = before.clone().with(harmed, now_ms());
+            self.deps.store.put_tenant_state(&self.integration.id, &self.tenant.id, &progress.state).await?;
         }
-        let read: Vec<_> = stream::iter(doubtful.into_iter().take(CONFIRMATIONS_MAX))
-            .map(|user| async move { (self.reader.groups_of(&user).await, user) })
-            .buffer_unordered(CONFIRMATIONS_AT_ONCE)
-            .collect()
-            .await;
-        let mut directory = self.directory.clone();
-        for (groups, user) in read {
-            match groups {
-                Ok(groups) => {
-                    directory.correct_memberships(&user, groups);
-                    users.insert(user);
-                }
-                Err(error) => tracing::warn!(
-                    run.id = %self.claim.run(), tenant.id = %tenant.id, user.id = %user, error = chain(&error), "the user's groups were not read again"
-                ),
-            }
-        }
-        let decision = desired(&directory, self.integration);
-        let (desired, plan) = plan_of(&decision);
-        let none = BTreeSet::new();
-        let losing: BTreeSet<&UserId> = plan.actions.iter().filter_map(|action| action.takes_from_active(&none)).collect();
-        let n_users = users.iter().filter(|user| !losing.contains(user)).count();
-        if !lists_are_believable(&desired_first, n_users) {
-            return Err(TenantFault::Contradicted { n_users });
-        }
-        let findings =
-            decision.findings.into_iter().filter(|finding| finding.user.as_ref().is_some_and(|user| users.contains(user))).collect();
-        Ok(Confirmed { desired, plan, users, findings })
+        Ok(before)
     }
 }
 
 impl Progress {
-    fn hold(&mut self, held: &[Held]) {
+    pub(crate) fn hold(&mut self, held: Vec<Held>) {
         self.record.held.extend(held.iter().map(HeldRecord::from));
         self.record.held.sort_by(|a, b| a.login.cmp(&b.login));
         if !held.is_empty() {
             self.record.status = Status::PartlyHeld;
         }
+        self.held.get_or_insert_default().extend(held);
     }
 
     /// Notes what a phase did, also if it ended early.
@@ -244,18 +255,13 @@ impl Progress {
             }
         }
         for (login, failure) in &applied.failed {
-            // A refusal of something that takes nothing away is the account's own matter; a leaver who stays is the tenant's.
-            let is_harm = actions.get(login).is_some_and(|action| action.is_harm());
             match failure {
-                AccountFailure::Refused(refusal) => {
-                    self.n_refused += 1;
-                    let what = format!("Orgvue refused the account: {}", refusal.explain());
-                    self.findings.push(Finding::new(FindingCode::RefusedByOrgvue, what).login(login).tenant(&self.record.tenant));
-                    if is_harm {
-                        self.record.failed.push(login.clone());
-                    }
+                AccountFailure::Refused(refusal) => self.refuse(login, actions.get(login).copied(), &refusal.explain()),
+                AccountFailure::Unknown => {
+                    self.unknown.insert(login.clone());
+                    self.record.failed.push(login.clone());
                 }
-                AccountFailure::Unknown | AccountFailure::NotTried => self.record.failed.push(login.clone()),
+                AccountFailure::NotTried => self.record.failed.push(login.clone()),
             }
         }
         match cause {
@@ -263,6 +269,22 @@ impl Progress {
             Some(StopCause::Fence(lost)) => Err(lost.into()),
             Some(StopCause::Orgvue(error)) => Err(error.into()),
         }
+    }
+
+    /// A refusal of something that takes nothing away is the account's own matter; a leaver who stays is the tenant's.
+    fn refuse(&mut self, login: &Login, action: Option<&Action>, why: &str) {
+        self.n_refused += 1;
+        let finding = Finding::new(FindingCode::RefusedByOrgvue, format!("Orgvue refused the account: {why}"));
+        let user = action.and_then(|action| action.user.clone());
+        self.findings.push(Finding { user, ..finding.login(login).tenant(&self.record.tenant) });
+        if action.is_some_and(Action::is_harm) {
+            self.record.failed.push(login.clone());
+        }
+    }
+
+    fn perhaps_written(&self) -> BTreeSet<Login> {
+        let TenantRecord { created, updated, removed, .. } = &self.record;
+        created.iter().chain(updated).chain(removed).chain(&self.unknown).cloned().collect()
     }
 
     fn settled(&self) -> Result<(), TenantFault> {

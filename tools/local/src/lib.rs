@@ -5,6 +5,7 @@
 
 pub mod aws;
 pub mod input;
+pub mod operator;
 pub mod play;
 pub mod report;
 pub mod system;

@@ -5,6 +5,7 @@ mod vendors;
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use adapters::logs;
 use clap::Parser as _;
 use domain::integration::Integration;
 use local::input::Input;
+use local::operator;
 use local::play::{self, Played, Settled};
 use local::report::{self, IntegrationReport, Ready, Report};
 use local::system::{Options, StartError, System, TABLE, short_delays};
@@ -62,7 +64,9 @@ async fn run(args: Args) -> Result<ExitCode, Error> {
     for (integration, file) in &input.integrations {
         system.apply(integration, file).await?;
     }
-    let ready = ready(&args, &vendors, &system);
+    let operator_env = operator::write(&folder.path, &system.operator_env())
+        .map_err(|error| format!("write operator.env in {}: {error}", folder.path.display()))?;
+    let ready = ready(&args, &vendors, &system, &operator_env);
     let mut played = Played::open(&folder.path)?;
     if played.is_from_before() {
         out.people("going on with the state of --data: directories and accounts that are kept there are not read from files again");
@@ -109,7 +113,7 @@ fn options(args: &Args, vendors: &Vendors, folder: &Folder) -> Options {
     }
 }
 
-fn ready(args: &Args, vendors: &Vendors, system: &System) -> Ready {
+fn ready(args: &Args, vendors: &Vendors, system: &System, operator_env: &Path) -> Ready {
     Ready {
         webhook_url: system.webhook_url.clone(),
         webhook_secret: args.webhook_secret.first().cloned().unwrap_or_default(),
@@ -121,6 +125,9 @@ fn ready(args: &Args, vendors: &Vendors, system: &System) -> Ready {
         aws_endpoint_url_sqs: system.sqs.url().to_owned(),
         aws_endpoint_url_scheduler: system.scheduler.url().to_owned(),
         table: TABLE.to_owned(),
+        sync_queue_url: system.queue_url.clone(),
+        aws_endpoint_url_sts: system.sts.url().to_owned(),
+        operator_env: operator_env.display().to_string(),
     }
 }
 
@@ -155,7 +162,7 @@ async fn once(
     out: &Out,
 ) -> Result<ExitCode, Error> {
     for integration in integrations.iter().filter(|integration| !played_now.contains(integration.directory.as_str())) {
-        system.ask(&integration.directory).await?;
+        system.ask(&integration.id).await?;
     }
     let settled = play::settle(&system.store, integrations).await?;
     let mut report = Report { integrations: Vec::new() };

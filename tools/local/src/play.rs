@@ -171,7 +171,7 @@ async fn settled_how(store: &Store, integration: &Integration) -> Result<Option<
     let Some(pending) = store.pending(std::slice::from_ref(&integration.directory)).await?.pop() else {
         return Ok(Some(Settled::GivenUp));
     };
-    let Pending { switch, attempts, lease, window_due_ms, retry_at_ms, .. } = &pending;
+    let Pending { switch, backoff, lease, window_due_ms, retry_at_ms, .. } = &pending;
     match switch {
         Switch::Live => {}
         Switch::Paused => return Ok(Some(Settled::Paused)),
@@ -180,7 +180,7 @@ async fn settled_how(store: &Store, integration: &Integration) -> Result<Option<
     if lease.as_ref().is_some_and(|lease| lease.until_ms > now_ms()) || window_due_ms.is_some() {
         return Ok(None);
     }
-    if *attempts >= ATTEMPTS_MAX {
+    if backoff.attempts >= ATTEMPTS_MAX {
         return Ok(Some(Settled::GivenUp));
     }
     if pending.is_owed() {
@@ -190,7 +190,7 @@ async fn settled_how(store: &Store, integration: &Integration) -> Result<Option<
         return Ok(Some(Settled::Done));
     }
     let failing: Vec<u32> =
-        store.tenant_states(&integration.id).await?.into_values().filter(|t| t.retry_at_ms.is_some()).map(|t| t.attempts).collect();
+        store.tenant_states(&integration.id).await?.into_values().filter(|t| t.retry_at_ms.is_some()).map(|t| t.backoff.attempts).collect();
     Ok(failing.iter().all(|attempts| *attempts >= ATTEMPTS_MAX).then_some(Settled::GivenUp))
 }
 

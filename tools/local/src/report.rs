@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::path::Path;
 
 use comfy_table::presets::UTF8_BORDERS_ONLY;
 use comfy_table::{ContentArrangement, Table};
@@ -10,6 +11,8 @@ use domain::ids::IntegrationId;
 use domain::run::{RunRecord, TenantRecord};
 use serde::Serialize;
 use serde_json::Value;
+
+use crate::operator;
 
 /// Columns of a table that no terminal shows.
 const WIDTH: u16 = 140;
@@ -37,6 +40,12 @@ pub struct Ready {
     pub aws_endpoint_url_scheduler: String,
     /// The table.
     pub table: String,
+    /// The sync queue.
+    pub sync_queue_url: String,
+    /// STS.
+    pub aws_endpoint_url_sts: String,
+    /// The file of the operators' variables.
+    pub operator_env: String,
 }
 
 impl Ready {
@@ -49,7 +58,9 @@ impl Ready {
              Orgvue     {}   token {}\n  \
              DynamoDB   {}   table {}\n  \
              SQS        {}\n  \
-             Scheduler  {}\n",
+             Scheduler  {}\n  \
+             STS        {}\n\
+             as an operator, in another terminal: {}, then cargo run -p cli -- status\n",
             self.webhook_url,
             self.webhook_secret,
             self.workos_url,
@@ -60,6 +71,8 @@ impl Ready {
             self.table,
             self.aws_endpoint_url_sqs,
             self.aws_endpoint_url_scheduler,
+            self.aws_endpoint_url_sts,
+            operator::source_line(Path::new(&self.operator_env)),
         )
     }
 }
@@ -174,4 +187,32 @@ fn indent(text: &str) -> String {
 /// A code as it is in JSON.
 fn word(code: &impl Serialize) -> String {
     serde_json::to_value(code).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn people_are_told_in_one_line_how_to_be_an_operator() {
+        let word = || "x".to_owned();
+        let ready = Ready {
+            webhook_url: word(),
+            webhook_secret: word(),
+            workos_url: word(),
+            workos_key: word(),
+            orgvue_url: word(),
+            orgvue_token: word(),
+            aws_endpoint_url_dynamodb: word(),
+            aws_endpoint_url_sqs: word(),
+            aws_endpoint_url_scheduler: word(),
+            table: word(),
+            sync_queue_url: word(),
+            aws_endpoint_url_sts: "http://127.0.0.1:9404".to_owned(),
+            operator_env: "/tmp/a folder/operator.env".to_owned(),
+        };
+        let text = ready.to_text();
+        assert!(text.contains("STS        http://127.0.0.1:9404\n"), "{text}");
+        assert!(text.contains("set -a; . '/tmp/a folder/operator.env'; set +a, then cargo run -p cli -- status\n"), "{text}");
+    }
 }

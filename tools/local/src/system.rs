@@ -10,7 +10,7 @@ use adapters::clock::now_ms;
 use adapters::http::Deadline;
 use adapters::queue::Queue;
 use adapters::scheduler::ScheduleTarget;
-use adapters::store::{AfterApply, Applied, ApplyError, Store, StoreError, create_table};
+use adapters::store::{AfterApply, Store, create_table};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
@@ -18,16 +18,15 @@ use axum::body::to_bytes;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use domain::delays::Delays;
-use domain::ids::DirectoryId;
+use domain::ids::IntegrationId;
 use domain::integration::Integration;
-use domain::message::{Reason, SyncMessage};
 use secrecy::SecretString;
-use sync::Tokens;
+use sync::{OperateError, Operator, Tokens};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use url::Url;
 
-use crate::aws::{Dynamodb, QueueSettings, REGION, Scheduler, Sqs};
+use crate::aws::{Dynamodb, QueueSettings, REGION, Scheduler, Sqs, Sts};
 
 /// The table's name.
 pub const TABLE: &str = "orgvue-scim";
@@ -37,6 +36,8 @@ pub const QUEUE: &str = "sync";
 pub const DEAD_LETTERS: &str = "sync-dead-letters";
 const SCHEDULE_GROUP: &str = "windows";
 const SCHEDULE_ROLE: &str = "arn:aws:iam::000000000000:role/scheduler";
+/// The access key id of everything here, and its secret.
+pub(crate) const AWS_KEY: &str = "local";
 
 /// What Lambda takes as the body of a request.
 const REQUEST_BYTES_MAX: usize = 6 * 1024 * 1024;
@@ -48,7 +49,7 @@ const SYNCS_AT_ONCE: usize = 4;
 /// Where the vendors are, and the delays.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The first port of webhook, DynamoDB, SQS and Scheduler; 0 is any free one.
+    /// The first port of webhook, DynamoDB, SQS, Scheduler and STS; 0 is any free one.
     pub port: u16,
     /// DynamoDB's file; in memory if there is none.
     pub database: Option<PathBuf>,
@@ -82,6 +83,7 @@ pub fn short_delays(window: Duration) -> Delays {
         nudge_ms: 6_000,
         retry_first_ms: 2_000,
         retry_max_ms: 10_000,
+        quarantine_ms: [3_000, 6_000, 10_000],
         drift_ms: 600_000,
     }
 }
@@ -94,17 +96,23 @@ pub struct System {
     pub sqs: Sqs,
     /// EventBridge Scheduler.
     pub scheduler: Scheduler,
+    /// STS.
+    pub sts: Sts,
     /// The table.
     pub store: Store,
     /// The sync queue.
     pub queue: Queue,
+    /// Its URL.
+    pub queue_url: String,
+    /// The dead-letter queue's URL.
+    pub dead_letter_queue_url: String,
     /// Where webhooks go.
     pub webhook_url: String,
     /// The sync function's parts.
     pub sync: Arc<sync::Deps>,
     /// The webhook function's parts.
     pub webhook: Arc<webhook::Deps>,
-    delays: Delays,
+    pub(crate) options: Options,
     #[expect(dead_code, reason = "the tasks end with it")]
     tasks: JoinSet<()>,
 }
@@ -142,6 +150,7 @@ impl System {
         let queue_url: String = sqs.create_queue(QUEUE, settings).into();
         let scheduler = Scheduler::start(port(3), &sqs).await?;
         scheduler.create_group(SCHEDULE_GROUP);
+        let sts = Sts::start(port(6)).await?;
 
         let aws =
             aws_config(Endpoints { dynamodb: dynamodb.url().to_owned(), sqs: sqs.url().to_owned(), scheduler: scheduler.url().to_owned() });
@@ -159,7 +168,7 @@ impl System {
             sync::Config {
                 table: TABLE.to_owned(),
                 queue_url: queue_url.clone(),
-                dead_letter_queue_url,
+                dead_letter_queue_url: dead_letter_queue_url.clone(),
                 workos_url: url(&options.workos_url)?,
                 workos_key: SecretString::from(options.workos_key.clone()),
                 workos_users_per_second: options.workos_users_per_second,
@@ -195,49 +204,47 @@ impl System {
             tasks.spawn(poll(sqs_client.clone(), queue_url.clone(), sync.clone()));
         }
         tasks.spawn(sweep_every(options.sweep, sync.clone()));
-        Ok(Self { dynamodb, sqs, scheduler, store, queue, webhook_url, sync, webhook, delays: options.delays, tasks })
+        Ok(Self {
+            dynamodb,
+            sqs,
+            scheduler,
+            sts,
+            store,
+            queue,
+            queue_url,
+            dead_letter_queue_url,
+            webhook_url,
+            sync,
+            webhook,
+            options,
+            tasks,
+        })
     }
 
     /// Puts an integration file in force. A new integration waits for its first webhook; a changed one asks for a sync.
     ///
     /// # Errors
-    /// [`AskError`].
-    pub async fn apply(&self, integration: &Integration, file: &str) -> Result<(), AskError> {
+    /// [`OperateError`].
+    pub async fn apply(&self, integration: &Integration, file: &str) -> Result<(), OperateError> {
         let is_new = self.store.integration_file(&integration.id).await?.is_none();
         let after = if is_new { AfterApply::Wait } else { AfterApply::Sync };
-        match self.store.apply(integration, file, after, now_ms(), &self.delays).await? {
-            Applied::Changed { generation } if !is_new => {
-                self.queue.send(&SyncMessage::new(integration.directory.clone(), generation, Reason::Applied), 0).await?;
-            }
-            Applied::Changed { .. } | Applied::Unchanged => {}
-        }
+        self.operator().apply(integration, file, after, &self.options.delays).await?;
         Ok(())
     }
 
     /// Asks for a sync now, without an event.
     ///
     /// # Errors
-    /// [`AskError`].
-    pub async fn ask(&self, directory: &DirectoryId) -> Result<(), AskError> {
-        if let Some(generation) = self.store.bump(directory, now_ms()).await? {
-            self.queue.send(&SyncMessage::new(directory.clone(), generation, Reason::OnDemand), 0).await?;
-        }
+    /// [`OperateError`].
+    pub async fn ask(&self, integration: &IntegrationId) -> Result<(), OperateError> {
+        self.operator().sync(integration).await?;
         Ok(())
     }
-}
 
-/// Why an integration could not be applied or a sync not be asked for.
-#[derive(Debug, thiserror::Error)]
-pub enum AskError {
-    /// The integration could not be put in force.
-    #[error(transparent)]
-    Apply(#[from] ApplyError),
-    /// The table could not be used.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The queue could not be used.
-    #[error(transparent)]
-    Queue(#[from] AwsError),
+    /// The person at this machine.
+    pub fn operator(&self) -> Operator<'_> {
+        Operator { store: &self.store, queue: &self.queue, by: "local" }
+    }
 }
 
 /// Where each emulated service is: what `AWS_ENDPOINT_URL_DYNAMODB` and its like say to a function on Lambda.
@@ -264,7 +271,7 @@ fn aws_config(endpoints: Endpoints) -> SdkConfig {
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::from_static(REGION))
-        .credentials_provider(SharedCredentialsProvider::new(Credentials::new("local", "local", None, None, "local")))
+        .credentials_provider(SharedCredentialsProvider::new(Credentials::new(AWS_KEY, AWS_KEY, None, None, "local")))
         .service_config(endpoints)
         .build()
 }

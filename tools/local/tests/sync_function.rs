@@ -59,7 +59,7 @@ impl Function {
 
     /// Work is owed for which the table has no window and no nudge.
     async fn owe(&self) {
-        self.bench.store.bump(&directory(), now_ms() - Delays::default().nudge_ms).await.unwrap();
+        self.bench.store.ask(&directory(), now_ms() - Delays::default().nudge_ms).await.unwrap();
     }
 
     fn dead_letters(&self) -> Vec<String> {

@@ -13,7 +13,6 @@ use axum::response::{IntoResponse, Response};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use super::error::ApiError;
 use super::line::{Knife, Lines};
 use super::recorder::{FaultKind, Recorder};
 
@@ -22,12 +21,14 @@ const REQUEST_BYTES_MAX: usize = 7 * 1024 * 1024;
 
 /// What a service says about itself in its own protocol.
 pub(super) trait Dialect: Send + Sync + 'static {
+    /// A refusal in its own shape.
+    type Refusal: IntoResponse;
     /// The name of the operation that a request calls, if it calls one.
     fn operation(request: &Request) -> Option<String>;
     /// The service's own failure.
-    fn internal() -> ApiError;
+    fn internal() -> Self::Refusal;
     /// The refusal of a caller that calls too often.
-    fn throttled() -> ApiError;
+    fn throttled() -> Self::Refusal;
 }
 
 /// A listening socket whose server does not run yet.

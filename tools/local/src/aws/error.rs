@@ -1,4 +1,4 @@
-//! Refusals, in the shape in which the SDK reads them.
+//! Refusals of SQS and Scheduler, in the shape in which the SDK reads them.
 
 use std::borrow::Cow;
 

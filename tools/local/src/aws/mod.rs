@@ -1,6 +1,6 @@
 //! The AWS services of the system, in this process, on loopback, spoken to by the real AWS SDK.
 //!
-//! [`Dynamodb`] is an emulator of its own crate; [`Sqs`] and [`Scheduler`] are ours, because no emulator in Rust fires schedules.
+//! [`Dynamodb`] is an emulator of its own crate; [`Sqs`], [`Scheduler`] and [`Sts`] are ours, because no emulator in Rust fires schedules.
 //! Ours answer the calls this system makes and a few more for people at a prompt, and are strict:
 //! what AWS refuses is refused, and so is what AWS does not document or what is not built here.
 //! No signature is checked, and queues and schedule groups are created in code, as a template creates them in production.
@@ -18,6 +18,7 @@ mod line;
 mod recorder;
 mod scheduler;
 mod sqs;
+mod sts;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -27,11 +28,12 @@ pub use dynamodb::Dynamodb;
 pub use recorder::{FaultKind, Times};
 pub use scheduler::{Schedule, Scheduler};
 pub use sqs::{Depth, QueueSettings, QueueUrl, Sqs};
+pub use sts::Sts;
 
 /// The region that every service here answers for.
 pub const REGION: &str = "us-east-1";
 
-/// The account that owns every queue and schedule here.
+/// The account that owns every queue and schedule here, and that every caller is of.
 pub const ACCOUNT: &str = "000000000000";
 
 /// The time now, by the clock that the SDK and the people see.

@@ -81,12 +81,13 @@ impl Bench {
     }
 
     pub(crate) async fn apply(&self, id: &str, directory: &str) {
+        let (tenant, dataset) = (id.to_uppercase(), id.bytes().map(u64::from).sum::<u64>());
         let file = format!(
             "id = \"{id}\"\ndirectory = \"{directory}\"\nmode = \"simulate\"\ntenancy = \"single\"\nprefix = \"ORG_\"\n\
-             [[tenants]]\nid = \"ACME\"\ndataset = \"0B533DE6-7107-9FCD-48FC-31C0856745CC\"\napi_account = \"sync@orgvue.com\"\n"
+             [[tenants]]\nid = \"{tenant}\"\ndataset = \"0B533DE6-7107-9FCD-48FC-{dataset:012}\"\napi_account = \"sync@orgvue.com\"\n"
         );
         let integration = Integration::parse(&file).unwrap();
-        self.store.apply(&integration, &file, AfterApply::Wait, now_ms(), &Delays::default()).await.unwrap();
+        self.store.apply(&integration, &file, AfterApply::Wait, "operator", now_ms(), &Delays::default()).await.unwrap();
     }
 
     pub(crate) async fn pending(&self) -> Pending {

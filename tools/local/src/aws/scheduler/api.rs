@@ -129,6 +129,8 @@ async fn unknown_operation() -> ApiError {
 pub(super) struct RestJson;
 
 impl Dialect for RestJson {
+    type Refusal = ApiError;
+
     fn operation(request: &Request) -> Option<String> {
         let rest = request.uri().path().strip_prefix("/schedules")?;
         let operation = match (request.method(), rest) {

@@ -242,6 +242,8 @@ fn only<'a>(attributes: BTreeMap<&'a str, String>, wanted: &[String]) -> BTreeMa
 pub(super) struct AwsJson;
 
 impl Dialect for AwsJson {
+    type Refusal = ApiError;
+
     fn operation(request: &Request) -> Option<String> {
         target(request.headers()).map(str::to_owned)
     }

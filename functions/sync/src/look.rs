@@ -1,0 +1,170 @@
+//! What one tenant needs, found out without writing anything: the same for a run, a dry run and the onboarding check.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use adapters::aws::chain;
+use adapters::http::Deadline;
+use adapters::orgvue::UsersDataset;
+use adapters::workos::DirectoryReader;
+use domain::current::{Current, DatasetRefusal, Row, check_properties};
+use domain::desired::{Decision, Desired, desired};
+use domain::directory::Directory;
+use domain::finding::Finding;
+use domain::guard::{Approved, Completeness, Facts, Held, Scope, guard, lists_are_believable};
+use domain::harm::Harmed;
+use domain::held::HeldSet;
+use domain::ids::UserId;
+use domain::integration::{Integration, Tenant};
+use domain::login::Login;
+use domain::plan::{Action, Plan, Users, plan};
+use futures::{StreamExt, stream};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::Deps;
+use crate::fault::TenantFault;
+
+/// Most users whose groups are read a second time in one run: at WorkOS's 100 calls a second, 20 s. What is beyond is held.
+const CONFIRMATIONS_MAX: usize = 2_000;
+/// How many of those reads are under way at once.
+const CONFIRMATIONS_AT_ONCE: usize = 8;
+
+/// What the tenants of one read of the directory share.
+pub(crate) struct Look<'a> {
+    pub(crate) deps: &'a Deps,
+    pub(crate) deadline: Deadline,
+    pub(crate) integration: &'a Integration,
+    pub(crate) directory: &'a Directory,
+    pub(crate) decision: &'a Decision,
+    pub(crate) completeness: Completeness,
+    pub(crate) reader: &'a DirectoryReader,
+    /// The login under which each user had an account when the directory was last read.
+    pub(crate) former: &'a BTreeMap<UserId, Login>,
+}
+
+/// What is known of the tenant from earlier runs and from people.
+pub(crate) struct Known<'a> {
+    pub(crate) scope: Scope,
+    pub(crate) approved: &'a HeldSet,
+    pub(crate) lately: Harmed,
+}
+
+/// What a tenant needs, and how much of it may be done.
+pub(crate) struct Looked {
+    pub(crate) plan: Plan,
+    pub(crate) current: Current,
+    pub(crate) approved: Approved,
+    pub(crate) held: Vec<Held>,
+    /// The findings of the dataset, and those of the users who were looked at again.
+    pub(crate) findings: Vec<Finding>,
+    /// Who was looked at again: what the lists said of them no longer counts.
+    pub(crate) confirmed: BTreeSet<UserId>,
+    /// Users whose account under their former login is to go, by that login.
+    pub(crate) renamed: BTreeMap<Login, UserId>,
+}
+
+/// A plan, and who was looked at again for it.
+struct Confirmed {
+    desired: Desired,
+    plan: Plan,
+    users: BTreeSet<UserId>,
+    /// What the second look found about them.
+    findings: Vec<Finding>,
+}
+
+/// Reads the rows of a tenant's dataset as they stand today.
+pub(crate) fn reading<'a>(tenant: &'a Tenant, integration: &'a Integration) -> impl Fn(Vec<Row>) -> Result<Current, DatasetRefusal> + 'a {
+    let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+    move |rows| Current::read(rows, tenant, &integration.dataset, today)
+}
+
+/// Opens the Users dataset of a tenant, with the tenant's own token.
+pub(crate) fn dataset(deps: &Deps, tenant: &Tenant, deadline: Deadline) -> Result<UsersDataset, TenantFault> {
+    let token = deps.config.orgvue_tokens.of(&tenant.id).ok_or(TenantFault::NoToken)?;
+    Ok(deps.orgvue.users_dataset(tenant.id.clone(), &tenant.dataset, token, deadline)?)
+}
+
+/// The accounts that are in a tenant, once its dataset is known to be spelled as configured.
+pub(crate) async fn current(dataset: &UsersDataset, tenant: &Tenant, integration: &Integration) -> Result<Current, TenantFault> {
+    check_properties(&dataset.property_keys().await?, &integration.dataset)?;
+    Ok(reading(tenant, integration)(dataset.rows().await?)?)
+}
+
+impl Look<'_> {
+    /// Reads the tenant's dataset, plans, and asks the guard.
+    pub(crate) async fn tenant(&self, tenant: &Tenant, dataset: &UsersDataset, known: Known<'_>) -> Result<Looked, TenantFault> {
+        let current = current(dataset, tenant, self.integration).await?;
+        let Confirmed { desired, plan, users: confirmed, findings } = self.confirmed_plan(tenant, &current).await?;
+        let facts = Facts {
+            desired: &desired,
+            current: &current,
+            tenant,
+            integration: self.integration,
+            scope: known.scope,
+            confirmed: &confirmed,
+            completeness: self.completeness,
+            former: self.former,
+            approved: known.approved,
+            lately: known.lately,
+        };
+        let (approved, held) = guard(plan.clone(), facts);
+        let renamed = plan.actions.iter().filter_map(|action| {
+            let new = action.renamed_to.as_ref()?;
+            Some((action.login.clone(), desired.accounts.get(new)?.user.clone()))
+        });
+        let renamed = renamed.collect();
+        let findings = plan.findings.iter().cloned().chain(findings).collect();
+        Ok(Looked { plan, current, approved, held, findings, confirmed, renamed })
+    }
+
+    /// The plan, once those who seem to lose something although they are active were looked at again.
+    ///
+    /// A person who is moved between two groups while they are read is seen in neither; the user's own list of groups tells.
+    async fn confirmed_plan(&self, tenant: &Tenant, current: &Current) -> Result<Confirmed, TenantFault> {
+        let plan_of = |decision: &Decision| {
+            let desired = decision.tenants.get(&tenant.id).cloned().unwrap_or_default();
+            let users = Users { active: &decision.active, former: self.former };
+            let plan = plan(&desired, current, tenant, self.integration, users);
+            (desired, plan)
+        };
+        let (desired_first, plan_first) = plan_of(self.decision);
+        let nobody = BTreeSet::new();
+        let doubtful: BTreeSet<UserId> = takes_from(&plan_first, &nobody).cloned().collect();
+        if doubtful.is_empty() {
+            return Ok(Confirmed { desired: desired_first, plan: plan_first, users: nobody, findings: Vec::new() });
+        }
+        let read: Vec<_> = stream::iter(doubtful.into_iter().take(CONFIRMATIONS_MAX))
+            .map(|user| async move { (self.reader.groups_of(&user).await, user) })
+            .buffer_unordered(CONFIRMATIONS_AT_ONCE)
+            .collect()
+            .await;
+        let mut users = BTreeSet::new();
+        let mut directory = self.directory.clone();
+        for (groups, user) in read {
+            match groups {
+                Ok(groups) => {
+                    directory.correct_memberships(&user, groups);
+                    users.insert(user);
+                }
+                Err(error) => tracing::warn!(
+                    tenant.id = %tenant.id, user.id = %user, error = chain(&error), "the user's groups were not read again"
+                ),
+            }
+        }
+        let decision = desired(&directory, self.integration);
+        let (desired, plan) = plan_of(&decision);
+        let losing: BTreeSet<&UserId> = takes_from(&plan, &nobody).collect();
+        let n_users = users.iter().filter(|user| !losing.contains(user)).count();
+        if !lists_are_believable(&desired_first, n_users) {
+            return Err(TenantFault::Contradicted { n_users });
+        }
+        let findings =
+            decision.findings.into_iter().filter(|finding| finding.user.as_ref().is_some_and(|user| users.contains(user))).collect();
+        Ok(Confirmed { desired, plan, users, findings })
+    }
+}
+
+/// The active users who would lose something by the plan, but for those who were looked at again.
+fn takes_from<'a>(plan: &'a Plan, confirmed: &'a BTreeSet<UserId>) -> impl Iterator<Item = &'a UserId> {
+    plan.actions.iter().filter_map(move |action: &Action| action.takes_from_active(confirmed))
+}

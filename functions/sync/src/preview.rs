@@ -1,0 +1,142 @@
+//! A dry run: what a run would do now, by the very code of a run, without a claim and without a write.
+
+use std::collections::BTreeMap;
+
+use adapters::clock::now_ms;
+use adapters::http::Deadline;
+use adapters::orgvue::UsersDataset;
+use adapters::store::StoreError;
+use adapters::workos::ReadError;
+use domain::current::Current;
+use domain::desired::{Decision, desired};
+use domain::directory::{Directory, Group};
+use domain::finding::Finding;
+use domain::guard::Held;
+use domain::held::HeldSet;
+use domain::ids::{TenantId, UserId};
+use domain::integration::{Integration, Tenant};
+use domain::onboarding::looks_like_ours;
+use domain::plan::{Action, Plan};
+use domain::tenant_state::TenantState;
+use futures::{StreamExt, stream};
+
+use crate::Deps;
+use crate::attempt::completeness;
+use crate::look::{Known, Look, Looked, dataset};
+
+/// What a run would find and do now.
+#[derive(Debug)]
+pub struct Preview {
+    /// The directory, whole.
+    pub directory: Directory,
+    /// What it asks for.
+    pub decision: Decision,
+    /// Each tenant that was asked for.
+    pub tenants: BTreeMap<TenantId, Result<TenantPreview, Obstacle>>,
+    /// Requests sent to WorkOS.
+    pub workos_calls: u64,
+    /// Requests sent to Orgvue.
+    pub orgvue_calls: u64,
+}
+
+/// What a run would find and do in one tenant now.
+#[derive(Debug)]
+pub struct TenantPreview {
+    /// The accounts that are there.
+    pub current: Current,
+    /// The whole plan, before the guard.
+    pub plan: Plan,
+    /// What of it would be written.
+    pub approved: Vec<Action>,
+    /// What would wait for a person.
+    pub held: Vec<Held>,
+    /// The findings of the dataset, and those of the users who were looked at again.
+    pub findings: Vec<Finding>,
+}
+
+/// What stands in the way of a tenant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Obstacle {
+    /// The stable code; `docs/reason-codes.md` lists them.
+    pub code: String,
+    /// The same in words, and what to do.
+    pub error: String,
+}
+
+/// Why there is no preview at all.
+#[derive(Debug, thiserror::Error)]
+pub enum PreviewError {
+    /// The directory cannot be read.
+    #[error("{0}; {remedy}", remedy = .0.remedy())]
+    Directory(#[from] ReadError),
+    /// The table cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Reads the directory and these tenants' datasets, and plans. The integration need not be in force, nor need its tenants write.
+///
+/// The caller sees to it that the read leaves enough of WorkOS's calls to the runs; see [`crate::Config::workos_users_per_second`].
+///
+/// # Errors
+/// [`PreviewError`]. What stands in the way of one tenant is told in its place.
+pub async fn preview(deps: &Deps, integration: &Integration, tenants: &[&Tenant], deadline: Deadline) -> Result<Preview, PreviewError> {
+    let reader = deps.workos.reader(integration.directory.clone(), deadline);
+    // Also of groups that give nothing by a slip, so that it can be told who is left out for it; nothing is decided by them.
+    let directory = reader.read(|name| looks_like_ours(name, integration)).await?;
+    let states = deps.store.tenant_states(&integration.id).await?;
+    let before = deps.store.snapshot(&integration.id).await?;
+    let decision = desired(&directory, integration);
+    let look = Look {
+        deps,
+        deadline,
+        integration,
+        directory: &directory,
+        decision: &decision,
+        completeness: completeness(&directory),
+        reader: &reader,
+        former: &before.map(|before| before.former_logins(&directory)).unwrap_or_default(),
+    };
+    let work: Vec<_> = tenants.iter().map(|tenant| look_at(&look, tenant, states.get(&tenant.id).cloned().unwrap_or_default())).collect();
+    let looked: Vec<_> = stream::iter(work).buffer_unordered(deps.config.tenants_at_once).collect().await;
+    let orgvue_calls = looked.iter().map(|(_, _, calls)| calls).sum();
+    let tenants = looked.into_iter().map(|(tenant, outcome, _)| (tenant, outcome)).collect();
+    let workos_calls = reader.calls();
+    Ok(Preview { directory, decision, tenants, workos_calls, orgvue_calls })
+}
+
+async fn look_at(look: &Look<'_>, tenant: &Tenant, state: TenantState) -> (TenantId, Result<TenantPreview, Obstacle>, u64) {
+    let obstacle = |fault: crate::fault::TenantFault| Obstacle { code: fault.code(), error: adapters::aws::chain(&fault) };
+    let dataset: UsersDataset = match dataset(look.deps, tenant, look.deadline) {
+        Ok(dataset) => dataset,
+        Err(fault) => return (tenant.id.clone(), Err(obstacle(fault)), 0),
+    };
+    // An approval waits for a run: a dry run shows what it is about as held still.
+    let approved = HeldSet::default();
+    let known = Known { scope: state.scope(look.integration), approved: &approved, lately: state.harm.lately(now_ms()) };
+    let outcome = look.tenant(tenant, &dataset, known).await;
+    let outcome = outcome.map(|Looked { plan, current, approved, held, findings, confirmed: _, renamed: _ }| TenantPreview {
+        current,
+        plan,
+        approved: approved.actions().cloned().collect(),
+        held,
+        findings,
+    });
+    (tenant.id.clone(), outcome.map_err(obstacle), dataset.calls())
+}
+
+/// Reads all groups that a user is in now, ours or not.
+///
+/// # Errors
+/// [`ReadError`].
+pub async fn groups_of(deps: &Deps, integration: &Integration, user: &UserId, deadline: Deadline) -> Result<Vec<Group>, ReadError> {
+    deps.workos.reader(integration.directory.clone(), deadline).groups_of(user).await
+}
+
+/// Reads whether the integration's directory speaks for its customer.
+///
+/// # Errors
+/// [`ReadError`] when it does not, or nobody can tell.
+pub async fn check_directory(deps: &Deps, integration: &Integration, deadline: Deadline) -> Result<(), ReadError> {
+    deps.workos.reader(integration.directory.clone(), deadline).check().await
+}

@@ -1,0 +1,81 @@
+//! What a run saw: its findings, since when each has been there, and the snapshot that the next run and the operators look at.
+
+use std::collections::BTreeSet;
+
+use adapters::clock::now_ms;
+use domain::directory::Directory;
+use domain::finding::Finding;
+use domain::ids::{RunId, TenantId, UserId};
+use domain::integration::Integration;
+use domain::snapshot::{Snapshot, Undone};
+
+use crate::tenant::Reconciled;
+
+/// When what was seen is stored again although it has not changed: long before it expires.
+const SNAPSHOT_AGE_MAX_MS: i64 = 30 * 86_400_000;
+
+/// What a run looks at when it looks back.
+pub(crate) struct View<'a> {
+    pub(crate) run: &'a RunId,
+    pub(crate) integration: &'a Integration,
+    pub(crate) directory: &'a Directory,
+    pub(crate) before: Option<Snapshot>,
+    /// Whether anything waits for a person, in whichever tenant.
+    pub(crate) holds: bool,
+}
+
+/// What a run saw.
+pub(crate) struct Seen {
+    /// The run's own findings.
+    pub(crate) findings: Vec<Finding>,
+    /// The snapshot, if it differs from the stored one.
+    pub(crate) news: Option<Snapshot>,
+}
+
+impl View<'_> {
+    /// `of_the_directory`: what the directory itself was found to lack.
+    pub(crate) fn seen(self, of_the_directory: Vec<Finding>, reconciled: &[Reconciled]) -> Seen {
+        let Self { run, integration, directory, ref before, holds } = self;
+        let now_ms = now_ms();
+        let looked_at: BTreeSet<&TenantId> = reconciled.iter().filter(|one| one.renamed.is_some()).map(|one| &one.record.tenant).collect();
+        let others: BTreeSet<TenantId> =
+            integration.tenants.iter().map(|tenant| &tenant.id).filter(|tenant| !looked_at.contains(tenant)).cloned().collect();
+        let renamed: BTreeSet<UserId> = match others.is_empty() {
+            true => reconciled.iter().flat_map(|one| one.renamed.iter().flatten()).cloned().collect(),
+            // Nobody knows whether the account under the old address is still there.
+            false => directory.users.keys().cloned().collect(),
+        };
+        let undone = Undone { renamed: &renamed, holds };
+        let mut snapshot = Snapshot::take(directory, integration, run, now_ms, before.as_ref(), undone);
+        snapshot.findings = Snapshot::carried(before.as_ref(), self.found(of_the_directory, reconciled), &others, now_ms);
+        let is_of_others =
+            |finding: &&Finding| finding.code.is_of_the_dataset() && finding.tenant.as_ref().is_some_and(|tenant| others.contains(tenant));
+        let findings = snapshot.findings.iter().filter(|finding| !is_of_others(finding)).cloned().collect();
+        let is_known = before.as_ref().is_some_and(|before| is_alike(before, &snapshot));
+        Seen { findings, news: (!is_known).then_some(snapshot) }
+    }
+
+    /// What the run has to tell: what the lists said of users who were looked at again no longer counts.
+    fn found(&self, of_the_directory: Vec<Finding>, reconciled: &[Reconciled]) -> Vec<Finding> {
+        let is_outdated =
+            |finding: &Finding| finding.user.as_ref().is_some_and(|user| reconciled.iter().any(|one| one.confirmed.contains(user)));
+        let renamed_groups = self.before.iter().flat_map(|before| before.renamed_groups(self.directory, self.integration));
+        let of_the_directory = of_the_directory.into_iter().filter(|finding| !is_outdated(finding));
+        let of_the_tenants = reconciled.iter().flat_map(|one| &one.findings).cloned();
+        let mut findings: Vec<Finding> = of_the_directory.chain(renamed_groups).chain(of_the_tenants).collect();
+        for finding in findings.iter_mut().filter(|finding| finding.groups.is_empty()) {
+            let groups = finding.user.as_ref().map(|user| self.directory.groups_of(user)).unwrap_or_default();
+            finding.groups = groups.into_iter().map(str::to_owned).collect();
+        }
+        findings.sort();
+        findings.dedup();
+        findings
+    }
+}
+
+/// Whether the second tells nothing that the first does not, nor soon expires.
+fn is_alike(before: &Snapshot, now: &Snapshot) -> bool {
+    let Snapshot { v: _, run: _, at_ms, groups, users, findings } = now;
+    let is_old = at_ms - before.at_ms > SNAPSHOT_AGE_MAX_MS;
+    !is_old && before.groups == *groups && before.users == *users && before.findings == *findings
+}
