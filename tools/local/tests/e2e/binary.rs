@@ -20,6 +20,7 @@ crate::tests![
     a_mistake_in_a_file_ends_with_2_and_names_the_line,
     a_kill_before_the_windows_end_loses_nothing,
     other_servers_take_the_place_of_the_stand_ins,
+    an_operator_is_given_a_file_of_variables,
 ];
 
 fn local(arguments: &[&str]) -> Command {
@@ -247,4 +248,30 @@ async fn other_servers_take_the_place_of_the_stand_ins() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     stays.kill();
+}
+
+async fn an_operator_is_given_a_file_of_variables() {
+    let folder = TempDir::new().unwrap();
+    let running = Running::start(local(&["--json", "--data", path(folder.path())])).await;
+    let ready = |name: &str| running.ready[name].as_str().unwrap();
+    assert_eq!(Path::new(ready("operator_env")), folder.path().join("operator.env"));
+
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "set -a; . \"$0\"; set +a; env", ready("operator_env")]).env_clear().env("PATH", std::env::var("PATH").unwrap());
+    let output = run(shell).await;
+    let text = String::from_utf8(output.stdout).unwrap();
+    for (name, field) in [
+        ("AWS_ENDPOINT_URL_DYNAMODB", "aws_endpoint_url_dynamodb"),
+        ("AWS_ENDPOINT_URL_SQS", "aws_endpoint_url_sqs"),
+        ("AWS_ENDPOINT_URL_SCHEDULER", "aws_endpoint_url_scheduler"),
+        ("AWS_ENDPOINT_URL_STS", "aws_endpoint_url_sts"),
+        ("TABLE_NAME", "table"),
+        ("SYNC_QUEUE_URL", "sync_queue_url"),
+        ("WORKOS_URL", "workos_url"),
+        ("WORKOS_API_KEY", "workos_key"),
+        ("ORGVUE_URL", "orgvue_url"),
+    ] {
+        assert!(text.lines().any(|line| line == format!("{name}={}", ready(field))), "{name} in {text}");
+    }
+    running.kill();
 }

@@ -128,7 +128,7 @@ async fn a_run_that_lost_its_lease_writes_nothing_more() {
     world.set_pending("lease_run", AttributeValue::S("another".to_owned())).await;
     world.set_pending("lease_until_ms", AttributeValue::N(until_ms.to_string())).await;
     let run = world.run_where("superseded", |run| run.status == Status::Superseded).await;
-    assert_eq!((run.tenants.len(), world.puts()), (0, 0));
+    assert_eq!((run.tenant("ACME").code.as_deref(), run.created(), world.puts()), (Some("superseded"), vec![], 0));
 
     // The other run is never heard of again, so that its lease ends and the work is owed.
     world.settled().await;

@@ -118,7 +118,8 @@ async fn a_group_that_is_renamed_out_of_the_prefix_takes_its_roles_along() {
     let run = world.synced().await;
 
     assert_eq!(world.rows("ACME"), ["ada Shops,admin"]);
-    assert_eq!(run.findings(), ["no_platform_role bob"]);
+    assert_eq!(run.findings(), ["no_platform_role bob", "group_renamed", "group_renamed"]);
+    assert_eq!(world.asked().await.findings(), ["no_platform_role bob"], "it is told once where nothing is held");
     world.end().await;
 }
 

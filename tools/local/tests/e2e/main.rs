@@ -5,7 +5,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may stop at what it did not expect")]
 
+mod approvals;
 mod binary;
+mod blocked;
 mod chaos;
 mod crash;
 mod directory_state;
@@ -13,10 +15,17 @@ mod drift;
 mod grammar;
 mod guarded;
 mod lifecycle;
+mod locks;
 mod logs;
+mod mistakes;
 mod pending;
+mod preview;
+mod quarantine;
 mod reading;
+mod renames;
+mod switches;
 mod tenants;
+mod undo;
 mod webhooks;
 mod words;
 mod world;
@@ -49,7 +58,9 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(AT_ONCE);
     let modules = [
+        approvals::tests,
         binary::tests,
+        blocked::tests,
         chaos::tests,
         crash::tests,
         directory_state::tests,
@@ -57,10 +68,17 @@ fn main() -> ExitCode {
         grammar::tests,
         guarded::tests,
         lifecycle::tests,
+        locks::tests,
         logs::tests,
+        mistakes::tests,
         pending::tests,
+        preview::tests,
+        quarantine::tests,
         reading::tests,
+        renames::tests,
+        switches::tests,
         tenants::tests,
+        undo::tests,
         webhooks::tests,
     ];
     let conclusion = libtest_mimic::run(&arguments, modules.into_iter().flat_map(|tests| tests()).collect());

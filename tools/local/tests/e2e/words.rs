@@ -1,5 +1,8 @@
 //! The words in which tests tell of users, rows, faults and runs.
 
+use std::collections::BTreeMap;
+use std::ops::Range;
+
 use domain::login::Login;
 use domain::run::{RunRecord, Status, TenantRecord};
 use serde_json::{Value, json};
@@ -48,6 +51,11 @@ impl User {
         self.spec.email = None;
         self
     }
+}
+
+/// Names of users: `p00`, `p01` and so on.
+pub(crate) fn people(numbers: Range<usize>) -> Vec<String> {
+    numbers.map(|n| format!("p{n:02}")).collect()
 }
 
 /// The name of the group for a role.
@@ -119,6 +127,15 @@ impl Run {
     pub(crate) fn held(&self) -> Vec<String> {
         let held = self.tenants.iter().flat_map(|tenant| &tenant.held);
         held.map(|held| format!("{} {} {}", short(held.login.as_str()), word(&held.action), word(&held.why))).collect()
+    }
+
+    /// Why what is held is held, over all tenants: each reason with how many actions it holds.
+    pub(crate) fn held_why(&self) -> Vec<(String, usize)> {
+        let mut counts = BTreeMap::new();
+        for held in self.tenants.iter().flat_map(|tenant| &tenant.held) {
+            *counts.entry(word(&held.why)).or_insert(0) += 1;
+        }
+        counts.into_iter().collect()
     }
 
     /// Each as `code name`, or `code` alone where it is about no login.

@@ -1,28 +1,33 @@
 //! A customer or several, their directories in WorkOS, their tenants in Orgvue, and the system between the two.
 
+use std::collections::HashMap;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use adapters::http::Deadline;
 use adapters::store::Store;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::delays::Delays;
+use domain::held::Verdict;
 use domain::ids::{DirectoryId, IntegrationId, TenantId};
 use domain::integration::Integration;
 use domain::pending::{Pending, Switch};
+use domain::tenant_state::TenantState;
 use local::aws::{Depth, REGION};
 use local::system::{DEAD_LETTERS, Options, QUEUE, System, TABLE};
 use secrecy::SecretString;
 use standins::orgvue::{self, Orgvue};
 use standins::workos::{self, Delivery, WorkOs};
-use sync::Tokens;
+use sync::{DecidedOn, OperateError, Operator, Tokens};
 use tempfile::TempDir;
 use uuid::Uuid;
 
 use crate::logs::PRIVATE;
 use crate::words::shown;
 
-pub(crate) use crate::words::{PREFIX, Run, User, account, email, fault, group};
+pub(crate) use crate::words::{PREFIX, Run, User, account, email, fault, group, people};
 
 /// Who owns the API token of every tenant. The tests do not show this account unless it is what they are about.
 pub(crate) const API_ACCOUNT: &str = "sync@orgvue.com";
@@ -50,6 +55,7 @@ pub(crate) struct Customer {
     pub(crate) id: String,
     mode: &'static str,
     tenancy: &'static str,
+    prefix: &'static str,
     lines: Vec<String>,
     /// Each with further lines of its section.
     tenants: Vec<(String, Vec<String>)>,
@@ -62,6 +68,7 @@ impl Customer {
             id: tenants[0].to_lowercase().replace('_', "-"),
             mode: "enforce",
             tenancy,
+            prefix: PREFIX,
             lines: Vec::new(),
             tenants: tenants.iter().map(|tenant| ((*tenant).to_owned(), Vec::new())).collect(),
             sections: Vec::new(),
@@ -70,6 +77,11 @@ impl Customer {
 
     pub(crate) fn mode(self, mode: &'static str) -> Self {
         Self { mode, ..self }
+    }
+
+    /// With another prefix than that of the groups.
+    pub(crate) fn prefix(self, prefix: &'static str) -> Self {
+        Self { prefix, ..self }
     }
 
     /// Adds a line to the top of the file.
@@ -108,10 +120,10 @@ impl Customer {
     }
 
     pub(crate) fn toml(&self) -> String {
-        let Self { id, mode, tenancy, lines, tenants, sections } = self;
+        let Self { id, mode, tenancy, prefix, lines, tenants, sections } = self;
         let directory = self.directory();
         let mut file = format!(
-            "id = \"{id}\"\ndirectory = \"{directory}\"\nmode = \"{mode}\"\ntenancy = \"{tenancy}\"\nprefix = \"{PREFIX}\"\n{}\n",
+            "id = \"{id}\"\ndirectory = \"{directory}\"\nmode = \"{mode}\"\ntenancy = \"{tenancy}\"\nprefix = \"{prefix}\"\n{}\n",
             lines.join("\n")
         );
         for (tenant, lines) in tenants {
@@ -136,6 +148,8 @@ pub(crate) struct Setup {
     pub(crate) customers: Vec<Customer>,
     pub(crate) window_ms: i64,
     pub(crate) drift_ms: i64,
+    /// How long a quarantine lasts.
+    pub(crate) quarantine_ms: [i64; 3],
     /// WorkOS's limit, for a test that is about it; without one it is off.
     pub(crate) users_per_second: Option<u32>,
     /// Tenants with an API token of their own.
@@ -145,7 +159,15 @@ pub(crate) struct Setup {
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { customers: Vec::new(), window_ms: 1_000, drift_ms: 600_000, users_per_second: None, own_tokens: Vec::new(), on_disk: false }
+        Self {
+            customers: Vec::new(),
+            window_ms: 1_000,
+            drift_ms: 600_000,
+            quarantine_ms: [1_000, 1_500, 2_000],
+            users_per_second: None,
+            own_tokens: Vec::new(),
+            on_disk: false,
+        }
     }
 }
 
@@ -168,7 +190,7 @@ pub(crate) struct World {
 impl World {
     /// Starts the stand-ins and the system, and puts the customers' integrations in force.
     pub(crate) async fn start(setup: impl Into<Setup>) -> Self {
-        let Setup { customers, window_ms, drift_ms, users_per_second, own_tokens, on_disk } = setup.into();
+        let Setup { customers, window_ms, drift_ms, quarantine_ms, users_per_second, own_tokens, on_disk } = setup.into();
         let workos = start_workos().await;
         if users_per_second.is_none() {
             workos.switches(|switches| switches.directory_rate = None);
@@ -194,6 +216,7 @@ impl World {
             nudge_ms: 1_000,
             retry_first_ms: 600,
             retry_max_ms: 1_200,
+            quarantine_ms,
             drift_ms,
         };
         let options = Options {
@@ -239,6 +262,16 @@ impl World {
         &self.system().store
     }
 
+    /// The person who operates it.
+    pub(crate) fn operator(&self) -> Operator<'_> {
+        self.system().operator()
+    }
+
+    /// The first customer's integration.
+    pub(crate) fn id(&self) -> IntegrationId {
+        self.customers[0].integration_id()
+    }
+
     /// Puts a customer's file in force.
     pub(crate) async fn apply(&self, customer: &Customer) {
         self.system().apply(&customer.integration(), &customer.toml()).await.unwrap();
@@ -258,6 +291,24 @@ impl World {
                 model.add_member(&directory, &group, &idp_id);
             }
         });
+    }
+
+    /// Single tenancy with so many users in step with Orgvue; see [`World::arrive`].
+    pub(crate) async fn in_step(n: usize) -> Self {
+        let world = Self::start(single("ACME")).await;
+        world.arrive(0..n);
+        world.asked().await;
+        world
+    }
+
+    /// Adds users with the role `user` to the first customer's directory: `p00`, `p01` and so on.
+    pub(crate) fn arrive(&self, numbers: Range<usize>) {
+        people(numbers).iter().for_each(|name| self.add(User::new(name).in_group("user")));
+    }
+
+    /// Takes some of those out of it.
+    pub(crate) fn depart(&self, numbers: Range<usize>) {
+        people(numbers).iter().for_each(|name| self.leaves(name));
     }
 
     /// The first customer's directory.
@@ -303,7 +354,7 @@ impl World {
 
     /// A person asks for a sync of the first customer; it does not wait for a window.
     pub(crate) async fn ask(&self) {
-        self.system().ask(&self.customers[0].directory_id()).await.unwrap();
+        self.system().ask(&self.customers[0].integration_id()).await.unwrap();
     }
 
     /// Waits until nothing is owed, under way or waiting for another try.
@@ -316,15 +367,25 @@ impl World {
     }
 
     async fn unsettled(&self) -> Option<String> {
+        if let Some(why) = self.undrained() {
+            return Some(why);
+        }
+        self.all_pending().await.into_iter().find(|pending| pending.switch == Switch::Live && !is_idle(pending)).map(|p| format!("{p:?}"))
+    }
+
+    fn undrained(&self) -> Option<String> {
         let system = self.system();
         let depth = system.sqs.depth(QUEUE);
         if depth != Depth::default() {
             return Some(format!("the queue has {depth:?}"));
         }
-        if !system.scheduler.schedules().is_empty() {
-            return Some(format!("a schedule waits: {:?}", system.scheduler.schedules()));
-        }
-        self.all_pending().await.into_iter().find(|pending| pending.switch == Switch::Live && !is_idle(pending)).map(|p| format!("{p:?}"))
+        let schedules = system.scheduler.schedules();
+        (!schedules.is_empty()).then(|| format!("a schedule waits: {schedules:?}"))
+    }
+
+    /// Waits until no message is on its way or being handled, whatever is owed.
+    pub(crate) async fn drained(&self) {
+        until("an empty queue", || self.undrained().is_none()).await;
     }
 
     /// Pokes, waits, and returns the last run of the first customer.
@@ -347,22 +408,60 @@ impl World {
 
     /// Changes the mark of the first customer behind the system's back.
     pub(crate) async fn set_pending(&self, attribute: &str, value: AttributeValue) {
-        let config = aws_sdk_dynamodb::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new(REGION))
-            .credentials_provider(Credentials::new("id", "secret", None, None, "test"))
-            .endpoint_url(self.system().dynamodb.url());
-        aws_sdk_dynamodb::Client::from_conf(config.build())
+        self.set_item(&format!("PENDING#{}", self.directory()), "PENDING", attribute, value).await;
+    }
+
+    /// Changes an item of the table behind the system's back.
+    pub(crate) async fn set_item(&self, pk: &str, sk: &str, attribute: &str, value: AttributeValue) {
+        self.dynamodb()
             .update_item()
             .table_name(TABLE)
-            .key("pk", AttributeValue::S(format!("PENDING#{}", self.directory())))
-            .key("sk", AttributeValue::S("PENDING".to_owned()))
+            .key("pk", AttributeValue::S(pk.to_owned()))
+            .key("sk", AttributeValue::S(sk.to_owned()))
             .update_expression("SET #attribute = :value")
             .expression_attribute_names("#attribute", attribute)
             .expression_attribute_values(":value", value)
             .send()
             .await
             .unwrap();
+    }
+
+    /// Every item of the table, in no order.
+    pub(crate) async fn items(&self) -> Vec<HashMap<String, AttributeValue>> {
+        let pages = self.dynamodb().scan().table_name(TABLE).into_paginator().items().send();
+        pages.collect::<Result<_, _>>().await.unwrap()
+    }
+
+    fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
+        let config = aws_sdk_dynamodb::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(REGION))
+            .credentials_provider(Credentials::new("id", "secret", None, None, "test"))
+            .endpoint_url(self.system().dynamodb.url());
+        aws_sdk_dynamodb::Client::from_conf(config.build())
+    }
+
+    /// What outlives the runs of a tenant of the first customer.
+    pub(crate) async fn state(&self, tenant: &str) -> TenantState {
+        self.state_of(&self.customers[0], tenant).await
+    }
+
+    pub(crate) async fn state_of(&self, customer: &Customer, tenant: &str) -> TenantState {
+        let mut states = self.store().tenant_states(&customer.integration_id()).await.unwrap();
+        states.remove(&TenantId::parse(tenant).unwrap()).unwrap_or_default()
+    }
+
+    /// A person decides about what a tenant of the first customer holds.
+    pub(crate) async fn decide(&self, tenant: &str, verdict: Verdict) -> Result<DecidedOn, OperateError> {
+        let held = self.state(tenant).await.held.unwrap();
+        self.operator().decide(&self.id(), None, held.hash.as_str(), verdict).await
+    }
+
+    /// A person approves what a tenant of the first customer holds; waits, and returns the last run.
+    pub(crate) async fn approved(&self, tenant: &str) -> Run {
+        self.decide(tenant, Verdict::Approved).await.unwrap();
+        self.settled().await;
+        self.last_run().await
     }
 
     async fn all_pending(&self) -> Vec<Pending> {
@@ -420,7 +519,7 @@ impl World {
         for customer in &self.customers {
             let is_live = self.store().pending(&[customer.directory_id()]).await.unwrap()[0].switch == Switch::Live;
             let n_runs = self.runs_of(customer).await.len();
-            self.system().ask(&customer.directory_id()).await.unwrap();
+            self.system().ask(&customer.integration_id()).await.unwrap();
             self.settled().await;
             let runs = self.runs_of(customer).await;
             assert_eq!(runs.len() > n_runs, is_live, "whether a run was made of {}", customer.id);
@@ -456,6 +555,11 @@ pub(crate) fn second_secret() -> String {
 /// The API token of a tenant that has its own.
 pub(crate) fn own_token(tenant: &str) -> String {
     format!("orgvue_{tenant}_{PRIVATE}")
+}
+
+/// Long enough for whatever a person does by hand.
+pub(crate) fn deadline() -> Deadline {
+    Deadline::after(LIMIT)
 }
 
 /// Waits for a condition that must come about.

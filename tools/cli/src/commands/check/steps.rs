@@ -1,0 +1,58 @@
+//! The steps about the directory and about a dataset.
+
+use domain::directory::Directory;
+use domain::guard::Completeness;
+use domain::integration::Tenant;
+use domain::onboarding::{Check, CheckStep};
+use sync::{Obstacle, TenantPreview};
+
+/// That the directory was read whole.
+pub(super) fn directory(directory: &Directory, n_calls: u64) -> CheckStep {
+    let n_active = directory.users.values().filter(|user| user.active).count();
+    let counted = directory.active_users_counted;
+    match Completeness::judge(n_active, counted) {
+        Completeness::Plausible => {
+            let (n_users, n_groups) = (directory.users.len(), directory.groups.len());
+            let read =
+                format!("linked, and read whole with {n_calls} calls: {n_users} users, {n_active} of them active, {n_groups} groups");
+            CheckStep::ok(Check::Directory, read)
+        }
+        Completeness::Doubtful => CheckStep::warning(
+            Check::Directory,
+            format!("linked, but it counts {} active users and lists {n_active}", counted.unwrap_or_default()),
+            "check again in some minutes; as long as they differ, every removal waits for a person",
+        ),
+    }
+}
+
+/// That a tenant's dataset can be worked on.
+pub(super) fn dataset(tenant: &Tenant, outcome: &Result<TenantPreview, Obstacle>) -> CheckStep {
+    let step = match (outcome, &tenant.api_account) {
+        (Ok(seen), Some(_)) => {
+            let n_accounts = seen.current.accounts.len();
+            CheckStep::ok(Check::Dataset, format!("spelled as the file says, with the api_account among {n_accounts} accounts"))
+        }
+        (Ok(seen), None) => CheckStep::warning(
+            Check::Dataset,
+            format!("{} accounts, but nothing proves that it is the right dataset, whole", seen.current.accounts.len()),
+            "name the account that owns the API token as api_account; nothing is written without it",
+        ),
+        (Err(obstacle), _) => obstructed(obstacle),
+    };
+    step.tenant(&tenant.id)
+}
+
+/// What stands in the way, and what to do: where the text does not tell it, by the code.
+fn obstructed(Obstacle { code, error }: &Obstacle) -> CheckStep {
+    let (what, remedy) = match (error.split_once("; "), code.as_str()) {
+        // Behind the remedy comes the cause once more.
+        (Some((what, rest)), _) => (what, rest.split(&format!(": {what}")).next().unwrap_or(rest)),
+        (None, "no_token") => (error.as_str(), "add the tenant's API token to ORGVUE_TOKENS, under its id or under \"*\""),
+        (None, "missing_property" | "wrong_form") => (error.as_str(), "compare [dataset] in the file with the Users list in Orgvue"),
+        (None, "api_account_missing") => {
+            (error.as_str(), "compare the tenant's dataset id, its api_account and [dataset] with the Users list in Orgvue")
+        }
+        (None, _) => (error.as_str(), "check again in some minutes; docs/reason-codes.md has more about the code"),
+    };
+    CheckStep::failed(Check::Dataset, format!("{code}: {what}"), remedy)
+}

@@ -1,0 +1,149 @@
+//! `integration apply`: puts files in force, and asks for a sync of each that changed.
+
+use std::path::PathBuf;
+
+use adapters::store::{AfterApply, Applied};
+use domain::delays::Delays;
+use domain::ids::IntegrationId;
+use serde::Serialize;
+use sync::OperateError;
+
+use super::diff::{painted, unified};
+use crate::args::ApplyArgs;
+use crate::commands::files::{self, ValidFile};
+use crate::commands::wait::{Waited, Waiter};
+use crate::context::{Context, Hands};
+use crate::error::{CliError, Place};
+use crate::output::{Answer, Exit, Page, Progress, Tone};
+
+/// What became of each file.
+#[derive(Debug, Serialize)]
+pub(crate) struct AppliedFiles {
+    files: Vec<FileApplied>,
+}
+
+#[derive(Debug, Serialize)]
+struct FileApplied {
+    file: PathBuf,
+    id: IntegrationId,
+    outcome: Outcome,
+    /// A unified diff from what was in force.
+    diff: String,
+    /// The generation that was asked for.
+    generation: Option<u64>,
+    /// Why it failed, and the next step.
+    error: Option<String>,
+    /// How its run ended, where it was waited for.
+    run: Option<Waited>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Outcome {
+    Created,
+    Changed,
+    Unchanged,
+    Failed,
+}
+
+/// Puts files in force. What fails for one of them does not stop the others.
+pub(crate) async fn apply(cx: &Context, args: &ApplyArgs) -> Result<AppliedFiles, CliError> {
+    let files = files::read_valid(&args.files)?;
+    let hands = cx.hands().await?;
+    let progress = Progress::start();
+    let mut applied = Vec::new();
+    for file in &files {
+        progress.say(format!("putting {} in force", file.integration.id));
+        applied.push(apply_one(&hands, file, &cx.place()).await);
+    }
+    if args.wait.wait {
+        let waiter = Waiter::new(&hands.store, &progress, &args.wait);
+        for (row, file) in applied.iter_mut().zip(files) {
+            let Some(generation) = row.generation else { continue };
+            row.run = Some(waiter.run_of(&row.id, &file.integration.directory, generation).await?);
+        }
+    }
+    Ok(AppliedFiles { files: applied })
+}
+
+async fn apply_one(hands: &Hands, file: &ValidFile, place: &Place) -> FileApplied {
+    let ValidFile { path, text: _, integration } = file;
+    let mut row = FileApplied {
+        file: path.clone(),
+        id: integration.id.clone(),
+        outcome: Outcome::Failed,
+        diff: String::new(),
+        generation: None,
+        error: None,
+        run: None,
+    };
+    if let Err(error) = put_in_force(hands, file, &mut row).await {
+        row.error = Some(error.advice(place).to_string());
+    }
+    row
+}
+
+async fn put_in_force(hands: &Hands, file: &ValidFile, row: &mut FileApplied) -> Result<(), CliError> {
+    let ValidFile { path, text, integration } = file;
+    let before = hands.store.integration_file(&integration.id).await?;
+    // Of the delays only the look for drift counts here: until the first one, which is spread over the interval.
+    let applied = hands.operator().apply(integration, text, AfterApply::Sync, &Delays::default()).await;
+    let is_new = match &applied {
+        Ok(Applied::Unchanged) => {
+            row.outcome = Outcome::Unchanged;
+            return Ok(());
+        }
+        Ok(Applied::Changed { generation }) => {
+            row.generation = Some(*generation);
+            before.is_none()
+        }
+        Err(OperateError::Queue(_)) => before.is_none(),
+        Err(_) => return Ok(applied.map(drop)?),
+    };
+    row.outcome = if is_new { Outcome::Created } else { Outcome::Changed };
+    row.diff = unified(before.as_deref().unwrap_or_default(), text, &path.display().to_string());
+    Ok(applied.map(drop)?)
+}
+
+impl Answer for AppliedFiles {
+    fn text(&self, page: &Page) -> String {
+        let mut text = String::new();
+        for FileApplied { file: _, id, outcome, diff, generation: _, error, run } in &self.files {
+            let (tone, what) = match outcome {
+                Outcome::Created => (Tone::Good, "in force, new"),
+                Outcome::Changed => (Tone::Good, "in force, changed"),
+                Outcome::Unchanged => (Tone::Plain, "in force already, unchanged"),
+                Outcome::Failed => (Tone::Bad, "not applied"),
+            };
+            text += &format!("{id}: {}\n", page.paint(tone, what));
+            if *outcome == Outcome::Changed {
+                text += &painted(diff, page);
+            }
+            text += &error.as_ref().map(|error| format!("{}\n", page.paint(Tone::Bad, error))).unwrap_or_default();
+            text += &run.as_ref().map(|run| run.text(id, page)).unwrap_or_default();
+        }
+        text
+    }
+
+    fn exit(&self) -> Exit {
+        let of = |row: &FileApplied| match (&row.error, &row.run) {
+            (Some(_), _) => Exit::Failed,
+            (None, Some(run)) => run.exit(),
+            (None, None) => Exit::Done,
+        };
+        self.files.iter().map(of).max().unwrap_or(Exit::Done)
+    }
+
+    fn hint(&self) -> Option<String> {
+        let failure = |row: &FileApplied| match &row.error {
+            Some(error) => Some(format!("error: {}: {error}", row.id)),
+            None => row.run.as_ref()?.failure(&row.id),
+        };
+        let failed: Vec<_> = self.files.iter().filter_map(failure).collect();
+        let asked = self.files.iter().any(|row| row.generation.is_some() && row.run.is_none());
+        match failed.as_slice() {
+            [] => asked.then(|| "a sync was asked for: see `orgvue-scim status`".to_owned()),
+            failed => Some(failed.join("\n")),
+        }
+    }
+}

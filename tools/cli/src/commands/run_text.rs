@@ -1,0 +1,122 @@
+//! One run, as it is shown.
+
+use domain::held::Verdict;
+use domain::run::{HeldRecord, RunRecord, Status, TenantRecord};
+use serde::Serialize;
+
+use super::finding_text::findings_table;
+use crate::output::{Answer, At, Exit, Page, Tone, lines, word};
+
+/// A run: its record, with its time as people and programs read it.
+#[derive(Debug, Serialize)]
+pub(crate) struct RunView {
+    #[serde(flatten)]
+    record: RunRecord,
+    started_at: At,
+}
+
+impl RunView {
+    /// Of a record.
+    pub(crate) fn new(record: RunRecord) -> Self {
+        Self { started_at: At(record.started_at_ms), record }
+    }
+}
+
+impl Answer for RunView {
+    fn text(&self, page: &Page) -> String {
+        let RunRecord { id, integration, status, reason, restores, code, error, tenants, findings, .. } = &self.record;
+        let RunRecord { workos_calls, orgvue_calls, seconds, .. } = &self.record;
+        let mut text = format!("{integration}: {}, run {id}\n", page.paint(tone(*status), &word(status)));
+        text += &format!("asked for by {}, began {}, took {seconds:.1} s", word(reason), page.time(self.started_at.0));
+        text += &format!(", {workos_calls} calls to WorkOS, {orgvue_calls} to Orgvue\n");
+        text += &restores.as_ref().map(|other| format!("it put back what run {other} had overwritten\n")).unwrap_or_default();
+        text += &fault(page, code.as_deref(), error.as_deref());
+        if !tenants.is_empty() {
+            text += &format!("\n{}", summary(page, tenants));
+        }
+        tenants.iter().for_each(|tenant| text += &details(page, tenant));
+        if !findings.is_empty() {
+            text += &format!("\ncould not be synced:\n{}", findings_table(page, findings.iter().map(|finding| (None, finding))));
+        }
+        text
+    }
+
+    fn exit(&self) -> Exit {
+        match self.record.status {
+            Status::Applied | Status::Simulated | Status::Superseded => Exit::Done,
+            // What was rejected stays held, and waits for nobody.
+            Status::PartlyHeld if self.record.tenants.iter().all(|tenant| tenant.held.is_empty() || is_rejected(tenant)) => Exit::Done,
+            Status::PartlyHeld | Status::Failed | Status::Refused => Exit::Attention,
+        }
+    }
+}
+
+/// How much a status wants to be looked at.
+pub(crate) fn tone(status: Status) -> Tone {
+    match status {
+        Status::Applied => Tone::Good,
+        Status::Simulated => Tone::Plain,
+        Status::Superseded | Status::Failed => Tone::Warn,
+        Status::PartlyHeld | Status::Refused => Tone::Bad,
+    }
+}
+
+fn is_rejected(tenant: &TenantRecord) -> bool {
+    tenant.verdict == Some(Verdict::Rejected)
+}
+
+fn summary(page: &Page, tenants: &[TenantRecord]) -> String {
+    let mut table = page.table(&["tenant", "mode", "status", "created", "updated", "removed", "unchanged", "held", "failed"]);
+    for TenantRecord { tenant, status, mode, created, updated, removed, unchanged, held, failed, .. } in tenants {
+        table.add_row([
+            page.plain(tenant),
+            page.plain(word(mode)),
+            page.cell(tone(*status), word(status)),
+            page.plain(created.len()),
+            page.plain(updated.len()),
+            page.plain(removed.len()),
+            page.plain(unchanged),
+            page.plain(held.len()),
+            page.plain(failed.len()),
+        ]);
+    }
+    lines(&table)
+}
+
+/// What stood in a tenant's way, its plan, and what waits for a person.
+fn details(page: &Page, tenant: &TenantRecord) -> String {
+    let mut text = String::new();
+    let fault = fault(page, tenant.code.as_deref(), tenant.error.as_deref());
+    if !fault.is_empty() {
+        text += &format!("\n{}: {fault}", tenant.tenant);
+    }
+    if !tenant.plan.trim().is_empty() {
+        text += &format!("\nplan for {}\n", page.paint(Tone::Plain, tenant.plan.trim_end()));
+    }
+    if !tenant.held.is_empty() {
+        let hash = tenant.held_hash.as_ref().map(|hash| format!(", hash {}", hash.short())).unwrap_or_default();
+        let verdict = tenant.verdict.map(|verdict| format!(", {}", word(&verdict))).unwrap_or_default();
+        text += &format!("\nheld in {}{hash}{verdict}:\n{}", tenant.tenant, held_table(page, &tenant.held));
+    }
+    text
+}
+
+/// What waits for a person.
+pub(crate) fn held_table(page: &Page, held: &[HeldRecord]) -> String {
+    let mut table = page.table(&["account", "action", "lost roles", "renamed to", "why"]);
+    for HeldRecord { login, action, lost_roles, why: _, renamed_to, message } in held {
+        let lost: Vec<_> = lost_roles.iter().map(ToString::to_string).collect();
+        table.add_row([
+            page.plain(login),
+            page.plain(word(action)),
+            page.plain(lost.join(", ")),
+            page.plain(renamed_to.as_ref().map(ToString::to_string).unwrap_or_default()),
+            page.plain(message),
+        ]);
+    }
+    lines(&table)
+}
+
+fn fault(page: &Page, code: Option<&str>, error: Option<&str>) -> String {
+    error.map(|error| format!("{}\n", page.paint(Tone::Bad, &format!("{}: {error}", code.unwrap_or("fault"))))).unwrap_or_default()
+}

@@ -1,0 +1,114 @@
+//! `runs` and `run show`: what runs decided and did.
+
+use adapters::store::RunHead;
+use domain::ids::{IntegrationId, RunId};
+use domain::message::Reason;
+use domain::run::{RunRecord, Status, TenantRecord};
+use serde::Serialize;
+
+use super::fleet;
+use super::run_text::{RunView, tone};
+use crate::args::RunsArgs;
+use crate::context::Context;
+use crate::error::CliError;
+use crate::output::{Answer, At, Page, lines, utc, word};
+
+/// Most records that are read for one list: they may be large, and hold what every account was to be.
+const RECORDS_MAX: usize = 20;
+
+/// The runs of an integration, newest first.
+#[derive(Debug, Serialize)]
+pub(crate) struct Runs {
+    integration: IntegrationId,
+    runs: Vec<Row>,
+}
+
+#[derive(Debug, Serialize)]
+struct Row {
+    id: RunId,
+    started_at: At,
+    status: Status,
+    /// Of the newest runs only.
+    #[serde(flatten)]
+    outcome: Option<Outcome>,
+}
+
+/// What a run came to, over all its tenants.
+#[derive(Debug, Serialize)]
+struct Outcome {
+    reason: Reason,
+    code: Option<String>,
+    seconds: f64,
+    created: usize,
+    updated: usize,
+    removed: usize,
+    held: usize,
+    findings: usize,
+}
+
+impl From<RunRecord> for Outcome {
+    fn from(run: RunRecord) -> Self {
+        let count = |list: fn(&TenantRecord) -> usize| run.tenants.iter().map(list).sum();
+        Self {
+            created: count(|tenant| tenant.created.len()),
+            updated: count(|tenant| tenant.updated.len()),
+            removed: count(|tenant| tenant.removed.len()),
+            held: count(|tenant| tenant.held.len()),
+            findings: run.findings.len(),
+            reason: run.reason,
+            code: run.code,
+            seconds: run.seconds,
+        }
+    }
+}
+
+/// Lists runs.
+pub(crate) async fn list(cx: &Context, args: &RunsArgs) -> Result<Runs, CliError> {
+    let store = cx.store().await?;
+    let heads = store.latest_runs(&args.id, usize::try_from(args.limit).unwrap_or(usize::MAX)).await?;
+    if heads.is_empty() {
+        fleet::one(&store, &args.id).await?;
+    }
+    let row = async |(place, head): (usize, RunHead)| {
+        let record = if place < RECORDS_MAX { store.run(&head.id).await? } else { None };
+        Ok(Row { id: head.id, started_at: At(head.started_at_ms), status: head.status, outcome: record.map(Outcome::from) })
+    };
+    let runs = fleet::each(heads.into_iter().enumerate(), row).await?;
+    Ok(Runs { integration: args.id.clone(), runs })
+}
+
+/// Shows one run.
+pub(crate) async fn show(cx: &Context, run: &RunId) -> Result<RunView, CliError> {
+    let record = cx.store().await?.run(run).await?.ok_or_else(|| CliError::UnknownRun(run.clone()))?;
+    Ok(RunView::new(record))
+}
+
+impl Answer for Runs {
+    fn text(&self, page: &Page) -> String {
+        if self.runs.is_empty() {
+            return String::new();
+        }
+        let header = ["run", "began", "status", "reason", "seconds", "created", "updated", "removed", "held", "findings"];
+        let mut table = page.table(&header);
+        for Row { id, started_at, status, outcome } in &self.runs {
+            let of = |text: fn(&Outcome) -> String| page.plain(outcome.as_ref().map(text).unwrap_or_default());
+            table.add_row([
+                page.plain(id),
+                page.plain(utc(started_at.0)),
+                page.cell(tone(*status), word(status)),
+                of(|of| word(&of.reason)),
+                of(|of| format!("{:.1}", of.seconds)),
+                of(|of| of.created.to_string()),
+                of(|of| of.updated.to_string()),
+                of(|of| of.removed.to_string()),
+                of(|of| of.held.to_string()),
+                of(|of| of.findings.to_string()),
+            ]);
+        }
+        lines(&table)
+    }
+
+    fn hint(&self) -> Option<String> {
+        self.runs.is_empty().then(|| format!("{} has not run yet", self.integration))
+    }
+}

@@ -1,0 +1,126 @@
+//! What is known of an integration: read, and not yet judged.
+
+use adapters::clock::now_ms;
+use adapters::store::{Deployment, Store};
+use domain::held::HeldHash;
+use domain::ids::{DirectoryId, IntegrationId, RunId, TenantId};
+use domain::integration::Mode;
+use domain::pending::Pending;
+use domain::tenant_state::{TenantState, worked_on};
+use serde::Serialize;
+
+use super::fault::{Fault, Told};
+use super::work::Work;
+use crate::commands::fleet::{self, Deployed};
+use crate::commands::standing::Standing;
+use crate::commands::stop::Stop;
+use crate::error::CliError;
+use crate::output::At;
+
+/// What is known of an integration.
+#[derive(Debug, Serialize)]
+pub(super) struct Facts {
+    pub(super) id: IntegrationId,
+    pub(super) directory: DirectoryId,
+    pub(super) mode: Option<Mode>,
+    /// Why it cannot run as it stands in the table.
+    pub(super) problem: Option<String>,
+    /// What stops it.
+    pub(super) stopped: Option<Stop>,
+    pub(super) work: Option<Work>,
+    /// When it is looked for changes that no event told of.
+    pub(super) next_drift_at: Option<At>,
+    pub(super) last_run: Option<RunId>,
+    /// When the tenant that has waited longest last ended as it should; none as long as one never did.
+    pub(super) last_success_at: Option<At>,
+    /// What keeps the directory from being read.
+    pub(super) fault: Option<Fault>,
+    /// Accounts and groups that could not be synced when the directory was last read.
+    pub(super) findings: Option<usize>,
+    pub(super) tenants: Vec<OfTenant>,
+}
+
+/// What is known of a tenant that nobody paused.
+#[derive(Debug, Serialize)]
+pub(super) struct OfTenant {
+    pub(super) tenant: TenantId,
+    pub(super) mode: Mode,
+    pub(super) last_success_at: Option<At>,
+    pub(super) held: Option<Held>,
+    pub(super) fault: Option<Fault>,
+    /// Accounts that are not as planned, or may not be.
+    pub(super) failed: usize,
+}
+
+/// What is held of a tenant.
+#[derive(Debug, Serialize)]
+pub(super) struct Held {
+    pub(super) hash: HeldHash,
+    pub(super) n_accounts: usize,
+    pub(super) since: At,
+    #[serde(flatten)]
+    pub(super) standing: Standing,
+}
+
+impl Facts {
+    pub(super) async fn read(store: &Store, deployment: &Deployment, Deployed { id, directory }: Deployed) -> Result<Self, CliError> {
+        let directories = std::slice::from_ref(&directory);
+        let (in_force, pending, mut states, decisions, seen) = tokio::try_join!(
+            fleet::in_force(store, &id),
+            store.each_pending(directories),
+            store.tenant_states(&id),
+            store.decisions(&id),
+            store.snapshot(&id)
+        )?;
+        let pending: Option<Pending> = pending.into_iter().find_map(Result::ok);
+        let (integration, problem) = match (in_force, &pending) {
+            (Err(problem), _) => (None, Some(problem)),
+            (Ok(integration), None) => (Some(integration), Some("its pending item is missing or corrupt: apply its file again".to_owned())),
+            (Ok(integration), Some(_)) => (Some(integration), None),
+        };
+        let tenants = integration.iter().flat_map(worked_on).map(|tenant| (tenant.id.clone(), tenant.mode));
+        let tenants: Vec<_> = tenants.map(|(tenant, mode)| (states.remove(&tenant).unwrap_or_default(), tenant, mode)).collect();
+        let told = Told::read(store, &id, pending.as_ref(), &tenants.iter().map(|(state, ..)| state).collect::<Vec<_>>()).await?;
+        let last_success_at = tenants.iter().map(|(state, ..)| state.succeeded_ms).min().flatten();
+        let of_tenant = |(state, tenant, mode): (TenantState, TenantId, Mode)| OfTenant {
+            mode,
+            last_success_at: state.succeeded_ms.map(At),
+            fault: told.of_tenant(&tenant, &state),
+            failed: state.fault.as_ref().map_or(0, |_| told.n_failed(&tenant)),
+            held: state.held.map(|head| Held {
+                standing: Standing::of(&head, decisions.get(&tenant), state.decisions_used_ms, now_ms()),
+                hash: head.hash,
+                n_accounts: head.n_actions,
+                since: At(head.since_ms),
+            }),
+            tenant,
+        };
+        let pending = pending.as_ref();
+        Ok(Self {
+            mode: integration.map(|integration| integration.mode),
+            problem,
+            stopped: pending.and_then(|pending| Stop::of(pending, deployment)),
+            work: pending.map(|pending| Work::of(pending, now_ms())),
+            next_drift_at: pending.map(|pending| At(pending.next_drift_ms)),
+            last_run: pending.and_then(|pending| pending.last_run.clone()),
+            last_success_at: last_success_at.map(At),
+            fault: pending.and_then(|pending| told.of_directory(pending)),
+            findings: seen.map(|seen| seen.findings.len()),
+            tenants: tenants.into_iter().map(of_tenant).collect(),
+            id,
+            directory,
+        })
+    }
+
+    /// What stands in the way, and of whom.
+    pub(super) fn faults(&self) -> impl Iterator<Item = (&str, &Fault)> {
+        let directory = self.fault.iter().map(|fault| (self.directory.as_str(), fault));
+        directory.chain(self.tenants.iter().filter_map(|of| Some((of.tenant.as_str(), of.fault.as_ref()?))))
+    }
+
+    /// What is held about which a person is asked.
+    pub(super) fn asked(&self) -> impl Iterator<Item = (&TenantId, &Held)> {
+        let held = self.tenants.iter().filter_map(|of| Some((&of.tenant, of.held.as_ref()?)));
+        held.filter(|(_, held)| held.standing.asks())
+    }
+}

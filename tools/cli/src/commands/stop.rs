@@ -1,0 +1,63 @@
+//! What keeps runs from beginning: a person, an integration file, or a directory that is gone.
+
+use adapters::store::Deployment;
+use domain::ids::IntegrationId;
+use domain::pending::{Pending, Switch};
+use serde::Serialize;
+
+use crate::output::{At, utc};
+
+/// Why no run of an integration begins.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "cause")]
+pub(crate) enum Stop {
+    /// Its directory was found unlinked or gone.
+    Suspension,
+    /// A person stopped the whole deployment.
+    Deployment {
+        /// Who.
+        by: String,
+        /// None where the switch was put by hand.
+        since: Option<At>,
+    },
+    /// A person stopped it.
+    Hand,
+    /// Its file says so.
+    File,
+}
+
+impl Stop {
+    /// What stops an integration now, if anything does.
+    pub(crate) fn of(pending: &Pending, deployment: &Deployment) -> Option<Self> {
+        match (pending.switch, deployment) {
+            (Switch::Suspended, _) => Some(Self::Suspension),
+            (Switch::Live | Switch::Paused, Deployment::Paused { .. }) => Self::of_deployment(deployment),
+            (Switch::Paused, Deployment::Running) => Some(if pending.paused_by_hand { Self::Hand } else { Self::File }),
+            (Switch::Live, Deployment::Running) => None,
+        }
+    }
+
+    /// What stops the whole deployment now, if anything does.
+    pub(crate) fn of_deployment(deployment: &Deployment) -> Option<Self> {
+        match deployment {
+            Deployment::Running => None,
+            Deployment::Paused { by, at_ms } => Some(Self::Deployment { by: by.clone(), since: (*at_ms > 0).then_some(At(*at_ms)) }),
+        }
+    }
+
+    /// The same in words, and what to do.
+    pub(crate) fn text(&self, id: &IntegrationId) -> String {
+        match self {
+            Self::Suspension => format!(
+                "suspended: its directory was found unlinked or gone, and nobody was deprovisioned; ask the customer, have it linked again, \
+                 then `orgvue-scim resume {id}`"
+            ),
+            Self::Deployment { by, since } => {
+                let since = since.map(|at| format!(" since {}", utc(at.0))).unwrap_or_default();
+                format!("paused with the whole deployment, by {by}{since}; `orgvue-scim resume --all` ends it")
+            }
+            Self::Hand => format!("paused by hand; `orgvue-scim resume {id}` ends it"),
+            Self::File => "paused by its file; give it another mode and `orgvue-scim integration apply` it".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! What commands work with. Nothing is looked up before a command needs it: `integration validate` runs without AWS.
+
+use std::env;
+use std::time::Duration;
+
+use adapters::aws::AwsError;
+use adapters::queue::Queue;
+use adapters::store::Store;
+use aws_config::default_provider::region::DefaultRegionChain;
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use sync::Operator;
+use tokio::sync::OnceCell;
+
+use crate::args::Global;
+use crate::error::{CliError, NO_PROFILE, Place};
+
+/// A person waits for the answer.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(8);
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(20);
+const ATTEMPTS_MAX: u32 = 3;
+
+/// What commands work with.
+#[derive(Debug)]
+pub(crate) struct Context {
+    global: Global,
+    aws: OnceCell<SdkConfig>,
+}
+
+/// The deployment in the hands of the caller.
+#[derive(Debug)]
+pub(crate) struct Hands {
+    pub(crate) store: Store,
+    pub(crate) queue: Queue,
+    /// The ARN of the caller.
+    pub(crate) by: String,
+}
+
+impl Hands {
+    /// Whoever does something does it through this.
+    pub(crate) fn operator(&self) -> Operator<'_> {
+        Operator { store: &self.store, queue: &self.queue, by: &self.by }
+    }
+}
+
+impl Context {
+    /// Looks nothing up yet.
+    pub(crate) fn new(global: Global) -> Self {
+        Self { global, aws: OnceCell::new() }
+    }
+
+    /// The deployment's table.
+    pub(crate) async fn store(&self) -> Result<Store, CliError> {
+        let table = self.table()?;
+        Ok(Store::new(self.dynamodb().await?, table))
+    }
+
+    /// The deployment's sync queue.
+    pub(crate) async fn queue(&self) -> Result<Queue, CliError> {
+        let url = self.queue_url()?;
+        Ok(Queue::new(self.sqs().await?, url))
+    }
+
+    /// The deployment, to do something to it: what is done is noted with who did it.
+    pub(crate) async fn hands(&self) -> Result<Hands, CliError> {
+        Ok(Hands { store: self.store().await?, queue: self.queue().await?, by: self.caller().await? })
+    }
+
+    /// Who acts: the ARN that AWS knows the caller by.
+    pub(crate) async fn caller(&self) -> Result<String, CliError> {
+        let client = aws_sdk_sts::Client::new(self.aws().await?);
+        let caller = client.get_caller_identity().send().await.map_err(AwsError::of("sts:GetCallerIdentity"))?;
+        Ok(caller.arn.unwrap_or_default())
+    }
+
+    /// DynamoDB itself.
+    pub(crate) async fn dynamodb(&self) -> Result<aws_sdk_dynamodb::Client, CliError> {
+        Ok(aws_sdk_dynamodb::Client::new(self.aws().await?))
+    }
+
+    /// SQS itself.
+    pub(crate) async fn sqs(&self) -> Result<aws_sdk_sqs::Client, CliError> {
+        Ok(aws_sdk_sqs::Client::new(self.aws().await?))
+    }
+
+    /// The table's name.
+    pub(crate) fn table(&self) -> Result<&str, CliError> {
+        named(&self.global.table).ok_or(CliError::NoTable)
+    }
+
+    /// The queue's URL.
+    pub(crate) fn queue_url(&self) -> Result<&str, CliError> {
+        named(&self.global.queue_url).ok_or(CliError::NoQueue)
+    }
+
+    /// What errors speak of.
+    pub(crate) fn place(&self) -> Place {
+        let text = |value: Option<&str>| value.unwrap_or_default().to_owned();
+        let from_environment = env::var("AWS_PROFILE").ok();
+        let region = self.aws.get().and_then(SdkConfig::region).map(AsRef::as_ref);
+        Place {
+            table: text(named(&self.global.table)),
+            queue_url: text(named(&self.global.queue_url)),
+            profile: text(named(&self.global.profile).or(named(&from_environment)).or(Some(NO_PROFILE))),
+            region: text(region),
+        }
+    }
+
+    /// What every client of AWS is made of.
+    pub(crate) async fn aws(&self) -> Result<&SdkConfig, CliError> {
+        let aws = self.aws.get_or_init(|| load(&self.global)).await;
+        if aws.region().is_none() { Err(CliError::NoRegion) } else { Ok(aws) }
+    }
+}
+
+/// Credentials, region and endpoints from where the AWS CLI takes them. A profile that is named comes before keys in the environment.
+async fn load(global: &Global) -> SdkConfig {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+        .operation_timeout(OPERATION_TIMEOUT)
+        .build();
+    let retries = RetryConfig::standard().with_max_attempts(ATTEMPTS_MAX);
+    let mut loader = aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts).retry_config(retries);
+    let mut region = named(&global.region).map(|region| Region::new(region.to_owned()));
+    if let Some(profile) = named(&global.profile) {
+        if region.is_none() {
+            region = DefaultRegionChain::builder().profile_name(profile).build().region().await;
+        }
+        let config = ProviderConfig::without_region().with_region(region.clone());
+        let credentials = ProfileFileCredentialsProvider::builder().configure(&config).profile_name(profile).build();
+        loader = loader.profile_name(profile).credentials_provider(credentials);
+    }
+    if let Some(region) = region {
+        loader = loader.region(region);
+    }
+    loader.load().await
+}
+
+/// A variable that is set to nothing names nothing.
+fn named(text: &Option<String>) -> Option<&str> {
+    text.as_deref().filter(|text| !text.trim().is_empty())
+}

@@ -1,0 +1,155 @@
+//! A deployment with customers, and the program at an operator's command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use assert_cmd::Command;
+use assert_cmd::cargo::cargo_bin_cmd;
+use local::system::{Options, System, short_delays};
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use standins::orgvue::{self, Orgvue};
+use standins::workos::{self, UserSpec, WorkOs};
+use sync::Tokens;
+use tempfile::TempDir;
+
+const DATASET: &str = "0B533DE6-7107-9FCD-48FC-31C0856745CC";
+
+/// The program with nothing of this machine's environment, and no way to ask AWS.
+pub(crate) fn program(arguments: &[&str]) -> Command {
+    let mut command = cargo_bin_cmd!("orgvue-scim");
+    command.env_clear().env("HOME", "/nonexistent").env("AWS_EC2_METADATA_DISABLED", "true").args(arguments);
+    command
+}
+
+/// How the program ended.
+pub(crate) struct Ended {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Ended {
+    pub(crate) fn of(mut command: Command) -> Self {
+        let output = command.output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Self { code: output.status.code().unwrap(), stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {} {}", self.stdout, self.stderr))
+    }
+}
+
+/// The file of the customer `id`, in single tenancy with one tenant of that name.
+pub(crate) fn file(id: &str, mode: &str) -> String {
+    format!(
+        "id = \"{id}\"\ndirectory = \"{}\"\nmode = \"{mode}\"\ntenancy = \"single\"\nprefix = \"SCIM_\"\n\n\
+         [[tenants]]\nid = \"{}\"\ndataset = \"{DATASET}\"\napi_account = \"sync@orgvue.com\"\n",
+        directory(id),
+        id.to_uppercase()
+    )
+}
+
+pub(crate) fn directory(id: &str) -> String {
+    format!("directory_01{}", id.to_uppercase())
+}
+
+/// A deployment, its vendors, and a folder for files.
+pub(crate) struct Deployment {
+    pub(crate) system: System,
+    pub(crate) workos: WorkOs,
+    pub(crate) orgvue: Orgvue,
+    folder: TempDir,
+}
+
+impl Deployment {
+    pub(crate) async fn start() -> Self {
+        let workos = WorkOs::start(workos::Options::default()).await.unwrap();
+        let orgvue = Orgvue::start(orgvue::Options::default()).await.unwrap();
+        let options = Options {
+            port: 0,
+            database: None,
+            workos_url: workos.url(),
+            workos_key: workos.key().to_owned(),
+            workos_users_per_second: 100,
+            orgvue_url: orgvue.url(),
+            orgvue_tokens: Tokens { shared: Some(SecretString::from(orgvue.token())), ..Tokens::default() },
+            http_timeout: Duration::from_secs(4),
+            webhook_secrets: vec![workos.webhook_secret().to_owned()],
+            delays: short_delays(Duration::from_secs(1)),
+            sweep: Duration::from_millis(500),
+        };
+        Self { system: System::start(options).await.unwrap(), workos, orgvue, folder: tempfile::tempdir().unwrap() }
+    }
+
+    /// The same with the customer `acme`, who has these users, each as `name role`; its file is in force.
+    pub(crate) async fn with_acme(mode: &str, users: &[&str]) -> Self {
+        let deployment = Self::start().await;
+        deployment.customer("acme", users);
+        let path = deployment.write("acme.toml", &file("acme", mode));
+        let ended = deployment.run(&["integration", "apply", &path, "--wait"]).await;
+        assert!(ended.code == 0 || ended.code == 2, "{}", ended.stderr);
+        deployment
+    }
+
+    /// A customer in WorkOS and Orgvue.
+    pub(crate) fn customer(&self, id: &str, users: &[&str]) {
+        self.workos.add_directory(&directory(id));
+        self.orgvue.add_tenant(&id.to_uppercase(), DATASET, vec![account("sync@orgvue.com", "admin")]);
+        self.workos.edit(|model| {
+            for user in users {
+                let (name, role) = user.split_once(' ').unwrap_or((user, ""));
+                model.put_user(&directory(id), UserSpec::new(name, &format!("{name}@acme.com")));
+                if !role.is_empty() {
+                    model.add_member(&directory(id), &format!("SCIM_{role}"), name);
+                }
+            }
+        });
+    }
+
+    /// Adds an account to the tenant of `acme` by hand.
+    pub(crate) fn account(&self, name: &str) {
+        self.orgvue.insert_row("ACME", account(&format!("{name}@acme.com"), "user"));
+    }
+
+    /// Writes a file, and returns its path.
+    pub(crate) fn write(&self, name: &str, text: &str) -> String {
+        let path: PathBuf = self.folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
+    /// The program as an operator of this deployment has it.
+    pub(crate) fn program(&self, arguments: &[&str]) -> Command {
+        let mut command = program(arguments);
+        command.envs(self.system.operator_env());
+        command
+    }
+
+    /// Runs the program to its end; the system goes on meanwhile.
+    pub(crate) async fn run(&self, arguments: &[&str]) -> Ended {
+        end(self.program(arguments)).await
+    }
+
+    /// The same as another operator.
+    pub(crate) async fn run_as(&self, access_key: &str, arguments: &[&str]) -> Ended {
+        let mut command = self.program(arguments);
+        command.env("AWS_ACCESS_KEY_ID", access_key);
+        end(command).await
+    }
+
+    /// The same with `--output json`.
+    pub(crate) async fn json(&self, arguments: &[&str]) -> Value {
+        self.run(&[arguments, &["--output", "json"]].concat()).await.json()
+    }
+}
+
+/// Runs a program to its end.
+pub(crate) async fn end(command: Command) -> Ended {
+    tokio::task::spawn_blocking(|| Ended::of(command)).await.unwrap()
+}
+
+fn account(login: &str, role: &str) -> Value {
+    json!({ "Login": login, "Role": role, "Enabled": true })
+}

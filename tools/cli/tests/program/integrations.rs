@@ -1,0 +1,65 @@
+//! `integration apply`, `list`, `show` and `diff`: what is in force.
+
+use serde_json::json;
+
+use crate::deployment::{Deployment, file};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_is_put_in_force_once_and_shown_as_it_is() {
+    let deployment = Deployment::start().await;
+    deployment.customer("acme", &["ada user"]);
+    let path = deployment.write("acme.toml", &file("acme", "enforce"));
+
+    let first = deployment.json(&["integration", "apply", &path]).await;
+    assert_eq!((&first["files"][0]["outcome"], &first["files"][0]["generation"]), (&json!("created"), &json!(1)));
+    let again = deployment.run(&["integration", "apply", &path]).await;
+    assert_eq!((again.code, again.stdout.as_str()), (0, "acme: in force already, unchanged\n"));
+    let shown = deployment.run(&["integration", "show", "acme"]).await;
+    assert_eq!(shown.stdout, file("acme", "enforce"));
+    let listed = deployment.run(&["integration", "list"]).await;
+    insta::assert_snapshot!(listed.stdout, @"
+    ID    DIRECTORY         MODE     TENANCY  TENANTS  RUNS
+    acme  directory_01ACME  enforce  single   ACME     live
+    ");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_is_compared_then_applied_and_its_run_shown() {
+    let deployment = Deployment::with_acme("simulate", &["ada user"]).await;
+    let path = deployment.write("acme.toml", &file("acme", "enforce"));
+
+    let differs = deployment.run(&["integration", "diff", &path]).await;
+    assert!(differs.code == 2 && differs.stdout.contains("-mode = \"simulate\"\n+mode = \"enforce\"\n"), "{}", differs.stdout);
+    let applied = deployment.run(&["integration", "apply", &path, "--wait"]).await;
+    assert!(applied.code == 0 && applied.stdout.starts_with("acme: in force, changed\n"), "{}", applied.stdout);
+    assert!(applied.stdout.contains("+mode = \"enforce\"") && applied.stdout.contains("acme: applied, run "), "{}", applied.stdout);
+    let same = deployment.run(&["integration", "diff", &path]).await;
+    assert_eq!((same.code, same.stdout.as_str(), same.stderr.as_str()), (0, "", "acme is in force as the file says\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_bad_file_keeps_all_of_them_from_being_applied() {
+    let deployment = Deployment::start().await;
+    let good = deployment.write("acme.toml", &file("acme", "enforce"));
+    let bad = deployment.write("bad.toml", &file("bad", "often"));
+    let ended = deployment.run(&["integration", "apply", &good, &bad]).await;
+    assert!(ended.code == 1 && ended.stderr.contains("bad.toml:3: "), "{}", ended.stderr);
+    assert_eq!(deployment.json(&["integration", "list"]).await["integrations"], json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_directory_that_is_taken_fails_alone() {
+    let deployment = Deployment::with_acme("simulate", &[]).await;
+    let thief = file("thief", "simulate").replace("directory_01THIEF", "directory_01ACME");
+    let (thief, other) = (deployment.write("thief.toml", &thief), deployment.write("other.toml", &file("other", "simulate")));
+    let ended = deployment.run(&["integration", "apply", &thief, &other, "--output", "json"]).await;
+    let files = &ended.json()["files"];
+    assert_eq!((ended.code, &files[0]["outcome"], &files[1]["outcome"]), (1, &json!("failed"), &json!("created")));
+    assert!(ended.stderr.contains("thief: directory directory_01ACME belongs to another integration"), "{}", ended.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_integration_that_is_not_there_says_where_to_look() {
+    let ended = Deployment::start().await.run(&["integration", "show", "acme"]).await;
+    assert_eq!((ended.code, ended.stderr.as_str()), (1, "error: there is no integration acme: see `orgvue-scim integration list`\n"));
+}

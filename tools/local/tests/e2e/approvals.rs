@@ -1,0 +1,246 @@
+//! What waits for a person, and what a person's word lets through: that and no more, for a while and once.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use adapters::clock::now_ms;
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::held::{APPROVAL_MS, Verdict};
+use domain::message::Reason;
+use domain::run::Status;
+use futures::future::join_all;
+use standins::{FaultKind, Matcher, Nth};
+use sync::{OperateError, Operator};
+
+use crate::world::{Run, Setup, User, World, email, fault, multi, people, single, until};
+
+crate::tests![
+    what_is_approved_is_done_and_nothing_else,
+    an_approval_covers_what_is_still_due_of_it,
+    an_approval_of_one_tenant_is_none_of_another,
+    an_approval_that_is_too_old_lets_nothing_through,
+    what_is_rejected_stays_held_until_it_changes,
+    the_newest_word_counts,
+    of_two_who_approve_at_once_one_did,
+    an_approval_is_used_up,
+    an_approval_outlasts_the_faults_of_a_tenant,
+    an_approval_outlasts_a_crash,
+    a_hash_that_is_not_held_is_no_approval,
+    the_last_admin_goes_when_that_is_approved_as_such,
+    an_approval_for_another_reason_does_not_take_the_last_admin,
+];
+
+/// 20 people in step, of whom the first six leave: one more than the limit.
+async fn six_of_twenty_leave() -> World {
+    let world = World::in_step(20).await;
+    world.depart(0..6);
+    let run = world.asked().await;
+    assert_eq!((run.status, run.held()), (Status::PartlyHeld, over_limit(0..6)));
+    world
+}
+
+fn over_limit(numbers: Range<usize>) -> Vec<String> {
+    people(numbers).iter().map(|name| format!("{name} remove over_limit")).collect()
+}
+
+fn held_hash(run: &Run) -> String {
+    run.tenants[0].held_hash.as_ref().unwrap().to_string()
+}
+
+async fn what_is_approved_is_done_and_nothing_else() {
+    let world = six_of_twenty_leave().await;
+    let run = world.approved("ACME").await;
+
+    assert_eq!(
+        (run.reason, run.status, run.removed()),
+        (Reason::Approved, Status::Applied, vec!["p00", "p01", "p02", "p03", "p04", "p05"])
+    );
+    assert_eq!((run.held().len(), world.rows("ACME").len(), world.state("ACME").await.held), (0, 14, None));
+    world.end().await;
+}
+
+async fn an_approval_covers_what_is_still_due_of_it() {
+    let world = six_of_twenty_leave().await;
+    let first = held_hash(&world.last_run().await);
+    world.arrive(0..1);
+    world.depart(10..16);
+    let run = world.approved("ACME").await;
+
+    assert_eq!((run.status, run.removed()), (Status::PartlyHeld, vec!["p01", "p02", "p03", "p04", "p05"]));
+    assert_eq!((run.held(), held_hash(&run) == first), (over_limit(10..16), false), "what has come meanwhile is another question");
+    assert_eq!(world.asked().await.held(), over_limit(10..16));
+    world.end().await;
+}
+
+async fn an_approval_of_one_tenant_is_none_of_another() {
+    let world = World::start(multi(&["ACME", "BETA"])).await;
+    people(0..12).iter().for_each(|name| world.add(User::new(name).in_group("ACME_user").in_group("BETA_user")));
+    world.asked().await;
+    world.depart(0..6);
+    world.asked().await;
+    let run = world.approved("BETA").await;
+
+    assert_eq!((run.tenant("ACME").held.len(), run.tenant("BETA").removed.len()), (6, 6));
+    assert_eq!((world.rows("ACME").len(), world.rows("BETA").len()), (12, 6));
+    world.end().await;
+}
+
+async fn an_approval_that_is_too_old_lets_nothing_through() {
+    let world = six_of_twenty_leave().await;
+    world.operator().pause(&world.id()).await.unwrap();
+    world.decide("ACME", Verdict::Approved).await.unwrap();
+    let at_ms = (now_ms() - APPROVAL_MS).to_string();
+    world.set_item("APPROVAL#acme", "ACME", "at_ms", AttributeValue::N(at_ms)).await;
+    world.operator().resume(&world.id(), async |_| Ok(())).await.unwrap();
+    world.settled().await;
+    assert_eq!((world.last_run().await.held(), world.rows("ACME").len()), (over_limit(0..6), 20));
+
+    let again = world.decide("ACME", Verdict::Approved).await.unwrap();
+    world.settled().await;
+    assert_eq!((again.already, world.rows("ACME").len()), (None, 14));
+    world.end().await;
+}
+
+async fn what_is_rejected_stays_held_until_it_changes() {
+    let world = six_of_twenty_leave().await;
+    let decided = world.decide("ACME", Verdict::Rejected).await.unwrap();
+    assert_eq!(decided.generation, None, "there is nothing to run for");
+    for _ in 0..2 {
+        let run = world.asked().await;
+        assert_eq!((run.tenants[0].verdict, run.held()), (Some(Verdict::Rejected), over_limit(0..6)));
+    }
+
+    world.depart(6..7);
+    let run = world.asked().await;
+    assert_eq!((run.tenants[0].verdict, run.held()), (None, over_limit(0..7)), "it is asked anew");
+    world.end().await;
+}
+
+async fn the_newest_word_counts() {
+    let world = six_of_twenty_leave().await;
+    world.operator().pause(&world.id()).await.unwrap();
+    world.decide("ACME", Verdict::Approved).await.unwrap();
+    world.decide("ACME", Verdict::Rejected).await.unwrap();
+    world.operator().resume(&world.id(), async |_| Ok(())).await.unwrap();
+    world.settled().await;
+    let run = world.last_run().await;
+    assert_eq!((run.tenants[0].verdict, run.removed(), world.rows("ACME").len()), (Some(Verdict::Rejected), vec![], 20));
+
+    assert_eq!(world.approved("ACME").await.removed().len(), 6, "whoever said no may say yes");
+    world.end().await;
+}
+
+async fn of_two_who_approve_at_once_one_did() {
+    let world = six_of_twenty_leave().await;
+    let (id, hash) = (world.id(), held_hash(&world.last_run().await));
+    let (one, other) = (Operator { by: "one", ..world.operator() }, Operator { by: "other", ..world.operator() });
+    let approve = async |operator: &Operator<'_>| operator.decide(&id, None, &hash, Verdict::Approved).await.unwrap();
+    let (first, second) = tokio::join!(approve(&one), approve(&other));
+
+    let already: Vec<_> = [first, second].into_iter().filter_map(|decided| decided.already).collect();
+    assert_eq!(already.len(), 1, "{already:?}");
+    world.settled().await;
+    assert_eq!(world.rows("ACME").len(), 14);
+    world.end().await;
+}
+
+async fn an_approval_is_used_up() {
+    let world = six_of_twenty_leave().await;
+    let first = held_hash(&world.last_run().await);
+    world.approved("ACME").await;
+    world.arrive(0..6);
+    assert_eq!(world.asked().await.created().len(), 6);
+    world.depart(0..6);
+    let run = world.asked().await;
+    assert_eq!((run.held(), held_hash(&run)), (over_limit(0..6), first), "the very same question, and no answer to it yet");
+
+    assert_eq!(world.approved("ACME").await.removed().len(), 6);
+    world.end().await;
+}
+
+async fn an_approval_outlasts_the_faults_of_a_tenant() {
+    let busy = FaultKind::TooMany { retry_after: Some("3600".to_owned()) };
+    let faults =
+        [("GET", busy.clone(), "orgvue_unavailable"), ("PUT", busy, "orgvue_unavailable"), ("PUT", FaultKind::Status(401), "orgvue_40102")];
+    let stories = faults.map(async |(method, kind, code)| {
+        let world = six_of_twenty_leave().await;
+        world.orgvue.fault(fault(Matcher::path("/items").method(method), Nth::At(1), kind));
+        world.decide("ACME", Verdict::Approved).await.unwrap();
+        world.settled().await;
+
+        let runs = world.runs().await;
+        let codes: Vec<_> = runs.iter().rev().take(2).map(|run| run.tenants[0].code.as_deref()).collect();
+        assert_eq!(codes, [None, Some(code)]);
+        let last = world.last_run().await;
+        assert_eq!((last.reason, last.held(), world.rows("ACME").len()), (Reason::Retry, vec![], 14), "{method} {code}");
+        world.end().await;
+    });
+    join_all(stories).await;
+}
+
+async fn an_approval_outlasts_a_crash() {
+    let mut world = World::start(Setup { on_disk: true, ..Setup::from(single("ACME")) }).await;
+    world.arrive(0..20);
+    world.asked().await;
+    world.depart(0..6);
+    world.asked().await;
+    world.orgvue.fault(fault(Matcher::path("/items").method("PUT"), Nth::At(1), FaultKind::Slow(Duration::from_secs(3))));
+    world.decide("ACME", Verdict::Approved).await.unwrap();
+    until("the removals", || world.puts() == 2).await;
+    world.kill().await;
+    assert_eq!(world.rows("ACME").len(), 20);
+    world.restart().await;
+    world.settled().await;
+
+    assert_eq!((world.last_run().await.held().len(), world.rows("ACME").len()), (0, 14));
+    world.end().await;
+}
+
+async fn a_hash_that_is_not_held_is_no_approval() {
+    let world = six_of_twenty_leave().await;
+    let old = held_hash(&world.last_run().await);
+    world.depart(6..7);
+    world.asked().await;
+    let approve = async |hash: &str| world.operator().decide(&world.id(), None, hash, Verdict::Approved).await;
+
+    assert!(matches!(approve(&old).await, Err(OperateError::NotHeld(_))), "it has changed since somebody looked");
+    assert!(matches!(approve(&old[..7]).await, Err(OperateError::ShortHash(_))));
+    world.settled().await;
+    assert_eq!(world.rows("ACME").len(), 20);
+
+    let new = held_hash(&world.last_run().await);
+    approve(&new[..8]).await.unwrap();
+    world.settled().await;
+    assert_eq!(world.rows("ACME").len(), 13);
+    world.end().await;
+}
+
+async fn the_last_admin_goes_when_that_is_approved_as_such() {
+    let world = World::start(single("ACME")).await;
+    world.add(User::new("ada").in_group("admin"));
+    world.add(User::new("bob").in_group("user"));
+    world.asked().await;
+    world.leaves("ada");
+    assert_eq!(world.synced().await.held(), ["ada remove last_admin"]);
+
+    assert_eq!(world.approved("ACME").await.removed(), ["ada"]);
+    assert_eq!(world.rows("ACME"), ["bob user"]);
+    world.end().await;
+}
+
+async fn an_approval_for_another_reason_does_not_take_the_last_admin() {
+    let world = World::in_step(20).await;
+    ["p00", "p19"].iter().for_each(|name| world.joins(name, "admin"));
+    world.asked().await;
+    world.depart(0..6);
+    assert_eq!(world.asked().await.held(), over_limit(0..6), "p19 is an administrator still");
+    world.leaves("p19");
+    let run = world.approved("ACME").await;
+
+    assert_eq!(run.removed(), ["p01", "p02", "p03", "p04", "p05"]);
+    assert_eq!(run.held(), ["p00 remove last_admin", "p19 remove last_admin"]);
+    assert_eq!(world.asked().await.held().len(), 2);
+    assert_eq!(world.approved("ACME").await.removed(), ["p00", "p19"]);
+    assert!(world.orgvue.rows("ACME").iter().all(|row| row["Login"] != email("p00")));
+    world.end().await;
+}

@@ -1,0 +1,203 @@
+//! Whoever fails by their own fault is left alone, and nobody else; an outage of a vendor is nobody's fault and leaves nobody alone.
+
+use std::time::Duration;
+
+use domain::backoff::Backoff;
+use domain::pending::Switch;
+use domain::run::Status;
+use domain::tenant_state::TenantState;
+use futures::future::join_all;
+use standins::{FaultKind, Matcher, Nth};
+use sync::OperateError;
+
+use crate::world::{Customer, Setup, User, World, deadline, fault, multi, own_token, single, until};
+
+crate::tests![
+    a_bad_token_quarantines_its_own_tenant_alone,
+    a_directory_that_keeps_failing_is_left_alone_until_a_person_asks,
+    an_outage_of_workos_quarantines_nobody,
+    an_outage_of_orgvue_quarantines_nobody,
+    a_key_of_another_environment_suspends_nobody,
+    a_directory_that_is_gone_while_another_is_found_is_suspended_alone,
+];
+
+/// No test waits for the end of it.
+const LONG: [i64; 3] = [3_600_000; 3];
+
+async fn a_bad_token_quarantines_its_own_tenant_alone() {
+    let stories = ["sync", "resume", "apply"].map(async |lift| {
+        let customer = multi(&["ACME", "BETA"]);
+        let setup = Setup { quarantine_ms: LONG, own_tokens: vec!["ACME", "BETA"], ..Setup::from(customer.clone()) };
+        let world = World::start(setup).await;
+        world.add(User::new("ada").in_group("ACME_user").in_group("BETA_user"));
+        world.orgvue.refuse_token(&own_token("BETA"), "40302");
+        world.poke().await;
+        world.run_where("recorded", |_| true).await;
+        let TenantState { backoff, fault, .. } = world.state("BETA").await;
+        assert_eq!((backoff.is_quarantined(), fault.unwrap().code.as_str()), (true, "orgvue_40302"), "at once");
+
+        let calls = calls_about(&world, "/BETA/");
+        world.orgvue.add_token(&own_token("BETA"), "BETA");
+        world.joins("ada", "ACME_Retail");
+        world.poke().await;
+        until("the change of the other", || world.rows("ACME") == ["ada Retail,user"]).await;
+        world.drained().await;
+        assert_eq!((calls_about(&world, "/BETA/"), world.rows("BETA").len()), (calls, 0), "an event does not end it");
+
+        match lift {
+            "sync" => world.ask().await,
+            "resume" => drop(world.operator().resume(&world.id(), async |_| Ok(())).await.unwrap()),
+            _ => world.apply(&customer.line(r#"domains = ["acme.com"]"#)).await,
+        }
+        world.settled().await;
+        let TenantState { backoff, fault, .. } = world.state("BETA").await;
+        assert_eq!((world.rows("BETA"), backoff, fault), (vec!["ada user".to_owned()], Backoff::default(), None), "{lift}");
+        world.end().await;
+    });
+    join_all(stories).await;
+}
+
+fn calls_about(world: &World, part: &str) -> usize {
+    world.orgvue.calls().lines().iter().filter(|line| line.contains(part)).count()
+}
+
+async fn a_directory_that_keeps_failing_is_left_alone_until_a_person_asks() {
+    let world = World::start(Setup { quarantine_ms: LONG, ..Setup::from(single("ACME")) }).await;
+    world.add(User::new("ada").in_group("user"));
+    world.workos.fault(fault(Matcher::path("/directory_users"), Nth::From(1), FaultKind::ForeignDirectoryRow));
+    world.poke().await;
+    wait_until(async || world.pending().await.backoff.is_quarantined()).await;
+    assert_eq!((world.pending().await.backoff.own_faults, world.runs().await.len()), (6, 6), "five short retries");
+
+    let calls = world.workos.calls().total();
+    world.workos.clear_faults();
+    world.poke().await;
+    world.drained().await;
+    assert_eq!(world.workos.calls().total(), calls, "an event does not end it");
+
+    world.asked().await;
+    assert_eq!((world.rows("ACME").len(), world.pending().await.backoff), (1, Backoff::default()));
+    world.end().await;
+}
+
+async fn wait_until(holds: impl AsyncFn() -> bool) {
+    while !holds().await {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+/// So many customers, each with a user whose account is still to be made.
+async fn customers(n: usize) -> World {
+    let customers: Vec<Customer> = (0..n).map(|n| single(&format!("T{n:02}"))).collect();
+    let world = World::start(Setup { customers, quarantine_ms: LONG, ..Setup::default() }).await;
+    for customer in &world.customers {
+        world.add_to(customer, User::new("ada").in_group("user"));
+        world.poke_of(customer).await;
+    }
+    world
+}
+
+/// What a vendor answers that cannot go on; it asks for so much patience that a run does not wait for it.
+fn outage() -> FaultKind {
+    FaultKind::TooMany { retry_after: Some("3600".to_owned()) }
+}
+
+/// Waits until everybody has failed more often than own faults may; returns everybody's failures.
+async fn failing(world: &World, backoff: impl AsyncFn(&World, &Customer) -> Backoff) -> Vec<Backoff> {
+    loop {
+        let mut all = Vec::new();
+        for customer in &world.customers {
+            all.push(backoff(world, customer).await);
+        }
+        if all.iter().all(|backoff| backoff.attempts > 5) {
+            return all;
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+}
+
+async fn assert_all_recover(world: World) {
+    world.settled().await;
+    for customer in &world.customers {
+        assert_eq!(world.rows(&customer.id.to_uppercase()), ["ada user"], "{}", customer.id);
+    }
+    world.end().await;
+}
+
+async fn an_outage_of_workos_quarantines_nobody() {
+    let world = customers(20).await;
+    world.workos.fault(fault(Matcher::any(), Nth::From(1), outage()));
+    let directory =
+        async |world: &World, customer: &Customer| world.store().pending(&[customer.directory_id()]).await.unwrap().remove(0).backoff;
+    let backoffs = failing(&world, directory).await;
+    assert!(backoffs.iter().all(|backoff| backoff.own_faults == 0), "{backoffs:?}");
+
+    world.workos.clear_faults();
+    assert_all_recover(world).await;
+}
+
+async fn an_outage_of_orgvue_quarantines_nobody() {
+    let world = customers(20).await;
+    world.orgvue.fault(fault(Matcher::any(), Nth::From(1), outage()));
+    let tenant = async |world: &World, customer: &Customer| world.state_of(customer, &customer.id.to_uppercase()).await.backoff;
+    let backoffs = failing(&world, tenant).await;
+    assert!(backoffs.iter().all(|backoff| backoff.own_faults == 0), "{backoffs:?}");
+
+    world.orgvue.clear_faults();
+    assert_all_recover(world).await;
+}
+
+/// Two customers in step.
+async fn two_in_step() -> World {
+    let world = customers(2).await;
+    world.settled().await;
+    world
+}
+
+async fn a_key_of_another_environment_suspends_nobody() {
+    let world = two_in_step().await;
+    world.workos.fault(fault(Matcher::any(), Nth::From(1), FaultKind::Status(404)));
+    for customer in &world.customers {
+        world.poke_of(customer).await;
+    }
+    let directory =
+        async |world: &World, customer: &Customer| world.store().pending(&[customer.directory_id()]).await.unwrap().remove(0).backoff;
+    let backoffs = failing(&world, directory).await;
+    assert!(backoffs.iter().all(|backoff| backoff.own_faults == 0), "{backoffs:?}");
+    assert_eq!(world.pending().await.switch, Switch::Live);
+
+    world.workos.clear_faults();
+    assert_all_recover(world).await;
+}
+
+async fn a_directory_that_is_gone_while_another_is_found_is_suspended_alone() {
+    let world = two_in_step().await;
+    let (gone, other) = (&world.customers[0], &world.customers[1]);
+    world.add_to(other, User::new("bob").in_group("user"));
+    for customer in [gone, other] {
+        world.poke_of(customer).await;
+    }
+    world.workos.delete_directory(&gone.directory());
+    world.settled().await;
+    let run = world.last_run().await;
+    assert_eq!(
+        (run.status, run.code.as_deref(), world.pending().await.switch),
+        (Status::Refused, Some("directory_not_found"), Switch::Suspended)
+    );
+    assert_eq!((world.rows("T00").len(), world.rows("T01").len()), (1, 2), "nobody is deprovisioned, and the other goes on");
+
+    let check = async |integration: &_| sync::check_directory(&world.system().sync, integration, deadline()).await;
+    let resume = async || world.operator().resume(&world.id(), check).await;
+    assert!(matches!(resume().await, Err(OperateError::Directory(_))));
+    world.workos.add_directory(&gone.directory());
+    world.workos.set_directory_state(&gone.directory(), "unlinked");
+    assert!(matches!(resume().await, Err(OperateError::Directory(_))));
+    assert_eq!(world.pending().await.switch, Switch::Suspended);
+
+    world.workos.set_directory_state(&gone.directory(), "linked");
+    world.add(User::new("ada").in_group("user"));
+    resume().await.unwrap();
+    world.settled().await;
+    assert_eq!((world.last_run().await.status, world.rows("T00")), (Status::Applied, vec!["ada user".to_owned()]));
+    world.end().await;
+}
