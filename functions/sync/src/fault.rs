@@ -13,7 +13,7 @@ pub(crate) enum TenantFault {
     NoToken,
     #[error(transparent)]
     Dataset(#[from] DatasetRefusal),
-    #[error("{0}; {remedy}", remedy = .0.remedy())]
+    #[error(transparent)]
     Orgvue(#[from] OrgvueError),
     #[error("the table could not be used")]
     Store(#[from] StoreError),
@@ -30,6 +30,26 @@ pub(crate) enum TenantFault {
 }
 
 impl TenantFault {
+    /// What to do about it, where the text does not say it.
+    pub(crate) fn remedy(&self) -> Option<&'static str> {
+        match self {
+            Self::Orgvue(error) => Some(error.remedy()),
+            Self::NoToken
+            | Self::Dataset(_)
+            | Self::Store(_)
+            | Self::LeaseLost(_)
+            | Self::Unsettled { .. }
+            | Self::Contradicted { .. }
+            | Self::AllRefused { .. }
+            | Self::Unconfirmed { .. } => None,
+        }
+    }
+
+    /// What happened and what to do, for a record.
+    pub(crate) fn told(&self) -> String {
+        self.remedy().map_or_else(|| self.to_string(), |remedy| format!("{self}; {remedy}"))
+    }
+
     /// Whether a person must act.
     pub(crate) fn status(&self) -> Status {
         match self {

@@ -3,15 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use adapters::aws::chain;
+use adapters::clock::now_ms;
 use adapters::http::Deadline;
 use adapters::orgvue::UsersDataset;
+use adapters::store::StoreError;
 use adapters::workos::DirectoryReader;
 use domain::current::{Current, DatasetRefusal, Row, check_properties};
 use domain::desired::{Decision, Desired, desired};
 use domain::directory::Directory;
 use domain::finding::Finding;
-use domain::guard::{Approved, Completeness, Facts, Held, Scope, guard, lists_are_believable};
-use domain::harm::Harmed;
+use domain::guard::{Approved, Completeness, Facts, Held, Scope, guard, lists_are_believable, still_due};
+use domain::harm::HarmLog;
 use domain::held::HeldSet;
 use domain::ids::UserId;
 use domain::integration::{Integration, Tenant};
@@ -46,7 +48,9 @@ pub(crate) struct Look<'a> {
 pub(crate) struct Known<'a> {
     pub(crate) scope: Scope,
     pub(crate) approved: &'a HeldSet,
-    pub(crate) lately: Harmed,
+    pub(crate) harm: &'a HarmLog,
+    /// What a run saved that began to write and was interrupted.
+    pub(crate) begun: &'a [Row],
 }
 
 /// What a tenant needs, and how much of it may be done.
@@ -61,6 +65,8 @@ pub(crate) struct Looked {
     pub(crate) confirmed: BTreeSet<UserId>,
     /// Users whose account under their former login is to go, by that login.
     pub(crate) renamed: BTreeMap<Login, UserId>,
+    /// The harm of before, once it is known how much of it an interrupted run did.
+    pub(crate) harm: HarmLog,
 }
 
 /// A plan, and who was looked at again for it.
@@ -90,11 +96,21 @@ pub(crate) async fn current(dataset: &UsersDataset, tenant: &Tenant, integration
     Ok(reading(tenant, integration)(dataset.rows().await?)?)
 }
 
+/// What a run saved that began to write to the tenant and has not told how it ended; mostly there is none.
+pub(crate) async fn begun(deps: &Deps, tenant: &Tenant, harm: &HarmLog) -> Result<Vec<Row>, StoreError> {
+    match harm.begun_by() {
+        Some(run) => deps.store.saved_before(run, &tenant.id).await,
+        None => Ok(Vec::new()),
+    }
+}
+
 impl Look<'_> {
     /// Reads the tenant's dataset, plans, and asks the guard.
     pub(crate) async fn tenant(&self, tenant: &Tenant, dataset: &UsersDataset, known: Known<'_>) -> Result<Looked, TenantFault> {
         let current = current(dataset, tenant, self.integration).await?;
         let Confirmed { desired, plan, users: confirmed, findings } = self.confirmed_plan(tenant, &current).await?;
+        let now_ms = now_ms();
+        let harm = known.harm.clone().settle(still_due(&plan, known.begun, known.approved), now_ms);
         let facts = Facts {
             desired: &desired,
             current: &current,
@@ -105,7 +121,7 @@ impl Look<'_> {
             completeness: self.completeness,
             former: self.former,
             approved: known.approved,
-            lately: known.lately,
+            lately: harm.lately(now_ms),
         };
         let (approved, held) = guard(plan.clone(), facts);
         let renamed = plan.actions.iter().filter_map(|action| {
@@ -114,7 +130,7 @@ impl Look<'_> {
         });
         let renamed = renamed.collect();
         let findings = plan.findings.iter().cloned().chain(findings).collect();
-        Ok(Looked { plan, current, approved, held, findings, confirmed, renamed })
+        Ok(Looked { plan, current, approved, held, findings, confirmed, renamed, harm })
     }
 
     /// The plan, once those who seem to lose something although they are active were looked at again.

@@ -1,5 +1,5 @@
-//! What operators do, in one place for the command line and for the system on one machine: each is a change in the table, a line in the
-//! audit and, where it asks for a run, a message.
+//! What operators do, in one place for the command line and for the system on one machine: each is a change in the table, a message where
+//! it asks for a run, and a line in the audit.
 
 use adapters::aws::AwsError;
 use adapters::clock::now_ms;
@@ -41,7 +41,7 @@ pub struct DecidedOn {
     pub generation: Option<u64>,
 }
 
-/// Why an operator's wish was not done. Nothing has changed then, but by [`OperateError::Queue`]: the sweep sends what was to be sent.
+/// Why an operator's wish was not done. Nothing has changed then, but by [`OperateError::Queue`] and [`OperateError::Audit`].
 #[derive(Debug, thiserror::Error)]
 pub enum OperateError {
     /// There is no such integration.
@@ -63,7 +63,7 @@ pub enum OperateError {
     #[error("the integration file says mode = \"paused\": correct the file and apply it")]
     PausedByFile,
     /// The directory does not speak for its customer, so the integration stays as it is.
-    #[error("{0}; {remedy}", remedy = .0.remedy())]
+    #[error(transparent)]
     Directory(#[from] ReadError),
     /// A run is at work.
     #[error("a run is at work on this integration: pause it, and try again when the run has ended")]
@@ -74,6 +74,9 @@ pub enum OperateError {
     /// The table could not be used.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The change is made, and the audit does not know of it.
+    #[error("it is done, but the audit could not be written")]
+    Audit(#[source] StoreError),
     /// The change is made, and its message could not be sent: the sweep sends it within a few minutes.
     #[error("it is done, but no message could be sent for it; the sweep sends one within minutes")]
     Queue(#[source] AwsError),
@@ -98,11 +101,12 @@ impl Operator<'_> {
     pub async fn apply(&self, integration: &Integration, file: &str, after: AfterApply, delays: &Delays) -> Result<Applied, OperateError> {
         let applied = self.store.apply(integration, file, after, self.by, now_ms(), delays).await?;
         if let Applied::Changed { generation } = applied {
+            let sent = match after {
+                AfterApply::Sync => self.send(&integration.directory, generation, Reason::Applied).await,
+                AfterApply::Wait => Ok(()),
+            };
             self.note(Some(&integration.id), "apply", None).await?;
-            match after {
-                AfterApply::Sync => self.send(&integration.directory, generation, Reason::Applied).await?,
-                AfterApply::Wait => {}
-            }
+            sent?;
         }
         Ok(applied)
     }
@@ -189,9 +193,9 @@ impl Operator<'_> {
         }
         let generation = self.store.resume(&pending.directory, now_ms()).await?;
         let generation = generation.ok_or_else(|| OperateError::UnknownIntegration(id.clone()))?;
+        let sent = self.send(&pending.directory, generation, Reason::Resumed).await;
         self.note(Some(id), "resume", None).await?;
-        self.send(&pending.directory, generation, Reason::Resumed).await?;
-        Ok(generation)
+        sent.map(|()| generation)
     }
 
     /// Stops every integration of the deployment: no run begins, and those under way stop writing within a heartbeat.
@@ -225,10 +229,10 @@ impl Operator<'_> {
     /// Notes in the audit what was done.
     ///
     /// # Errors
-    /// [`OperateError::Store`].
+    /// [`OperateError::Audit`].
     pub async fn note(&self, id: Option<&IntegrationId>, action: &str, detail: Option<String>) -> Result<(), OperateError> {
         let entry = AuditEntry { at_ms: now_ms(), by: self.by.to_owned(), action: action.to_owned(), detail };
-        Ok(self.store.audit(id, &entry).await?)
+        self.store.audit(id, &entry).await.map_err(OperateError::Audit)
     }
 
     async fn ask(&self, id: &IntegrationId, directory: &DirectoryId, reason: Reason) -> Result<u64, OperateError> {

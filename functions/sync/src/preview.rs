@@ -1,8 +1,8 @@
 //! A dry run: what a run would do now, by the very code of a run, without a claim and without a write.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use adapters::clock::now_ms;
+use adapters::aws::chain;
 use adapters::http::Deadline;
 use adapters::orgvue::UsersDataset;
 use adapters::store::StoreError;
@@ -22,7 +22,8 @@ use futures::{StreamExt, stream};
 
 use crate::Deps;
 use crate::attempt::completeness;
-use crate::look::{Known, Look, Looked, dataset};
+use crate::fault::TenantFault;
+use crate::look::{Known, Look, Looked, begun, dataset};
 
 /// What a run would find and do now.
 #[derive(Debug)]
@@ -52,6 +53,8 @@ pub struct TenantPreview {
     pub held: Vec<Held>,
     /// The findings of the dataset, and those of the users who were looked at again.
     pub findings: Vec<Finding>,
+    /// Who was looked at again.
+    pub confirmed: BTreeSet<UserId>,
 }
 
 /// What stands in the way of a tenant.
@@ -59,15 +62,23 @@ pub struct TenantPreview {
 pub struct Obstacle {
     /// The stable code; `docs/reason-codes.md` lists them.
     pub code: String,
-    /// The same in words, and what to do.
+    /// The same in words, with its causes.
     pub error: String,
+    /// What to do, where the words do not say it.
+    pub remedy: Option<&'static str>,
+}
+
+impl From<TenantFault> for Obstacle {
+    fn from(fault: TenantFault) -> Self {
+        Self { code: fault.code(), error: chain(&fault), remedy: fault.remedy() }
+    }
 }
 
 /// Why there is no preview at all.
 #[derive(Debug, thiserror::Error)]
 pub enum PreviewError {
     /// The directory cannot be read.
-    #[error("{0}; {remedy}", remedy = .0.remedy())]
+    #[error(transparent)]
     Directory(#[from] ReadError),
     /// The table cannot be used.
     #[error(transparent)]
@@ -100,29 +111,37 @@ pub async fn preview(deps: &Deps, integration: &Integration, tenants: &[&Tenant]
     let work: Vec<_> = tenants.iter().map(|tenant| look_at(&look, tenant, states.get(&tenant.id).cloned().unwrap_or_default())).collect();
     let looked: Vec<_> = stream::iter(work).buffer_unordered(deps.config.tenants_at_once).collect().await;
     let orgvue_calls = looked.iter().map(|(_, _, calls)| calls).sum();
-    let tenants = looked.into_iter().map(|(tenant, outcome, _)| (tenant, outcome)).collect();
+    let tenants: BTreeMap<_, _> = looked.into_iter().map(|(tenant, outcome, _)| (tenant, outcome)).collect();
+    // What the lists said of users who were looked at again no longer counts.
+    let confirmed: BTreeSet<UserId> = tenants.values().flatten().flat_map(|looked| looked.confirmed.clone()).collect();
+    let mut decision = decision;
+    decision.findings.retain(|finding| finding.user.as_ref().is_none_or(|user| !confirmed.contains(user)));
     let workos_calls = reader.calls();
     Ok(Preview { directory, decision, tenants, workos_calls, orgvue_calls })
 }
 
 async fn look_at(look: &Look<'_>, tenant: &Tenant, state: TenantState) -> (TenantId, Result<TenantPreview, Obstacle>, u64) {
-    let obstacle = |fault: crate::fault::TenantFault| Obstacle { code: fault.code(), error: adapters::aws::chain(&fault) };
     let dataset: UsersDataset = match dataset(look.deps, tenant, look.deadline) {
         Ok(dataset) => dataset,
-        Err(fault) => return (tenant.id.clone(), Err(obstacle(fault)), 0),
+        Err(fault) => return (tenant.id.clone(), Err(fault.into()), 0),
+    };
+    let begun = match begun(look.deps, tenant, &state.harm).await {
+        Ok(begun) => begun,
+        Err(error) => return (tenant.id.clone(), Err(TenantFault::from(error).into()), 0),
     };
     // An approval waits for a run: a dry run shows what it is about as held still.
     let approved = HeldSet::default();
-    let known = Known { scope: state.scope(look.integration), approved: &approved, lately: state.harm.lately(now_ms()) };
+    let known = Known { scope: state.scope(look.integration), approved: &approved, harm: &state.harm, begun: &begun };
     let outcome = look.tenant(tenant, &dataset, known).await;
-    let outcome = outcome.map(|Looked { plan, current, approved, held, findings, confirmed: _, renamed: _ }| TenantPreview {
+    let outcome = outcome.map(|Looked { plan, current, approved, held, findings, confirmed, renamed: _, harm: _ }| TenantPreview {
         current,
         plan,
         approved: approved.actions().cloned().collect(),
         held,
         findings,
+        confirmed,
     });
-    (tenant.id.clone(), outcome.map_err(obstacle), dataset.calls())
+    (tenant.id.clone(), outcome.map_err(Obstacle::from), dataset.calls())
 }
 
 /// Reads all groups that a user is in now, ours or not.

@@ -6,7 +6,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use adapters::aws::chain;
 use adapters::clock::now_ms;
 use adapters::http::Deadline;
 use adapters::orgvue::UsersDataset;
@@ -69,6 +68,9 @@ pub enum RestoreError {
         /// The run.
         run: RunId,
     },
+    /// The run saved nothing, for it overwrote nothing.
+    #[error("run {0} overwrote no account, so there is nothing to put back")]
+    NothingSaved(RunId),
     /// A run is at work on the directory: try again when it has ended.
     #[error("a run is at work on this integration: try again when it has ended")]
     Busy,
@@ -120,7 +122,7 @@ pub async fn restoration(
                 held,
                 hash,
             })
-            .map_err(|fault| Obstacle { code: fault.code(), error: chain(&fault) });
+            .map_err(Obstacle::from);
         tenants.insert(tenant.id.clone(), told);
     }
     Ok(Restoration { tenants })
@@ -140,6 +142,9 @@ pub async fn restore(
     deadline: Deadline,
 ) -> Result<RunRecord, RestoreError> {
     let saved = saved(deps, integration, run, only).await?;
+    if saved.rows.is_empty() {
+        return Err(RestoreError::NothingSaved(run.clone()));
+    }
     let claim = match deps.store.hold(&saved.integration.directory, &new_id(), now_ms(), &deps.config.delays).await? {
         Ok(claim) => claim,
         Err(NotClaimed::UnknownDirectory) => return Err(RestoreError::UnknownIntegration(integration.clone())),

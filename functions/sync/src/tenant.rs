@@ -10,7 +10,7 @@ use adapters::store::{Claim, LeaseLost};
 use domain::backoff::FaultClass;
 use domain::current::Row;
 use domain::finding::{Finding, FindingCode};
-use domain::guard::{Approved, Held, HoldReason, counted};
+use domain::guard::{Approved, Harm, Held, HoldReason, Phase, counted};
 use domain::harm::HarmLog;
 use domain::held::{Decision, HeldHead, HeldSet, Verdict};
 use domain::ids::UserId;
@@ -22,7 +22,7 @@ use domain::tenant_state::TenantState;
 
 use crate::Deps;
 use crate::fault::TenantFault;
-use crate::look::{Known, Look, Looked, dataset, reading};
+use crate::look::{Known, Look, Looked, begun, dataset, reading};
 
 /// Where Orgvue refuses as many accounts and writes none, it is not the accounts' own matter.
 const ALL_REFUSED_MIN: usize = 5;
@@ -120,15 +120,18 @@ impl Writer<'_> {
         );
         progress.record.status = fault.status();
         progress.record.code = Some(fault.code());
-        progress.record.error = Some(fault.to_string());
+        progress.record.error = Some(fault.told());
         Some(fault.class())
     }
 
     async fn try_to_reconcile(&self, look: &Look<'_>, dataset: &UsersDataset, progress: &mut Progress) -> Result<(), TenantFault> {
         let Verdicts { decision, approved: agreed } = self.verdicts(&progress.state).await?;
-        let known =
-            Known { scope: progress.state.scope(self.integration), approved: &agreed, lately: progress.state.harm.lately(now_ms()) };
-        let Looked { plan, current: _, approved, held, findings, confirmed, renamed } = look.tenant(self.tenant, dataset, known).await?;
+        let begun = begun(self.deps, self.tenant, &progress.state.harm).await?;
+        let scope = progress.state.scope(self.integration);
+        let known = Known { scope, approved: &agreed, harm: &progress.state.harm, begun: &begun };
+        let Looked { plan, current: _, approved, held, findings, confirmed, renamed, harm } =
+            look.tenant(self.tenant, dataset, known).await?;
+        progress.state.harm = harm;
         progress.findings = findings;
         progress.confirmed = confirmed;
         progress.renamed = Some(renamed);
@@ -197,27 +200,41 @@ impl Writer<'_> {
         dataset: &UsersDataset,
         progress: &mut Progress,
     ) -> Result<(), TenantFault> {
-        let Self { deps, integration, .. } = self;
         let before: Vec<&Row> = approved.actions().filter_map(Action::before).map(|account| &account.row).collect();
-        deps.store.save_before(self.claim.run(), &self.tenant.id, &before).await?;
+        self.deps.store.save_before(self.claim.run(), &self.tenant.id, &before).await?;
         let harm = self.note_harm(&approved, agreed, progress).await?;
+        let (additions, removals) = approved.split();
+        let mut written = additions.actions().to_vec();
+        let outcome = self.write(additions, removals, dataset, progress, &mut written).await;
 
+        // What did not come about need not count for a day, nor stand in the way of its next try.
+        let perhaps_written = progress.perhaps_written();
+        let done = counted(written.iter().filter(|action| perhaps_written.contains(&action.login)), agreed, &self.tenant.id);
+        progress.state.harm = harm.with(done, now_ms());
+        outcome?;
+        progress.settled()
+    }
+
+    /// The two phases, with the second look between them. What is to be written of the second is added to `planned`.
+    async fn write(
+        &self,
+        additions: Phase,
+        removals: Harm,
+        dataset: &UsersDataset,
+        progress: &mut Progress,
+        planned: &mut Vec<Action>,
+    ) -> Result<(), TenantFault> {
+        let Self { deps, integration, .. } = self;
         let lease = self.claim.lease();
         let fence = || lease.cover(deps.config.http_timeout);
         let read = reading(self.tenant, integration);
-        let (additions, removals) = approved.split();
         let applied = progress.note(additions.actions(), dataset.apply(additions.clone(), &integration.dataset, &read, fence).await)?;
         let failed: BTreeSet<Login> = applied.failed.into_keys().collect();
         let (removals, held) = removals.second_look(&additions, &failed);
         progress.hold(held);
+        planned.extend(removals.actions().iter().cloned());
         progress.note(removals.actions(), dataset.apply(removals.clone(), &integration.dataset, &read, fence).await)?;
-
-        // What did not come about need not count for a day.
-        let written = progress.perhaps_written();
-        let is_written = |action: &&Action| written.contains(&action.login);
-        let done = counted(additions.actions().iter().chain(removals.actions()).filter(is_written), agreed, &self.tenant.id);
-        progress.state.harm = harm.with(done, now_ms());
-        progress.settled()
+        Ok(())
     }
 
     /// The harm is known to the next run before it is done, whatever becomes of this one. Returns the log without it.
@@ -225,7 +242,7 @@ impl Writer<'_> {
         let before = progress.state.harm.clone();
         let harmed = approved.counted(agreed, &self.tenant.id);
         if !harmed.is_none() {
-            progress.state.harm = before.clone().with(harmed, now_ms());
+            progress.state.harm = before.clone().begin(harmed, self.claim.run(), now_ms());
             self.deps.store.put_tenant_state(&self.integration.id, &self.tenant.id, &progress.state).await?;
         }
         Ok(before)

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::current::Current;
+use crate::current::{Current, Row};
 use crate::desired::Desired;
 use crate::group_name::Role;
 use crate::harm::Harmed;
@@ -245,6 +245,22 @@ pub fn counted<'a>(actions: impl Iterator<Item = &'a Action>, agreed: &HeldSet, 
         }
     }
     harmed
+}
+
+/// How much of the harm that an interrupted run was about to do is planned again: that of accounts which are still as it saved them.
+///
+/// Without it, a run that is stopped midway would use up the limits for its own next try.
+pub fn still_due(plan: &Plan, saved: &[Row], agreed: &HeldSet) -> Harmed {
+    let by_id: BTreeMap<&str, &Row> = saved.iter().filter_map(|row| Some((item_id(row)?, row))).collect();
+    let is_as_saved = |action: &&Action| {
+        let row = action.before().map(|account| &account.row);
+        row.is_some_and(|row| item_id(row).and_then(|id| by_id.get(id)).is_some_and(|saved| *saved == row))
+    };
+    counted(plan.actions.iter().filter(is_as_saved), agreed, &plan.tenant)
+}
+
+fn item_id(row: &Row) -> Option<&str> {
+    row.get("_id")?.as_str()
 }
 
 /// Splits a plan into what may be written and what waits for a person. Harm over the limit is held whole, never the first part of it.

@@ -25,6 +25,7 @@ const TOP_HELP: &str = "\
 Examples:
   orgvue-scim doctor                         can I do my work from here?
   orgvue-scim status                         does anything need a person?
+  orgvue-scim held                           what waits for somebody's decision?
   orgvue-scim integration apply acme.toml    put a reviewed file in force
   orgvue-scim sync acme --wait               sync now and show what it did
   orgvue-scim runs acme --output json | jq '.runs[0].status'

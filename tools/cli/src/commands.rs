@@ -1,5 +1,6 @@
 //! The commands. Each reads or does, and returns an [`Answer`](crate::output::Answer); nothing is shown but here.
 
+mod asked;
 mod check;
 mod completions;
 mod decide;

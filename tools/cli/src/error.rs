@@ -71,6 +71,16 @@ impl fmt::Display for Advice {
 }
 
 impl CliError {
+    /// The item of the table that must be repaired, where that is why it failed.
+    pub(crate) fn corrupt(&self) -> Option<String> {
+        match self {
+            Self::Store(error @ StoreError::Corrupt { .. }) | Self::Operate(OperateError::Store(error @ StoreError::Corrupt { .. })) => {
+                Some(error.to_string())
+            }
+            _ => None,
+        }
+    }
+
     /// What happened, and the next step.
     pub(crate) fn advice(&self, place: &Place) -> Advice {
         match self {
@@ -103,6 +113,10 @@ fn operate_advice(error: &OperateError, place: &Place) -> Advice {
         OperateError::Queue(error) => {
             let Advice { what, next } = aws::advice(error, place);
             Advice::new(format!("it is done, and its run begins some minutes later, for the queue could not be told: {what}"), next)
+        }
+        OperateError::Audit(error) => {
+            let Advice { what, next } = store_advice(error, place);
+            Advice::new(format!("it is done, but the audit does not tell of it: {what}"), next)
         }
         OperateError::Directory(error) => {
             let Advice { what, next } = vendors::unread(error);

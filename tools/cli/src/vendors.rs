@@ -2,7 +2,7 @@
 
 use adapters::settings::{SettingError, Settings};
 use adapters::workos::ReadError;
-use sync::{Config, Deps, PreviewError};
+use sync::{Config, Deps, Obstacle, PreviewError};
 
 use crate::context::Context;
 use crate::error::{Advice, CliError};
@@ -44,6 +44,17 @@ impl From<PreviewError> for CliError {
             PreviewError::Store(error) => Self::Store(error),
         }
     }
+}
+
+/// What stands in the way of a tenant, and what to do. Where nothing else tells it, the code does.
+pub(crate) fn obstacle(Obstacle { code, error, remedy }: &Obstacle) -> Advice {
+    let next = remedy.unwrap_or(match code.as_str() {
+        "no_token" => "add the tenant's API token to ORGVUE_TOKENS, under its id or under \"*\"",
+        "missing_property" | "wrong_form" => "compare [dataset] in the integration file with the Users list in Orgvue",
+        "api_account_missing" => "compare the tenant's dataset id, its api_account and [dataset] with the Users list in Orgvue",
+        _ => "ask again in some minutes; docs/reason-codes.md has more about the code",
+    });
+    Advice::new(error.as_str(), next)
 }
 
 /// Why a directory could not be read, and what to do: unlike behind a run, nothing has been suspended and nothing is tried again.

@@ -125,14 +125,12 @@ impl Forecast {
     /// The lines of the checklist.
     pub fn steps(&self) -> Vec<CheckStep> {
         let mut steps = vec![self.accounts_step()];
+        steps.extend((self.n_asked_for > 0).then(|| self.emails_step()));
         let mut warn = |name, seen: Vec<String>, remedy: &str| {
             if !seen.is_empty() {
                 steps.push(CheckStep::warning(name, seen.join("; "), remedy));
             }
         };
-        let emails =
-            (self.n_activation_emails > 0).then(|| format!("Orgvue would send {}", counted(self.n_activation_emails, "activation e-mail")));
-        warn(Check::Emails, emails.into_iter().collect(), "tell the people to expect them, or agree with the customer when to go live");
         let remedy = "have those who stay added to a group, or put their accounts on the protected list";
         warn(Check::Removals, self.removals_by_cause(), remedy);
         let roles = self.lost_roles.iter().map(|(role, n)| format!("{} would lose {role}", counted(*n, "account")));
@@ -142,6 +140,15 @@ impl Forecast {
         let failing = self.n_failing.iter().map(|(code, n)| format!("{n} {code}: {}", code.remedy()));
         warn(Check::Findings, failing.collect(), "have the customer's IAM administrator correct them");
         steps.into_iter().map(|step| step.tenant(&self.tenant)).collect()
+    }
+
+    /// What Orgvue sends is to be known, and no reason against going live.
+    fn emails_step(&self) -> CheckStep {
+        let what = match self.n_activation_emails {
+            0 => "Orgvue would send no activation e-mail".to_owned(),
+            n => format!("Orgvue would send {}: tell the people to expect them", counted(n, "activation e-mail")),
+        };
+        CheckStep::ok(Check::Emails, what)
     }
 
     fn accounts_step(&self) -> CheckStep {

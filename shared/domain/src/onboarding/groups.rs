@@ -189,7 +189,7 @@ impl GroupReport {
             }
             (None, n) => CheckStep::ok(
                 Check::Groups,
-                format!("{} with the prefix and a role, {} that are not ours", counted(n, "group"), self.n_others),
+                format!("{} with the prefix and a role, {} without", counted(n, "group"), counted(self.n_others, "other group")),
             ),
         }
     }

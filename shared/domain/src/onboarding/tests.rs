@@ -159,7 +159,7 @@ fn a_forecast_counts_what_the_first_run_would_do() {
     let forecast = Forecast::of(&planned, approved.actions(), &held, &decision.findings);
     insta::assert_snapshot!(forecast, @r"
     ACME: 1 to create, 1 to update, 0 to disable, 0 to remove, 1 right already
-      Orgvue would send 1 activation e-mail
+      Orgvue would send 1 activation e-mail: tell the people to expect them
       1 account would go away, in Orgvue by hand, no active user of the directory has the address: zoe@acme.com; 1 account would go away, the user is active, but no groups ask for the account: eve@acme.com
       1 account would lose hr
       2 held: removals wait until a run that writes has none to hold, after the start and after a change of directory, prefix, tenancy, tenants or domains

@@ -16,7 +16,7 @@ Examples:
   orgvue-scim check acme.toml                before the first apply: directory, groups, datasets, tokens
   orgvue-scim check acme                     the file in force
 
-It writes nothing. It reads WorkOS with one call a second, so that the runs keep theirs: 100 users take a second, and 100 members of a group.
+It writes nothing. It leaves WorkOS's calls to the runs but for one a second, in which it reads 100 users, or 100 members of a group.
 The vendors' addresses, keys and tokens come from the sync function's own variables (WORKOS_API_KEY, ORGVUE_URL, ORGVUE_TOKENS, …).
 Exit code 2: something is to be put right, or to be looked at before going live.";
 

@@ -11,7 +11,7 @@ Examples:
   orgvue-scim held acme                      and whose accounts it is about
   orgvue-scim held --output json | jq '.integrations[].tenants[].accounts'
 
-The answer about one integration holds personal data (logins).
+The answer about one integration, and any in JSON, holds personal data (logins).
 Exit code 2: something waits for a decision. What was rejected stays held, and waits for nobody.";
 
 pub(super) const APPROVE_HELP: &str = "\

@@ -47,6 +47,7 @@ pub(crate) async fn doctor(cx: &Context) -> Checks {
     note("dynamodb:BatchGetItem", batch_get(cx).await);
     note("dynamodb:UpdateItem", update(cx).await);
     note("dynamodb:PutItem", put(cx).await);
+    note("dynamodb:DeleteItem", delete(cx).await);
     note("sqs:GetQueueAttributes", queue(cx).await);
     Checks { checks }
 }
@@ -87,6 +88,16 @@ async fn put(cx: &Context) -> Result<String, CliError> {
         Err(error) => return Err(AwsError::of("dynamodb:PutItem")(error).into()),
     }
     Ok("may put integrations in force".to_owned())
+}
+
+async fn delete(cx: &Context) -> Result<String, CliError> {
+    let request = cx.dynamodb().await?.delete_item().table_name(cx.table()?).set_key(Some(no_integration().into()));
+    match request.condition_expression("attribute_exists(pk)").send().await {
+        Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => {}
+        Ok(_) => {}
+        Err(error) => return Err(AwsError::of("dynamodb:DeleteItem")(error).into()),
+    }
+    Ok("may resume the deployment, and remove integrations".to_owned())
 }
 
 async fn queue(cx: &Context) -> Result<String, CliError> {

@@ -1,12 +1,10 @@
 //! `explain`: what happened to one login, step by step.
 
-use std::collections::BTreeMap;
-
 use adapters::http::Deadline;
 use adapters::store::Store;
 use domain::desired::desired;
 use domain::directory::Directory;
-use domain::explain::{Explanation, LiveState, LiveTenant};
+use domain::explain::{Explanation, LiveState, LiveTenant, Source};
 use domain::held::{HeldHash, HeldSet};
 use domain::ids::{TenantId, UserId};
 use domain::integration::Integration;
@@ -36,19 +34,15 @@ pub(crate) struct Explained(Explanation);
 pub(crate) async fn explain(cx: &Context, args: &ExplainArgs) -> Result<Explained, CliError> {
     let store = cx.store().await?;
     let integration = in_force(&store, &args.id).await?;
-    let explanation = if args.live {
+    let runs = last_runs(&store, &integration, &args.login).await?;
+    if args.live {
         let deps = vendors::connect(cx, "explain --live").await?;
-        live(&deps, &integration, &args.login, args.patience.deadline())
-            .await?
-            .with_runs(&last_runs(&store, &integration, &args.login).await?)
-    } else {
-        let Some(snapshot) = store.snapshot(&args.id).await? else {
-            return Err(Advice::new(format!("no run has read the directory of {} yet", args.id), "ask with --live").into());
-        };
-        let runs = last_runs(&store, &integration, &args.login).await?;
-        Explanation::from_snapshot(&args.login, &integration, &snapshot, &runs)
-    };
-    Ok(Explained(explanation))
+        let explanation = live(&deps, &integration, &args.login, args.patience.deadline()).await?;
+        return Ok(Explained(explanation.with_runs(&runs)));
+    }
+    let unread = || Advice::new(format!("no run has read the directory of {} yet", args.id), "ask with --live");
+    let snapshot = store.snapshot(&args.id).await?.ok_or_else(unread)?;
+    Ok(Explained(Explanation::from_snapshot(&args.login, &integration, &snapshot, &runs)))
 }
 
 /// The latest records, newest first, until every tenant has one that mentions the login.
@@ -57,8 +51,9 @@ async fn last_runs(store: &Store, integration: &Integration, login: &Login) -> R
     let mut records = stream::iter(heads).map(|head| async move { store.run(&head.id).await }).buffered(READS_AT_ONCE);
     let mut unmentioned: Vec<&TenantId> = integration.tenants.iter().map(|tenant| &tenant.id).collect();
     let mut runs = Vec::new();
-    while let (false, Some(record)) = (unmentioned.is_empty(), records.next().await) {
-        let Some(record) = record? else { continue };
+    while !unmentioned.is_empty() {
+        let Some(record) = records.next().await.transpose()? else { break };
+        let Some(record) = record else { continue };
         let mentions = mentions(&record, login);
         unmentioned.retain(|tenant| !mentions.contains(tenant));
         runs.push(record);
@@ -86,9 +81,8 @@ async fn live(deps: &Deps, integration: &Integration, login: &Login, deadline: D
         directory.correct_memberships(&user, groups);
     }
     let decision = desired(&directory, integration);
-    let hashes: BTreeMap<&TenantId, HeldHash> = preview.tenants.iter().filter_map(held_hash).collect();
-    let looks: Vec<LiveTenant<'_>> =
-        preview.tenants.iter().map(|(tenant, seen)| LiveTenant { tenant, state: state(login, seen, hashes.get(tenant)) }).collect();
+    let looks: Vec<Look<'_>> = preview.tenants.iter().map(|(tenant, seen)| Look::at(tenant, seen)).collect();
+    let looks: Vec<LiveTenant<'_>> = looks.iter().map(|look| look.of(login)).collect();
     Ok(Explanation::from_directory(login, integration, &directory, &decision, &looks))
 }
 
@@ -97,26 +91,44 @@ fn users_of(directory: &Directory, login: &Login) -> Vec<UserId> {
     directory.users.values().filter(|user| user.email.as_ref().is_some_and(has_address)).map(|user| user.id.clone()).collect()
 }
 
-fn held_hash<'a>((tenant, seen): (&'a TenantId, &Result<TenantPreview, Obstacle>)) -> Option<(&'a TenantId, HeldHash)> {
-    let set = HeldSet::of(tenant, &seen.as_ref().ok()?.held);
-    (!set.is_empty()).then(|| (tenant, set.hash()))
+/// One tenant as it was looked at, with what is worked out for it but not seen.
+enum Look<'a> {
+    Read { tenant: &'a TenantId, seen: &'a TenantPreview, hash: Option<HeldHash> },
+    Failed { tenant: &'a TenantId, code: &'a str, error: String },
 }
 
-fn state<'a>(login: &Login, seen: &'a Result<TenantPreview, Obstacle>, hash: Option<&'a HeldHash>) -> LiveState<'a> {
-    match seen {
-        Ok(TenantPreview { current, plan, approved: _, held, findings }) => LiveState::Read {
-            account: current.accounts.get(login),
-            action: plan.actions.iter().find(|action| action.login == *login),
-            held: held.iter().find(|held| held.action.login == *login),
-            hash,
-            findings,
-        },
-        Err(Obstacle { code, error }) => LiveState::Failed { code, error },
+impl<'a> Look<'a> {
+    fn at(tenant: &'a TenantId, outcome: &'a Result<TenantPreview, Obstacle>) -> Self {
+        match outcome {
+            Ok(seen) => {
+                let set = HeldSet::of(tenant, &seen.held);
+                Self::Read { tenant, seen, hash: (!set.is_empty()).then(|| set.hash()) }
+            }
+            Err(obstacle) => Self::Failed { tenant, code: &obstacle.code, error: vendors::obstacle(obstacle).to_string() },
+        }
+    }
+
+    fn of(&'a self, login: &Login) -> LiveTenant<'a> {
+        match self {
+            Self::Read { tenant, seen: TenantPreview { current, plan, approved: _, held, findings, confirmed: _ }, hash } => {
+                let account = current.accounts.get(login);
+                let action = plan.actions.iter().find(|action| action.login == *login);
+                let held = held.iter().find(|held| held.action.login == *login);
+                LiveTenant { tenant, state: LiveState::Read { account, action, held, hash: hash.as_ref(), findings } }
+            }
+            Self::Failed { tenant, code, error } => LiveTenant { tenant, state: LiveState::Failed { code, error } },
+        }
     }
 }
 
 impl Answer for Explained {
     fn text(&self, page: &Page) -> String {
         page.paint(Tone::Plain, &self.0.to_string())
+    }
+
+    fn hint(&self) -> Option<String> {
+        let is_stored = matches!(self.0.source, Source::Snapshot { .. });
+        let has_groups = self.0.users.iter().any(|user| !user.groups.is_empty());
+        (is_stored && !has_groups).then(|| "groups that give nothing are not stored: ask with --live".to_owned())
     }
 }

@@ -46,7 +46,7 @@ impl Mistake {
     }
 }
 
-/// Reads files. No two of them may be about one integration or one directory.
+/// Reads files. No two of them may be about one integration, directory, tenant or dataset.
 pub(crate) fn read(paths: &[PathBuf]) -> Result<Vec<File>, CliError> {
     let mut taken: BTreeMap<String, &Path> = BTreeMap::new();
     let mut files = Vec::new();
@@ -58,11 +58,12 @@ pub(crate) fn read(paths: &[PathBuf]) -> Result<Vec<File>, CliError> {
         };
         if let Ok(integration) = &parsed {
             let claims = [format!("integration {}", integration.id), format!("directory {}", integration.directory)];
+            let tenants = integration.tenants.iter().flat_map(|of| [format!("tenant {}", of.id), format!("dataset {}", of.dataset)]);
             let clash = |claim: String| {
                 let other = taken.insert(claim.clone(), path)?;
                 Some(Mistake { line: None, message: format!("{claim} is also in {}; keep one of them", other.display()) })
             };
-            let clashes: Vec<_> = claims.into_iter().filter_map(clash).collect();
+            let clashes: Vec<_> = claims.into_iter().chain(tenants).filter_map(clash).collect();
             if !clashes.is_empty() {
                 parsed = Err(clashes);
             }

@@ -41,8 +41,8 @@ struct Found {
 pub(crate) async fn findings(cx: &Context, which: &Which) -> Result<Findings, CliError> {
     let store = cx.store().await?;
     let fleet = fleet::chosen(&store, which.named()).await?;
-    let integrations = fleet::each(fleet.integrations, |deployed| last_seen(&store, deployed.id)).await?;
-    Ok(Findings { integrations, corrupt: fleet.corrupt })
+    let (integrations, corrupt) = fleet::each_sound(fleet, |deployed| last_seen(&store, deployed.id)).await?;
+    Ok(Findings { integrations, corrupt })
 }
 
 async fn last_seen(store: &Store, id: IntegrationId) -> Result<OfIntegration, CliError> {

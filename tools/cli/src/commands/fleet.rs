@@ -79,6 +79,33 @@ pub(crate) async fn in_force(store: &Store, id: &IntegrationId) -> Result<Result
     }))
 }
 
+/// Asks about every integration and keeps their order. One whose items cannot be read stops nobody else: it is told among what is corrupt.
+///
+/// # Errors
+/// Anything else, and also that, where no other integration is left.
+pub(crate) async fn each_sound<R, F>(fleet: Fleet, ask: impl FnMut(Deployed) -> F) -> Result<(Vec<R>, Vec<String>), CliError>
+where
+    F: Future<Output = Result<R, CliError>>,
+{
+    let Fleet { integrations, mut corrupt } = fleet;
+    let (mut sound, mut unsound) = (Vec::new(), None);
+    let answers: Vec<_> = stream::iter(integrations).map(ask).buffered(READS_AT_ONCE).collect().await;
+    for answer in answers {
+        match answer.map_err(|error| (error.corrupt(), error)) {
+            Ok(answer) => sound.push(answer),
+            Err((Some(item), error)) => {
+                corrupt.push(item);
+                unsound = Some(error);
+            }
+            Err((None, error)) => return Err(error),
+        }
+    }
+    match unsound {
+        Some(error) if sound.is_empty() => Err(error),
+        Some(_) | None => Ok((sound, corrupt)),
+    }
+}
+
 /// Asks about several things at once and keeps their order.
 pub(crate) async fn each<T, R, F>(items: impl IntoIterator<Item = T>, ask: impl FnMut(T) -> F) -> Result<Vec<R>, CliError>
 where

@@ -78,9 +78,9 @@ struct Account {
 pub(crate) async fn held(cx: &Context, id: Option<&IntegrationId>) -> Result<AllHeld, CliError> {
     let store = cx.store().await?;
     let fleet = fleet::chosen(&store, id).await?;
-    let integrations = fleet::each(fleet.integrations, |deployed| of_integration(&store, deployed.id)).await?;
+    let (integrations, corrupt) = fleet::each_sound(fleet, |deployed| of_integration(&store, deployed.id)).await?;
     let detail = if id.is_some() { Detail::Accounts } else { Detail::Tenants };
-    Ok(AllHeld { integrations, corrupt: fleet.corrupt, detail })
+    Ok(AllHeld { integrations, corrupt, detail })
 }
 
 async fn of_integration(store: &Store, id: IntegrationId) -> Result<OfIntegration, CliError> {

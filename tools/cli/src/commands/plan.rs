@@ -70,12 +70,17 @@ pub(crate) async fn plan(cx: &Context, args: &PlanArgs) -> Result<Planned, CliEr
     let mut findings = preview.decision.findings;
     let mut planned = Vec::new();
     for tenant in tenants {
-        let outcome = preview.tenants.remove(&tenant.id);
-        findings.extend(outcome.iter().flatten().flat_map(|seen| seen.findings.iter().cloned()));
         let untouched = preview.decision.tenants.remove(&tenant.id).unwrap_or_default().untouched;
         let leaves_alone =
             |login: &Login| integration.protects(tenant, login) || integration.blocked.contains(login) || untouched.contains(login);
-        planned.extend(outcome.map(|outcome| TenantPlan::new(tenant, outcome, leaves_alone)));
+        planned.push(match preview.tenants.remove(&tenant.id) {
+            None => continue,
+            Some(Err(obstacle)) => TenantPlan::new(tenant).obstructed(&obstacle),
+            Some(Ok(seen)) => {
+                findings.extend(seen.findings.iter().cloned());
+                TenantPlan::new(tenant).planned(seen, leaves_alone)
+            }
+        });
     }
     findings.sort();
     findings.dedup();
@@ -108,8 +113,8 @@ fn of_file(path: &Path, id: &IntegrationId) -> Result<Integration, CliError> {
 }
 
 impl TenantPlan {
-    fn new(tenant: &Tenant, outcome: Result<TenantPreview, Obstacle>, leaves_alone: impl Fn(&Login) -> bool) -> Self {
-        let mut planned = Self {
+    fn new(tenant: &Tenant) -> Self {
+        Self {
             tenant: tenant.id.clone(),
             mode: tenant.mode,
             created: Vec::new(),
@@ -121,27 +126,30 @@ impl TenantPlan {
             code: None,
             error: None,
             plan: None,
-        };
-        let TenantPreview { current, plan, approved, held, findings: _ } = match outcome {
-            Ok(seen) => seen,
-            Err(Obstacle { code, error }) => return Self { code: Some(code), error: Some(error), ..planned },
-        };
+        }
+    }
+
+    fn obstructed(self, obstacle: &Obstacle) -> Self {
+        let error = vendors::obstacle(obstacle).to_string();
+        Self { code: Some(obstacle.code.clone()), error: Some(error), ..self }
+    }
+
+    fn planned(mut self, seen: TenantPreview, leaves_alone: impl Fn(&Login) -> bool) -> Self {
+        let TenantPreview { current, plan, approved, held, findings: _, confirmed: _ } = seen;
         for action in approved {
             let list = match action.verb() {
-                Verb::Create => &mut planned.created,
-                Verb::Update | Verb::Restore => &mut planned.updated,
-                Verb::Disable => &mut planned.disabled,
-                Verb::Remove => &mut planned.removed,
+                Verb::Create => &mut self.created,
+                Verb::Update | Verb::Restore => &mut self.updated,
+                Verb::Disable => &mut self.disabled,
+                Verb::Remove => &mut self.removed,
             };
             list.push(action.login);
         }
         // A usable account that is neither left alone nor in the plan is as the directory wants it.
         let in_plan: BTreeSet<&Login> = plan.actions.iter().map(|action| &action.login).collect();
         let usable = current.accounts.into_values().filter(|account| account.enabled).map(|account| account.login);
-        planned.unchanged = usable.filter(|login| !leaves_alone(login) && !in_plan.contains(login)).collect();
-        planned.held = held.iter().map(HeldRecord::from).collect();
-        planned.plan = Some(plan);
-        planned
+        let unchanged = usable.filter(|login| !leaves_alone(login) && !in_plan.contains(login)).collect();
+        Self { held: held.iter().map(HeldRecord::from).collect(), unchanged, plan: Some(plan), ..self }
     }
 
     fn would_change(&self) -> bool {

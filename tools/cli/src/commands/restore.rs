@@ -59,7 +59,9 @@ pub(crate) async fn restore(cx: &Context, args: &RestoreArgs) -> Result<Restored
     let progress = Progress::start();
     progress.say(format!("comparing what run {} saved with the datasets of {}", args.run, args.id));
     let restoration = sync::restoration(&deps, &args.id, &args.run, args.tenant.as_ref(), args.patience.deadline()).await?;
-    let snapshot = store.snapshot(&args.id).await?;
+    let applied_at_ms = store.integration_in_force(&args.id).await?.map(|in_force| in_force.applied_at_ms);
+    // What was read under a file of before does not tell what the next run will see.
+    let snapshot = store.snapshot(&args.id).await?.filter(|snapshot| applied_at_ms.is_none_or(|applied| applied <= snapshot.at_ms));
     Ok(Restored::Shown(Proposal::new(&integration, &args.run, restoration, snapshot.as_ref(), running)))
 }
 
@@ -89,6 +91,7 @@ fn hint(record: &RunRecord, running: Running) -> Option<String> {
     let id = &record.integration;
     let hashes: Vec<_> =
         record.tenants.iter().filter_map(|tenant| tenant.held_hash.as_ref()).map(|hash| format!(" --agree {hash}")).collect();
+    let nothing = record.tenants.is_empty().then(|| "nothing was put back: that run overwrote no account".to_owned());
     let held = (!hashes.is_empty()).then(|| format!("something is held: if it is to be done too, run it again with{}", hashes.concat()));
     let live = match running {
         Running::Live => Some(format!(
@@ -96,7 +99,7 @@ fn hint(record: &RunRecord, running: Running) -> Option<String> {
         )),
         Running::Stopped => None,
     };
-    let hints: Vec<_> = held.into_iter().chain(live).collect();
+    let hints: Vec<_> = nothing.into_iter().chain(held).chain(live).collect();
     (!hints.is_empty()).then(|| hints.join("\n"))
 }
 
@@ -107,6 +110,7 @@ impl From<RestoreError> for CliError {
             RestoreError::UnknownRun { run, .. } => Self::UnknownRun(run),
             RestoreError::Store(error) => Self::Store(error),
             RestoreError::Integration(_) => Advice::new(error.to_string(), "apply a corrected one").into(),
+            RestoreError::NothingSaved(_) => Advice::new(error.to_string(), "see what it did with `orgvue-scim run show`").into(),
             RestoreError::Busy => Advice::told(&error).into(),
         }
     }

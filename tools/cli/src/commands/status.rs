@@ -8,8 +8,8 @@ mod work;
 use domain::ids::IntegrationId;
 use serde::Serialize;
 
-use super::fleet;
-use super::stop::Stop;
+use super::fleet::{self, Deployed};
+use super::stop::DeploymentPause;
 use crate::context::Context;
 use crate::error::CliError;
 use crate::output::{Answer, At, Exit, Page, Tone, lines, utc, word};
@@ -19,8 +19,8 @@ use health::{Judgement, judge};
 /// How integrations are doing.
 #[derive(Debug, Serialize)]
 pub(crate) struct Statuses {
-    /// What stops all of them.
-    stopped: Option<Stop>,
+    /// Who paused the whole deployment.
+    paused: Option<DeploymentPause>,
     integrations: Vec<OfIntegration>,
     /// Items of the table that cannot be read as an integration.
     corrupt: Vec<String>,
@@ -39,29 +39,26 @@ pub(crate) async fn status(cx: &Context, id: Option<&IntegrationId>) -> Result<S
     let store = cx.store().await?;
     let fleet = fleet::chosen(&store, id).await?;
     let deployment = store.deployment().await?;
-    let of_integration = async |deployed| {
-        let facts = Facts::read(&store, &deployment, deployed).await?;
+    let of_integration = async |deployed: Deployed| {
+        let facts = match Facts::read(&store, &deployment, deployed.clone()).await {
+            Err(error) => Facts::unreadable(deployed, error.corrupt().ok_or(error)?),
+            Ok(facts) => facts,
+        };
         Ok(OfIntegration { judgement: judge(&facts), facts })
     };
     let integrations = fleet::each(fleet.integrations, of_integration).await?;
-    Ok(Statuses { stopped: Stop::of_deployment(&deployment), integrations, corrupt: fleet.corrupt })
+    Ok(Statuses { paused: DeploymentPause::of(&deployment), integrations, corrupt: fleet.corrupt })
 }
 
 impl Answer for Statuses {
     fn text(&self, page: &Page) -> String {
-        let stopped = match &self.stopped {
-            Some(Stop::Deployment { by, since }) => {
-                let since = since.map(|at| format!(" since {}", page.time(at.0))).unwrap_or_default();
-                page.paint(Tone::Bad, &format!("the whole deployment is paused, by {by}{since}: `orgvue-scim resume --all` ends it\n\n"))
-            }
-            Some(Stop::Suspension | Stop::Hand | Stop::File) | None => String::new(),
-        };
+        let paused = self.paused.as_ref().map(|pause| format!("{}\n\n", page.paint(Tone::Bad, &format!("every integration is {pause}"))));
         let integrations = match self.integrations.as_slice() {
             [] => String::new(),
             [one] => one.text(page),
             several => overview(page, several),
         };
-        stopped + &integrations
+        paused.unwrap_or_default() + &integrations
     }
 
     fn exit(&self) -> Exit {

@@ -1,5 +1,7 @@
 //! What keeps runs from beginning: a person, an integration file, or a directory that is gone.
 
+use std::fmt;
+
 use adapters::store::Deployment;
 use domain::ids::IntegrationId;
 use domain::pending::{Pending, Switch};
@@ -14,34 +16,47 @@ pub(crate) enum Stop {
     /// Its directory was found unlinked or gone.
     Suspension,
     /// A person stopped the whole deployment.
-    Deployment {
-        /// Who.
-        by: String,
-        /// None where the switch was put by hand.
-        since: Option<At>,
-    },
+    Deployment(DeploymentPause),
     /// A person stopped it.
     Hand,
     /// Its file says so.
     File,
 }
 
+/// Who stopped the whole deployment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct DeploymentPause {
+    pub(crate) by: String,
+    /// None where the switch was put by hand.
+    pub(crate) since: Option<At>,
+}
+
+impl DeploymentPause {
+    /// That of the deployment, if it is stopped.
+    pub(crate) fn of(deployment: &Deployment) -> Option<Self> {
+        match deployment {
+            Deployment::Running => None,
+            Deployment::Paused { by, at_ms } => Some(Self { by: by.clone(), since: (*at_ms > 0).then_some(At(*at_ms)) }),
+        }
+    }
+}
+
+impl fmt::Display for DeploymentPause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { by, since } = self;
+        let since = since.map(|at| format!(" since {}", utc(at.0))).unwrap_or_default();
+        write!(f, "paused with the whole deployment, by {by}{since}; `orgvue-scim resume --all` ends it")
+    }
+}
+
 impl Stop {
     /// What stops an integration now, if anything does.
     pub(crate) fn of(pending: &Pending, deployment: &Deployment) -> Option<Self> {
-        match (pending.switch, deployment) {
+        match (pending.switch, DeploymentPause::of(deployment)) {
             (Switch::Suspended, _) => Some(Self::Suspension),
-            (Switch::Live | Switch::Paused, Deployment::Paused { .. }) => Self::of_deployment(deployment),
-            (Switch::Paused, Deployment::Running) => Some(if pending.paused_by_hand { Self::Hand } else { Self::File }),
-            (Switch::Live, Deployment::Running) => None,
-        }
-    }
-
-    /// What stops the whole deployment now, if anything does.
-    pub(crate) fn of_deployment(deployment: &Deployment) -> Option<Self> {
-        match deployment {
-            Deployment::Running => None,
-            Deployment::Paused { by, at_ms } => Some(Self::Deployment { by: by.clone(), since: (*at_ms > 0).then_some(At(*at_ms)) }),
+            (Switch::Live | Switch::Paused, Some(pause)) => Some(Self::Deployment(pause)),
+            (Switch::Paused, None) => Some(if pending.paused_by_hand { Self::Hand } else { Self::File }),
+            (Switch::Live, None) => None,
         }
     }
 
@@ -52,10 +67,7 @@ impl Stop {
                 "suspended: its directory was found unlinked or gone, and nobody was deprovisioned; ask the customer, have it linked again, \
                  then `orgvue-scim resume {id}`"
             ),
-            Self::Deployment { by, since } => {
-                let since = since.map(|at| format!(" since {}", utc(at.0))).unwrap_or_default();
-                format!("paused with the whole deployment, by {by}{since}; `orgvue-scim resume --all` ends it")
-            }
+            Self::Deployment(pause) => pause.to_string(),
             Self::Hand => format!("paused by hand; `orgvue-scim resume {id}` ends it"),
             Self::File => "paused by its file; give it another mode and `orgvue-scim integration apply` it".to_owned(),
         }

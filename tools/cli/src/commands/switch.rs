@@ -9,13 +9,13 @@ use domain::pending::Switch;
 use serde::Serialize;
 use sync::{OperateError, check_directory};
 
+use super::asked::Asked;
 use super::fleet;
-use super::stop::Stop;
-use super::wait::{Waited, Waiter};
+use super::stop::{DeploymentPause, Stop};
 use crate::args::{PauseArgs, ResumeArgs};
 use crate::context::Context;
 use crate::error::CliError;
-use crate::output::{Answer, At, Exit, Page, Progress, Tone, utc};
+use crate::output::{Answer, Exit, Page, Progress, Tone, utc};
 use crate::vendors;
 
 /// Longest that the look at a suspended directory may take.
@@ -36,12 +36,8 @@ pub(crate) enum Paused {
         switch: Switch,
         by: String,
     },
-    /// All of them.
-    Deployment {
-        /// Who stopped it first.
-        by: String,
-        since: Option<At>,
-    },
+    /// All of them, and who stopped them first.
+    Deployment(DeploymentPause),
 }
 
 /// What runs again.
@@ -52,12 +48,8 @@ pub(crate) enum Resumed {
     Integration {
         id: IntegrationId,
         by: String,
-        /// The generation of the run that was asked for.
-        generation: u64,
-        /// Why that run does not begin all the same.
-        stopped: Option<Stop>,
-        /// How the run ended, where it was waited for.
-        run: Option<Waited>,
+        #[serde(flatten)]
+        asked: Asked,
     },
     /// All of them, but for those that something else stops.
     Deployment { by: String, still_stopped: Vec<StillStopped> },
@@ -75,12 +67,9 @@ pub(crate) async fn pause(cx: &Context, args: &PauseArgs) -> Result<Paused, CliE
     let hands = cx.hands().await?;
     let Some(id) = args.which.named() else {
         hands.operator().pause_all().await?;
-        let (by, since) = match Stop::of_deployment(&hands.store.deployment().await?) {
-            Some(Stop::Deployment { by, since }) => (by, since),
-            // Somebody has resumed it meanwhile.
-            Some(Stop::Suspension | Stop::Hand | Stop::File) | None => (hands.by, None),
-        };
-        return Ok(Paused::Deployment { by, since });
+        // None if somebody has resumed it meanwhile.
+        let pause = DeploymentPause::of(&hands.store.deployment().await?);
+        return Ok(Paused::Deployment(pause.unwrap_or(DeploymentPause { by: hands.by, since: None })));
     };
     let switch = hands.operator().pause(id).await?;
     Ok(Paused::Integration { id: id.clone(), switch, by: hands.by })
@@ -96,7 +85,8 @@ pub(crate) async fn resume(cx: &Context, args: &ResumeArgs) -> Result<Resumed, C
     };
     let progress = Progress::start();
     progress.say(format!("{id}: looking whether it may run"));
-    // The vendors are asked only about what was suspended, so that their keys are not needed before.
+    // The vendors are asked only about what was suspended, so that their keys are not needed before. Where they cannot be asked at all, the
+    // integration stays as it is, and that is told.
     let mut unconnected = None;
     let check = async |integration: &_| match vendors::connect(cx, "resume").await {
         Ok(deps) => check_directory(&deps, integration, Deadline::after(CHECK)).await,
@@ -110,13 +100,9 @@ pub(crate) async fn resume(cx: &Context, args: &ResumeArgs) -> Result<Resumed, C
         (Some(error), Err(OperateError::Directory(_))) => return Err(error),
         (Some(_) | None, resumed) => resumed?,
     };
-    let pending = hands.operator().pending(id).await?;
-    let stopped = Stop::of(&pending, &hands.store.deployment().await?);
-    let run = match args.wait.wait {
-        true => Some(Waiter::new(&hands.store, &progress, &args.wait).run_of(id, &pending.directory, generation).await?),
-        false => None,
-    };
-    Ok(Resumed::Integration { id: id.clone(), by: hands.by, generation, stopped, run })
+    drop(progress);
+    let asked = Asked::of(&hands, id, generation, Some(&args.wait)).await?;
+    Ok(Resumed::Integration { id: id.clone(), by: hands.by, asked })
 }
 
 /// What the end of the deployment's pause does not let run.
@@ -139,7 +125,7 @@ impl Answer for Paused {
             Self::Integration { id, switch: Switch::Suspended, by } => {
                 format!("{id}: {} by {by}, and suspended as it was", page.paint(Tone::Warn, "paused"))
             }
-            Self::Deployment { by, since } => {
+            Self::Deployment(DeploymentPause { by, since }) => {
                 let since = since.map(|at| format!(" since {}", utc(at.0))).unwrap_or_default();
                 format!("the whole deployment: {} by {by}{since}", page.paint(Tone::Warn, "paused"))
             }
@@ -150,7 +136,7 @@ impl Answer for Paused {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Integration { id, .. } => format!("`orgvue-scim resume {id}` lets it run again"),
-            Self::Deployment { .. } => "`orgvue-scim resume --all` lets it run again".to_owned(),
+            Self::Deployment(_) => "`orgvue-scim resume --all` lets it run again".to_owned(),
         })
     }
 }
@@ -158,13 +144,9 @@ impl Answer for Paused {
 impl Answer for Resumed {
     fn text(&self, page: &Page) -> String {
         match self {
-            Self::Integration { id, by: _, generation: _, stopped, run } => {
-                let next = match (run, stopped) {
-                    (Some(run), _) => run.text(id, page),
-                    (None, Some(stop)) => format!("{}\n", page.paint(Tone::Bad, &format!("no run begins: {}", stop.text(id)))),
-                    (None, None) => "a run was asked for\n".to_owned(),
-                };
-                format!("{id}: {}; what was quarantined is tried at once\n{next}", page.paint(Tone::Good, "resumed"))
+            Self::Integration { id, by: _, asked } => {
+                let resumed = page.paint(Tone::Good, "resumed");
+                format!("{id}: {resumed}; what was quarantined is tried at once\n{}", asked.text(id, page))
             }
             Self::Deployment { by: _, still_stopped } => {
                 let resumed = page.paint(Tone::Good, "resumed");
@@ -179,15 +161,14 @@ impl Answer for Resumed {
 
     fn exit(&self) -> Exit {
         match self {
-            Self::Integration { run: Some(run), .. } => run.exit(),
-            Self::Integration { run: None, stopped: Some(_), .. } => Exit::Attention,
-            Self::Integration { run: None, stopped: None, .. } | Self::Deployment { .. } => Exit::Done,
+            Self::Integration { asked, .. } => asked.exit(),
+            Self::Deployment { .. } => Exit::Done,
         }
     }
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Integration { id, run, .. } => run.as_ref()?.failure(id),
+            Self::Integration { id, asked, .. } => asked.failure(id),
             Self::Deployment { .. } => None,
         }
     }

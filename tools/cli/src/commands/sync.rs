@@ -4,13 +4,14 @@ use adapters::store::Deployment;
 use domain::ids::{DirectoryId, IntegrationId};
 use serde::Serialize;
 
+use super::asked::Asked;
 use super::fleet::{self, Deployed};
 use super::stop::Stop;
-use super::wait::{Waited, Waiter};
+use super::wait::Waiter;
 use crate::args::SyncArgs;
 use crate::context::{Context, Hands};
 use crate::error::CliError;
-use crate::output::{Answer, Exit, Page, Progress, Tone};
+use crate::output::{Answer, Exit, Page, Progress};
 
 /// What was asked for.
 #[derive(Debug, Serialize)]
@@ -24,12 +25,8 @@ pub(crate) struct Synced {
 struct Row {
     id: IntegrationId,
     directory: DirectoryId,
-    /// The generation that was asked for; none where nothing runs.
-    generation: Option<u64>,
-    /// Why nothing was asked for.
-    stopped: Option<Stop>,
-    /// How its run ended, where it was waited for.
-    run: Option<Waited>,
+    #[serde(flatten)]
+    asked: Asked,
 }
 
 /// Asks for syncs.
@@ -39,53 +36,40 @@ pub(crate) async fn sync(cx: &Context, args: &SyncArgs) -> Result<Synced, CliErr
     let deployment = hands.store.deployment().await?;
     let progress = Progress::start();
     progress.say("asking for syncs".to_owned());
-    let mut integrations = fleet::each(fleet.integrations, |deployed| ask(&hands, &deployment, deployed)).await?;
+    let (mut integrations, corrupt) = fleet::each_sound(fleet, |deployed| ask(&hands, &deployment, deployed)).await?;
     if args.wait.wait {
         let waiter = Waiter::new(&hands.store, &progress, &args.wait);
-        for row in &mut integrations {
-            if let Some(generation) = row.generation {
-                row.run = Some(waiter.run_of(&row.id, &row.directory, generation).await?);
-            }
+        for Row { id, directory, asked } in &mut integrations {
+            asked.wait(&waiter, id, directory).await?;
         }
     }
-    Ok(Synced { integrations, corrupt: fleet.corrupt })
+    Ok(Synced { integrations, corrupt })
 }
 
 /// What nothing runs of is not asked for: it would come about at a time that nobody chose.
 async fn ask(hands: &Hands, deployment: &Deployment, Deployed { id, directory }: Deployed) -> Result<Row, CliError> {
-    let stopped = Stop::of(&hands.operator().pending(&id).await?, deployment);
-    let generation = match stopped {
-        None => Some(hands.operator().sync(&id).await?),
-        Some(_) => None,
+    let asked = match Stop::of(&hands.operator().pending(&id).await?, deployment) {
+        None => Asked::new(Some(hands.operator().sync(&id).await?), None),
+        stopped @ Some(_) => Asked::new(None, stopped),
     };
-    Ok(Row { id, directory, generation, stopped, run: None })
+    Ok(Row { id, directory, asked })
 }
 
 impl Answer for Synced {
     fn text(&self, page: &Page) -> String {
-        let row = |row: &Row| match (&row.run, &row.stopped) {
-            (Some(run), _) => run.text(&row.id, page),
-            (None, Some(stop)) => format!("{}: {}\n", row.id, page.paint(Tone::Warn, &stop.text(&row.id))),
-            (None, None) => format!("{}: {}\n", row.id, page.paint(Tone::Good, "asked for")),
-        };
-        self.integrations.iter().map(row).collect()
+        self.integrations.iter().map(|row| row.asked.text(&row.id, page)).collect()
     }
 
     fn exit(&self) -> Exit {
-        let of = |row: &Row| match (&row.run, &row.stopped) {
-            (Some(run), _) => run.exit(),
-            (None, Some(_)) => Exit::Attention,
-            (None, None) => Exit::Done,
-        };
-        self.integrations.iter().map(of).max().unwrap_or(Exit::Done).max(fleet::exit(&self.corrupt))
+        self.integrations.iter().map(|row| row.asked.exit()).fold(fleet::exit(&self.corrupt), Exit::max)
     }
 
     fn hint(&self) -> Option<String> {
-        let failures: Vec<_> = self.integrations.iter().filter_map(|row| row.run.as_ref()?.failure(&row.id)).collect();
+        let failures: Vec<_> = self.integrations.iter().filter_map(|row| row.asked.failure(&row.id)).collect();
         if !failures.is_empty() {
             return Some(failures.join("\n"));
         }
-        let unwatched = self.integrations.iter().any(|row| row.generation.is_some() && row.run.is_none());
-        fleet::repair(&self.corrupt).or_else(|| unwatched.then(|| "see `orgvue-scim status`, or ask with --wait".to_owned()))
+        let is_unwatched = self.integrations.iter().any(|row| row.asked.is_unwatched());
+        fleet::repair(&self.corrupt).or_else(|| is_unwatched.then(|| "see `orgvue-scim status`, or ask with --wait".to_owned()))
     }
 }

@@ -5,15 +5,16 @@ use std::time::Duration;
 
 use assert_cmd::Command;
 use assert_cmd::cargo::cargo_bin_cmd;
-use local::system::{Options, System, short_delays};
+use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_dynamodb::types::AttributeValue;
+use local::aws::REGION;
+use local::system::{Options, System, TABLE, short_delays};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use standins::orgvue::{self, Orgvue};
 use standins::workos::{self, UserSpec, WorkOs};
 use sync::Tokens;
 use tempfile::TempDir;
-
-const DATASET: &str = "0B533DE6-7107-9FCD-48FC-31C0856745CC";
 
 /// The program with nothing of this machine's environment, and no way to ask AWS.
 pub(crate) fn program(arguments: &[&str]) -> Command {
@@ -45,14 +46,21 @@ impl Ended {
 pub(crate) fn file(id: &str, mode: &str) -> String {
     format!(
         "id = \"{id}\"\ndirectory = \"{}\"\nmode = \"{mode}\"\ntenancy = \"single\"\nprefix = \"SCIM_\"\n\n\
-         [[tenants]]\nid = \"{}\"\ndataset = \"{DATASET}\"\napi_account = \"sync@orgvue.com\"\n",
+         [[tenants]]\nid = \"{}\"\ndataset = \"{}\"\napi_account = \"sync@orgvue.com\"\n",
         directory(id),
-        id.to_uppercase()
+        id.to_uppercase(),
+        dataset(id)
     )
 }
 
 pub(crate) fn directory(id: &str) -> String {
     format!("directory_01{}", id.to_uppercase())
+}
+
+/// A dataset of its own for each customer.
+fn dataset(id: &str) -> String {
+    let digits: String = id.bytes().map(|byte| format!("{byte:02X}")).collect();
+    format!("0B533DE6-7107-9FCD-48FC-{digits:0>12.12}")
 }
 
 /// A deployment, its vendors, and a folder for files.
@@ -87,16 +95,59 @@ impl Deployment {
     pub(crate) async fn with_acme(mode: &str, users: &[&str]) -> Self {
         let deployment = Self::start().await;
         deployment.customer("acme", users);
-        let path = deployment.write("acme.toml", &file("acme", mode));
-        let ended = deployment.run(&["integration", "apply", &path, "--wait"]).await;
-        assert!(ended.code == 0 || ended.code == 2, "{}", ended.stderr);
+        deployment.put_in_force("acme", mode).await;
         deployment
+    }
+
+    /// Applies the customer's file, and waits for its run.
+    pub(crate) async fn put_in_force(&self, id: &str, mode: &str) {
+        let path = self.write(&format!("{id}.toml"), &file(id, mode));
+        let ended = self.run(&["integration", "apply", &path, "--wait"]).await;
+        assert!(ended.code == 0 || ended.code == 2, "{}", ended.stderr);
+    }
+
+    /// The same with the customer `acme`, of whom six accounts are held: as many are to be removed as the limit does not let through.
+    pub(crate) async fn holding() -> Self {
+        let deployment = Self::with_acme("enforce", &["ada user", "grace admin"]).await;
+        for name in ["kay", "lee", "max", "ned", "oto", "pia"] {
+            deployment.account(name);
+        }
+        let synced = deployment.run(&["sync", "acme", "--wait"]).await;
+        assert_eq!(synced.code, 2, "{} {}", synced.stdout, synced.stderr);
+        deployment
+    }
+
+    /// The hash of what is held of `acme`.
+    pub(crate) async fn hash(&self) -> String {
+        let held = self.json(&["held", "acme"]).await;
+        held["integrations"][0]["tenants"][0]["hash"].as_str().unwrap().to_owned()
+    }
+
+    /// The accounts in the tenant of `acme`, but for the one that syncs.
+    pub(crate) fn accounts(&self) -> Vec<String> {
+        let logins = self.orgvue.rows("ACME").into_iter().map(|row| row["Login"].as_str().unwrap().to_owned());
+        let mut logins: Vec<_> = logins.filter(|login| login != "sync@orgvue.com").collect();
+        logins.sort();
+        logins
+    }
+
+    /// Writes an item as no version of ours would.
+    pub(crate) async fn spoil(&self, pk: &str, sk: &str) {
+        let config = aws_sdk_dynamodb::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::from_static(REGION))
+            .credentials_provider(Credentials::new("local", "local", None, None, "test"))
+            .endpoint_url(self.system.dynamodb.url())
+            .build();
+        let text = |text: &str| AttributeValue::S(text.to_owned());
+        let put = aws_sdk_dynamodb::Client::from_conf(config).put_item().table_name(TABLE).item("pk", text(pk)).item("sk", text(sk));
+        put.send().await.unwrap();
     }
 
     /// A customer in WorkOS and Orgvue.
     pub(crate) fn customer(&self, id: &str, users: &[&str]) {
         self.workos.add_directory(&directory(id));
-        self.orgvue.add_tenant(&id.to_uppercase(), DATASET, vec![account("sync@orgvue.com", "admin")]);
+        self.orgvue.add_tenant(&id.to_uppercase(), &dataset(id), vec![account("sync@orgvue.com", "admin")]);
         self.workos.edit(|model| {
             for user in users {
                 let (name, role) = user.split_once(' ').unwrap_or((user, ""));

@@ -31,8 +31,9 @@ fn two_files_may_not_be_about_one_integration() {
     }
     let ended = validate(folder.path(), &["a.toml", "b.toml", "--output", "json"]);
     let problems = &ended.json()["files"][1]["problems"];
-    assert_eq!((ended.code, problems.as_array().unwrap().len()), (1, 2));
+    assert_eq!((ended.code, problems.as_array().unwrap().len()), (1, 4));
     assert_eq!(problems[0]["message"], "integration acme is also in a.toml; keep one of them");
+    assert_eq!(problems[2]["message"], "tenant ACME is also in a.toml; keep one of them");
 }
 
 #[test]

@@ -63,3 +63,34 @@ async fn an_integration_that_is_not_there_says_where_to_look() {
     let ended = Deployment::start().await.run(&["integration", "show", "acme"]).await;
     assert_eq!((ended.code, ended.stderr.as_str()), (1, "error: there is no integration acme: see `orgvue-scim integration list`\n"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tenant_that_is_taken_names_whose_it_is() {
+    let deployment = Deployment::with_acme("simulate", &[]).await;
+    let thief = deployment.write("thief.toml", &file("thief", "simulate").replace("\"THIEF\"", "\"ACME\""));
+    let ended = deployment.run(&["integration", "apply", &thief]).await;
+    assert!(ended.code == 1 && ended.stderr.contains("tenant ACME belongs to the integration acme: "), "{}", ended.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_applied_a_file_is_shown_beside_it() {
+    let deployment = Deployment::start().await;
+    let path = deployment.write("acme.toml", &file("acme", "simulate"));
+    deployment.run_as("grace", &["integration", "apply", &path]).await;
+    let shown = deployment.run(&["integration", "show", "acme", "--output", "json"]).await.json();
+    assert!(shown["applied_by"].as_str().unwrap().ends_with("/operator/grace"), "{shown}");
+    assert!(shown["applied_at"].as_str().unwrap().parse::<jiff::Timestamp>().is_ok(), "{shown}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_removal_is_shown_then_done_and_deprovisions_nobody() {
+    let deployment = Deployment::with_acme("enforce", &["ada user"]).await;
+    let shown = deployment.run(&["integration", "remove", "acme"]).await;
+    assert!(shown.code == 2 && shown.stdout.starts_with("acme: would be removed\n"), "{}", shown.stdout);
+    assert!(shown.stdout.contains("nobody is deprovisioned") && shown.stderr.contains("--yes"), "{}", shown.stdout);
+    let removed = deployment.json(&["integration", "remove", "acme", "--yes"]).await;
+    assert_eq!((&removed["outcome"], &removed["tenants"]), (&json!("removed"), &json!(["ACME"])));
+    assert_eq!(deployment.accounts(), ["ada@acme.com"]);
+    let again = deployment.run(&["integration", "remove", "acme", "--yes"]).await;
+    assert_eq!((again.code, again.stderr.as_str()), (1, "error: there is no integration acme: see `orgvue-scim integration list`\n"));
+}

@@ -1,11 +1,9 @@
-//! `sync`, `runs`, `run show`, `findings` and `status`: what runs did, and who must look.
-
-use std::time::Duration;
+//! `sync`, `runs`, `run show` and `findings`: what runs did, and what they could not.
 
 use serde_json::json;
-use standins::{Fault, FaultKind, Matcher, Nth};
 
 use crate::deployment::{Deployment, file};
+use crate::redacted::redacted;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sync_is_waited_for_and_its_run_can_be_shown_again() {
@@ -25,56 +23,50 @@ async fn a_sync_is_waited_for_and_its_run_can_be_shown_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_held_ends_with_2_and_names_who_it_is_about() {
-    let deployment = Deployment::with_acme("enforce", &["ada user", "grace admin"]).await;
-    for name in ["a", "b", "c", "d", "e", "f"] {
-        deployment.account(name);
-    }
+    let deployment = Deployment::holding().await;
     let synced = deployment.run(&["sync", "acme", "--wait"]).await;
-    assert!(synced.code == 2 && synced.stdout.contains("acme: partly_held") && synced.stdout.contains("f@acme.com"), "{}", synced.stdout);
-    let status = deployment.run(&["status"]).await;
-    assert!(status.code == 2 && status.stdout.contains("needs_person") && status.stdout.contains("6 held"), "{}", status.stdout);
+    assert!(synced.code == 2 && synced.stdout.contains("acme: partly_held") && synced.stdout.contains("pia@acme.com"), "{}", synced.stdout);
+    let hash = deployment.hash().await;
+    assert!(synced.stdout.contains(&format!("held in ACME, hash {}:\n", &hash[..12])), "{}", synced.stdout);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_paused_integration_is_not_asked_for() {
+async fn what_its_file_pauses_is_not_asked_for() {
     let deployment = Deployment::start().await;
     let path = deployment.write("acme.toml", &file("acme", "paused"));
     deployment.run(&["integration", "apply", &path]).await;
     let ended = deployment.run(&["sync", "--all", "--wait"]).await;
-    assert_eq!((ended.code, ended.stdout.as_str()), (2, "acme: paused: nothing runs until its file has another mode\n"));
-    let status = deployment.json(&["status", "acme"]).await;
-    assert_eq!(status["integrations"][0]["health"], "paused");
+    let line = "acme: no run begins, paused by its file; give it another mode and `orgvue-scim integration apply` it\n";
+    assert_eq!((ended.code, ended.stdout.as_str()), (2, line));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_wait_has_an_end() {
-    let deployment = Deployment::with_acme("enforce", &["ada user"]).await;
-    deployment.workos.fault(Fault::new(Matcher::any(), Nth::From(1), FaultKind::Slow(Duration::from_secs(3))));
-    let ended = deployment.run(&["sync", "acme", "--wait", "--timeout-seconds", "1"]).await;
-    let line = "error: no run of acme has ended within 1 s: it goes on by itself; see `orgvue-scim status acme`\n";
-    assert_eq!((ended.code, ended.stderr.as_str()), (1, line));
-    let status = deployment.json(&["status", "acme"]).await;
-    assert_eq!(status["integrations"][0]["work"]["state"], "running");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn findings_say_what_to_do_and_can_go_to_a_spreadsheet() {
-    let deployment = Deployment::with_acme("enforce", &["ada user", "+bob"]).await;
+async fn findings_say_who_since_when_and_what_to_do() {
+    let deployment = Deployment::with_acme("enforce", &["ada user", "bob HR"]).await;
     let table = deployment.run(&["findings", "acme"]).await;
-    assert!(table.code == 0 && table.stdout.contains("+bob@acme.com") && table.stdout.contains("no_platform_role"), "{}", table.stdout);
-    let csv = deployment.run(&["findings", "--all", "--csv"]).await;
-    let mut lines = csv.stdout.lines();
-    assert_eq!(lines.next(), Some("integration,account or group,tenant,code,\"why, and what to do\""));
-    assert!(lines.next().is_some_and(|line| line.starts_with("acme,'+bob@acme.com,,no_platform_role,")), "{}", csv.stdout);
+    assert_eq!((table.code, table.stderr.as_str()), (0, ""));
+    insta::assert_snapshot!(redacted(&table.stdout), @"
+    ACCOUNT OR GROUP  USER  TENANT  GROUPS AS SEEN  CODE  WHY, AND WHAT TO DO  SINCE
+    bob@acme.com  USER  ACME  SCIM_HR  no_platform_role  the user has HR but neither user nor admin; add the user to the group for the role user or admin  TIME
+    ");
+    let json = deployment.json(&["findings", "--all"]).await;
+    let since = json["integrations"][0]["findings"][0]["since"].as_str().unwrap();
+    assert!(since.parse::<jiff::Timestamp>().is_ok(), "{since}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn status_is_quiet_while_nothing_needs_a_person() {
-    let deployment = Deployment::with_acme("enforce", &["ada user"]).await;
-    let ended = deployment.run(&["status", "acme", "--output", "json"]).await;
-    let acme = &ended.json()["integrations"][0];
-    assert_eq!((ended.code, &acme["health"], &acme["work"]["state"]), (0, &json!("ok"), &json!("idle")));
-    assert_eq!((&acme["tenants"][0]["tenant"], &acme["tenants"][0]["status"]), (&json!("ACME"), &json!("applied")));
-    let started = acme["last_run"]["started_at"].as_str().unwrap();
-    assert!(started.parse::<jiff::Timestamp>().is_ok(), "{started}");
+async fn findings_go_to_a_spreadsheet_row_by_row() {
+    let deployment = Deployment::with_acme("enforce", &["ada user", "+bob HR", "eve"]).await;
+    let csv = deployment.run(&["findings", "--all", "--csv"]).await;
+    let mut reader = csv::Reader::from_reader(csv.stdout.as_bytes());
+    assert_eq!(
+        reader.headers().unwrap().iter().skip(1).take(5).collect::<Vec<_>>(),
+        ["account or group", "user", "tenant", "groups as seen", "code"]
+    );
+    let rows: Vec<_> = reader.records().map(Result::unwrap).collect();
+    let row = rows.iter().find(|row| row[1].contains("+bob")).unwrap();
+    assert_eq!((&row[0], &row[1], &row[4], &row[5]), ("acme", "'+bob@acme.com", "SCIM_HR", "no_platform_role"));
+    assert!(
+        row[2].starts_with("directory_user_") && row[6].contains("add the user to the group") && row[7].parse::<jiff::Timestamp>().is_ok()
+    );
 }

@@ -1,6 +1,6 @@
 //! Mistakes at the command line and around it: each says what to do.
 
-use crate::deployment::{Deployment, Ended, end, program};
+use crate::deployment::{Deployment, Ended, end, file, program};
 
 /// The one line of stderr of a command that fails.
 fn failure(ended: &Ended) -> &str {
@@ -19,6 +19,9 @@ fn wrong_usage_exits_64() {
         &["sync"],
         &["sync", "acme", "--all"],
         &["sync", "acme", "--timeout-seconds", "5"],
+        &["approve", "acme"],
+        &["pause"],
+        &["resume", "--all", "--wait"],
         &["findings", "acme", "--csv", "--output", "json"],
         &["status", "--output", "yaml"],
     ];
@@ -99,5 +102,38 @@ fn every_shell_has_completions() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let ended = Ended::of(program(&["completions", shell]));
         assert!(ended.code == 0 && ended.stdout.contains("integration"), "{shell}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_answer_is_one_json_document_and_names_nobody_on_stderr() {
+    let deployment = Deployment::holding().await;
+    let (hash, path) = (deployment.hash().await, deployment.write("acme.toml", &file("acme", "enforce")));
+    let runs = deployment.json(&["runs", "acme"]).await;
+    let run = runs["runs"][0]["id"].as_str().unwrap();
+    let commands: &[&[&str]] = &[
+        &["integration", "validate", &path],
+        &["integration", "apply", &path],
+        &["integration", "list"],
+        &["integration", "show", "acme"],
+        &["integration", "diff", &path],
+        &["integration", "remove", "acme"],
+        &["run", "show", run],
+        &["findings", "acme"],
+        &["held"],
+        &["reject", "acme", &hash],
+        &["approve", "acme", &hash, "--wait"],
+        &["pause", "acme"],
+        &["resume", "acme", "--wait"],
+        &["pause", "--all"],
+        &["resume", "--all"],
+        &["sync", "--all"],
+        &["events", "acme"],
+        &["status"],
+        &["doctor"],
+    ];
+    for command in commands {
+        let ended = deployment.run(&[*command, &["--output", "json"]].concat()).await;
+        assert!(ended.json().is_object() && ended.code != 1 && !ended.stderr.contains('@'), "{command:?} {} {}", ended.code, ended.stderr);
     }
 }

@@ -1,8 +1,12 @@
 //! What does harm is held when it looks like a mistake; what does none goes through.
 
-use domain::run::Status;
+use std::time::Duration;
 
-use crate::world::{User, World, single};
+use domain::run::Status;
+use futures::future::join_all;
+use standins::{FaultKind, Matcher, Nth};
+
+use crate::world::{Setup, User, World, fault, single, until};
 
 crate::tests![
     a_refused_new_admin_does_not_cost_the_old_one,
@@ -13,6 +17,10 @@ crate::tests![
     simulate_writes_nothing_and_lists_what_it_would,
     disable_leaves_the_roles_and_enables_who_returns,
     an_empty_directory_removes_nobody,
+    removals_that_failed_do_not_count_against_their_next_try,
+    removals_that_a_pause_stopped_do_not_count_against_their_next_try,
+    removals_that_a_pause_came_too_late_for_count,
+    removals_that_a_crash_stopped_do_not_count_against_their_next_try,
 ];
 
 async fn a_refused_new_admin_does_not_cost_the_old_one() {
@@ -130,5 +138,74 @@ async fn an_empty_directory_removes_nobody() {
 
     assert_eq!(run.held(), ["ada remove nothing_desired"]);
     assert_eq!(world.rows("ACME"), ["ada user"]);
+    world.end().await;
+}
+
+/// 20 people in step; as many leave as the limit lets, and one comes.
+async fn five_of_twenty_leave(setup: Setup) -> World {
+    let world = World::start(setup).await;
+    world.arrive(0..20);
+    world.asked().await;
+    world.depart(0..5);
+    world.add(User::new("new").in_group("user"));
+    world
+}
+
+fn writes() -> Matcher {
+    Matcher::path("/items").method("PUT")
+}
+
+async fn removals_that_failed_do_not_count_against_their_next_try() {
+    // The additions, and the removals.
+    let stories = [1, 2].map(async |nth| {
+        let world = five_of_twenty_leave(single("ACME").into()).await;
+        world.orgvue.fault(fault(writes(), Nth::At(nth), FaultKind::TooMany { retry_after: Some("3600".to_owned()) }));
+        let run = world.asked().await;
+        assert_eq!((run.status, run.held(), run.removed().len(), world.runs().await.len()), (Status::Applied, vec![], 5, 3), "write {nth}");
+        world.end().await;
+    });
+    join_all(stories).await;
+}
+
+/// The same, paused while this write is slow, and resumed.
+async fn paused_and_resumed(slow_write: u32) -> World {
+    let world = five_of_twenty_leave(single("ACME").into()).await;
+    world.orgvue.fault(fault(writes(), Nth::At(slow_write), FaultKind::Slow(Duration::from_millis(2_500))));
+    world.ask().await;
+    until("the slow write", || world.puts() == 1 + u64::from(slow_write)).await;
+    world.operator().pause(&world.id()).await.unwrap();
+    world.run_where("paused", |run| run.status == Status::Superseded).await;
+    world.drained().await;
+    world.operator().resume(&world.id(), async |_| Ok(())).await.unwrap();
+    world.settled().await;
+    world
+}
+
+async fn removals_that_a_pause_stopped_do_not_count_against_their_next_try() {
+    let world = paused_and_resumed(1).await;
+    let run = world.last_run().await;
+    assert_eq!((run.status, run.held(), run.removed().len()), (Status::Applied, vec![], 5));
+    world.end().await;
+}
+
+async fn removals_that_a_pause_came_too_late_for_count() {
+    let world = paused_and_resumed(2).await;
+    assert_eq!(world.rows("ACME").len(), 16);
+    world.depart(5..6);
+    assert_eq!(world.asked().await.held(), ["p05 remove over_limit"]);
+    world.end().await;
+}
+
+async fn removals_that_a_crash_stopped_do_not_count_against_their_next_try() {
+    let mut world = five_of_twenty_leave(Setup { on_disk: true, ..Setup::from(single("ACME")) }).await;
+    world.orgvue.fault(fault(writes(), Nth::At(1), FaultKind::Slow(Duration::from_secs(3))));
+    world.ask().await;
+    until("the additions", || world.puts() == 2).await;
+    world.kill().await;
+    world.restart().await;
+    world.settled().await;
+
+    let run = world.last_run().await;
+    assert_eq!((run.status, run.held(), run.removed().len()), (Status::Applied, vec![], 5));
     world.end().await;
 }

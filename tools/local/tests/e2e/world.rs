@@ -516,11 +516,14 @@ impl World {
         self.settled().await;
         assert_eq!(self.system().sqs.bodies(DEAD_LETTERS), dead_letters);
         let puts = self.puts();
+        let mut before = Vec::new();
         for customer in &self.customers {
             let is_live = self.store().pending(&[customer.directory_id()]).await.unwrap()[0].switch == Switch::Live;
-            let n_runs = self.runs_of(customer).await.len();
+            before.push((customer, is_live, self.runs_of(customer).await.len()));
             self.system().ask(&customer.integration_id()).await.unwrap();
-            self.settled().await;
+        }
+        self.settled().await;
+        for (customer, is_live, n_runs) in before {
             let runs = self.runs_of(customer).await;
             assert_eq!(runs.len() > n_runs, is_live, "whether a run was made of {}", customer.id);
             if is_live {

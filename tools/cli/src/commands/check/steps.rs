@@ -6,6 +6,9 @@ use domain::integration::Tenant;
 use domain::onboarding::{Check, CheckStep};
 use sync::{Obstacle, TenantPreview};
 
+use crate::error::Advice;
+use crate::vendors;
+
 /// That the directory was read whole.
 pub(super) fn directory(directory: &Directory, n_calls: u64) -> CheckStep {
     let n_active = directory.users.values().filter(|user| user.active).count();
@@ -37,22 +40,10 @@ pub(super) fn dataset(tenant: &Tenant, outcome: &Result<TenantPreview, Obstacle>
             format!("{} accounts, but nothing proves that it is the right dataset, whole", seen.current.accounts.len()),
             "name the account that owns the API token as api_account; nothing is written without it",
         ),
-        (Err(obstacle), _) => obstructed(obstacle),
+        (Err(obstacle), _) => {
+            let Advice { what, next } = vendors::obstacle(obstacle);
+            CheckStep::failed(Check::Dataset, format!("{}: {what}", obstacle.code), next)
+        }
     };
     step.tenant(&tenant.id)
-}
-
-/// What stands in the way, and what to do: where the text does not tell it, by the code.
-fn obstructed(Obstacle { code, error }: &Obstacle) -> CheckStep {
-    let (what, remedy) = match (error.split_once("; "), code.as_str()) {
-        // Behind the remedy comes the cause once more.
-        (Some((what, rest)), _) => (what, rest.split(&format!(": {what}")).next().unwrap_or(rest)),
-        (None, "no_token") => (error.as_str(), "add the tenant's API token to ORGVUE_TOKENS, under its id or under \"*\""),
-        (None, "missing_property" | "wrong_form") => (error.as_str(), "compare [dataset] in the file with the Users list in Orgvue"),
-        (None, "api_account_missing") => {
-            (error.as_str(), "compare the tenant's dataset id, its api_account and [dataset] with the Users list in Orgvue")
-        }
-        (None, _) => (error.as_str(), "check again in some minutes; docs/reason-codes.md has more about the code"),
-    };
-    CheckStep::failed(Check::Dataset, format!("{code}: {what}"), remedy)
 }

@@ -88,21 +88,19 @@ async fn put_in_force(hands: &Hands, file: &ValidFile, row: &mut FileApplied) ->
     let before = hands.store.integration_file(&integration.id).await?;
     // Of the delays only the look for drift counts here: until the first one, which is spread over the interval.
     let applied = hands.operator().apply(integration, text, AfterApply::Sync, &Delays::default()).await;
-    let is_new = match &applied {
-        Ok(Applied::Unchanged) => {
-            row.outcome = Outcome::Unchanged;
-            return Ok(());
+    match &applied {
+        Ok(Applied::Unchanged) => row.outcome = Outcome::Unchanged,
+        Ok(Applied::Changed { .. }) | Err(OperateError::Queue(_)) => {
+            row.outcome = if before.is_some() { Outcome::Changed } else { Outcome::Created };
+            row.diff = unified(before.as_deref().unwrap_or_default(), text, &path.display().to_string());
         }
-        Ok(Applied::Changed { generation }) => {
-            row.generation = Some(*generation);
-            before.is_none()
-        }
-        Err(OperateError::Queue(_)) => before.is_none(),
-        Err(_) => return Ok(applied.map(drop)?),
+        Err(_) => {}
+    }
+    row.generation = match applied? {
+        Applied::Changed { generation } => Some(generation),
+        Applied::Unchanged => None,
     };
-    row.outcome = if is_new { Outcome::Created } else { Outcome::Changed };
-    row.diff = unified(before.as_deref().unwrap_or_default(), text, &path.display().to_string());
-    Ok(applied.map(drop)?)
+    Ok(())
 }
 
 impl Answer for AppliedFiles {

@@ -12,13 +12,11 @@ use crate::output::{Page, Tone, lines, word};
 pub(super) fn of(planned: &Planned, page: &Page) -> String {
     let mut text = String::new();
     for tenant in &planned.tenants {
-        if let Some(plan) = &tenant.plan {
-            text += &painted(page, plan);
-        }
+        let Some(plan) = &tenant.plan else { continue };
+        text += &format!("{}\n", painted(page, plan));
         if !tenant.held.is_empty() {
-            text += &format!("\nheld in {}:\n{}", tenant.tenant, held_table(page, &tenant.held));
+            text += &format!("held in {}:\n{}\n", tenant.tenant, held_table(page, &tenant.held));
         }
-        text += "\n";
     }
     if !planned.findings.is_empty() {
         let findings = planned.findings.iter().map(|finding| (None, finding));

@@ -15,6 +15,7 @@ use super::Running;
 use crate::commands::plan::{obstacles, painted};
 use crate::commands::run_text::held_table;
 use crate::output::{Answer, At, Exit, Page, Tone, utc};
+use crate::vendors;
 
 /// What would be put back.
 #[derive(Debug, Serialize)]
@@ -24,7 +25,7 @@ pub(crate) struct Proposal {
     running: Running,
     /// Tenants of which the run saved nothing are not there.
     tenants: Vec<OfTenant>,
-    /// The read of the directory by which the next run is foreseen; none if there has been none.
+    /// The read of the directory by which the next run is foreseen; none if there has been none since the file was applied.
     seen: Option<Seen>,
 }
 
@@ -99,7 +100,10 @@ impl OfTenant {
                     ..nothing
                 }
             }
-            Err(Obstacle { code, error }) => Self { code: Some(code), error: Some(error), ..nothing },
+            Err(obstacle) => {
+                let error = Some(vendors::obstacle(&obstacle).to_string());
+                Self { code: Some(obstacle.code), error, ..nothing }
+            }
         }
     }
 
@@ -149,11 +153,17 @@ impl Answer for Proposal {
             return obstacles;
         }
         if !self.has_work() {
-            return Some(format!("nothing to put back: every account that run {run} overwrote is as it was"));
+            let why = if tenants.is_empty() { "overwrote no account" } else { "overwrote accounts that are as they were" };
+            return Some(format!("nothing to put back: run {run} {why}"));
         }
         let is_held = tenants.iter().any(|tenant| tenant.held_hash.is_some());
         let agree = if is_held { ", and --agree HASH for what is held" } else { "" };
-        let next = format!("nothing has been put back: add --yes{agree}");
+        let mut next = format!("nothing has been put back: add --yes{agree}");
+        if self.seen.is_none() {
+            next += &format!(
+                "\nthe directory has not been read since the file was applied: `orgvue-scim plan {integration}` tells what the next run does"
+            );
+        }
         Some(match running {
             Running::Live => format!(
                 "{next}\n{integration} is live: mend what went wrong, or pause it, before you do; the directory stays the truth for the next run"

@@ -112,6 +112,25 @@ impl Facts {
         })
     }
 
+    /// Those of an integration of which an item cannot be read.
+    pub(super) fn unreadable(deployed: Deployed, item: String) -> Self {
+        let Deployed { id, directory } = deployed;
+        Self {
+            id,
+            directory,
+            mode: None,
+            problem: Some(format!("{item}: it must be repaired by hand")),
+            stopped: None,
+            work: None,
+            next_drift_at: None,
+            last_run: None,
+            last_success_at: None,
+            fault: None,
+            findings: None,
+            tenants: Vec::new(),
+        }
+    }
+
     /// What stands in the way, and of whom.
     pub(super) fn faults(&self) -> impl Iterator<Item = (&str, &Fault)> {
         let directory = self.fault.iter().map(|fault| (self.directory.as_str(), fault));

@@ -4,7 +4,7 @@ use adapters::store::{Store, StoreError};
 use domain::backoff::Backoff;
 use domain::ids::{IntegrationId, TenantId};
 use domain::pending::Pending;
-use domain::run::{RunRecord, TenantRecord};
+use domain::run::{RunRecord, Status, TenantRecord};
 use domain::tenant_state::TenantState;
 use serde::Serialize;
 
@@ -52,7 +52,8 @@ impl Told {
         if pending.backoff.attempts == 0 {
             return None;
         }
-        let told = self.0.iter().find_map(|run| Some((run.code.clone()?, run.error.clone())));
+        let failed = self.0.iter().filter(|run| run.status != Status::Superseded);
+        let told = failed.filter_map(|run| Some((run.code.clone()?, run.error.clone()))).next();
         let (code, error) = told.map_or((None, None), |(code, error)| (Some(code), error));
         Some(Fault::new(code, error, None, pending.backoff, pending.retry_at_ms))
     }

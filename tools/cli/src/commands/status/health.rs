@@ -72,7 +72,7 @@ fn worst(facts: &Facts) -> (Health, Option<String>) {
     }
     match &facts.stopped {
         Some(stop @ Stop::Suspension) => return (Health::Suspended, Some(stop.text(id))),
-        Some(stop @ (Stop::Deployment { .. } | Stop::Hand | Stop::File)) => return (Health::Paused, Some(stop.text(id))),
+        Some(stop @ (Stop::Deployment(_) | Stop::Hand | Stop::File)) => return (Health::Paused, Some(stop.text(id))),
         None => {}
     }
     if let Some((whose, fault)) = facts.faults().find(|(_, fault)| fault.quarantined) {

@@ -1,0 +1,26 @@
+//! `events`: webhooks and operators in one list.
+
+use serde_json::json;
+use standins::workos::Delivery;
+
+use crate::deployment::{Deployment, directory};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn webhooks_and_what_operators_did_are_one_list() {
+    let deployment = Deployment::with_acme("enforce", &["ada user"]).await;
+    let event = deployment.workos.edit(|model| model.sample_event(&directory("acme")));
+    let answer = deployment.workos.deliver(&deployment.system.webhook_url, &event, Delivery::default()).await.unwrap();
+    assert!(answer.is_success(), "{answer}");
+    deployment.run_as("grace", &["pause", "--all"]).await;
+    deployment.run_as("grace", &["pause", "acme"]).await;
+
+    let answer = deployment.json(&["events", "acme"]).await;
+    let events = answer["events"].as_array().unwrap();
+    let kinds: Vec<_> = events.iter().map(|event| event["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["operator", "deployment", "webhook", "operator"]);
+    assert_eq!((&events[0]["action"], &events[2]["event"], &events[3]["action"]), (&json!("pause"), &event["event"], &json!("apply")));
+    assert!(events[0]["by"].as_str().unwrap().ends_with("/operator/grace"), "{answer}");
+    let table = deployment.run(&["events", "acme", "--limit", "2"]).await;
+    assert_eq!((table.code, table.stdout.lines().count()), (0, 3), "{}", table.stdout);
+    assert!(table.stdout.contains("pause --all") && !table.stdout.contains("@acme.com"), "{}", table.stdout);
+}

@@ -1,0 +1,126 @@
+//! `restore`: shown first, then done, and nothing that takes from somebody without its hash.
+
+use adapters::clock::now_ms;
+use domain::delays::Delays;
+use domain::ids::{DirectoryId, RunId};
+use serde_json::{Value, json};
+
+use crate::deployment::{Deployment, directory, file};
+
+const NAMES: [&str; 4] = ["ann", "ben", "cat", "dov"];
+
+/// The id of the newest run.
+async fn last_run(deployment: &Deployment) -> String {
+    let runs = deployment.json(&["runs", "acme", "--limit", "1"]).await;
+    runs["runs"][0]["id"].as_str().unwrap().to_owned()
+}
+
+fn row(deployment: &Deployment, login: &str) -> Option<Value> {
+    deployment.orgvue.rows("ACME").into_iter().find(|row| row["Login"] == login)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn accounts_that_a_slip_in_the_prefix_removed_come_back_with_all_they_had() {
+    let users = NAMES.map(|name| format!("{name} user"));
+    let deployment = Deployment::with_acme("enforce", &users.each_ref().map(String::as_str)).await;
+    for name in NAMES {
+        deployment.orgvue.edit("ACME", &format!("{name}@acme.com"), |row| {
+            row["ExpiryDate"] = json!("2099-12-31");
+            row["Department"] = json!("Sales");
+        });
+    }
+    // A slip that somebody else's group happens to fit, approved without looking.
+    deployment.customer("acme", &["eva "]);
+    deployment.workos.edit(|model| model.add_member(&directory("acme"), "SCUM_user", "eva"));
+    let slip = deployment.write("slip.toml", &file("acme", "enforce").replace("SCIM_", "SCUM_"));
+    deployment.run(&["integration", "apply", &slip, "--wait"]).await;
+    let held = deployment.json(&["held", "acme"]).await;
+    let hash = held["integrations"][0]["tenants"][0]["hash"].as_str().unwrap();
+    deployment.run(&["approve", "acme", hash, "--wait"]).await;
+    assert!(NAMES.iter().all(|name| row(&deployment, &format!("{name}@acme.com")).is_none()));
+    let run = last_run(&deployment).await;
+
+    let shown = deployment.run(&["restore", "acme", &run, "--output", "json"]).await;
+    let tenant = &shown.json()["tenants"][0];
+    let all = json!(NAMES.map(|name| format!("{name}@acme.com")));
+    assert_eq!((shown.code, &tenant["restored"], &tenant["next_run_undoes"]), (2, &all, &all), "{}", shown.stdout);
+    assert!(shown.stderr.contains("acme is live: mend what went wrong, or pause it"), "{}", shown.stderr);
+    assert!(row(&deployment, "ann@acme.com").is_none(), "it wrote something");
+    let told = deployment.run(&["restore", "acme", &run]).await.stdout;
+    assert!(told.contains("  ^ ann@acme.com  restore user\n") && told.contains("the next run would undo again"), "{told}");
+
+    deployment.run(&["pause", "acme"]).await;
+    let mended = deployment.write("acme.toml", &file("acme", "enforce"));
+    deployment.run(&["integration", "apply", &mended]).await;
+    let mended = deployment.run(&["restore", "acme", &run, "--output", "json"]).await;
+    assert_eq!((&mended.json()["tenants"][0]["next_run_undoes"], &mended.json()["seen"]), (&json!([]), &json!(null)));
+    assert!(mended.stderr.contains("`orgvue-scim plan acme` tells") && !mended.stderr.contains("is live"), "{}", mended.stderr);
+
+    let done = deployment.run(&["restore", "acme", &run, "--yes", "--output", "json"]).await;
+    let record = done.json();
+    assert_eq!((done.code, &record["status"], &record["restores"]), (0, &json!("applied"), &json!(run)), "{record}");
+    for name in NAMES {
+        let row = row(&deployment, &format!("{name}@acme.com")).unwrap();
+        assert_eq!(
+            (&row["Role"], &row["ExpiryDate"], &row["Department"]),
+            (&json!("user"), &json!("2099-12-31"), &json!("Sales")),
+            "{row}"
+        );
+    }
+    let again = deployment.run(&["restore", "acme", &run]).await;
+    assert!(again.code == 0 && again.stderr.starts_with("nothing to put back"), "{}{}", again.stdout, again.stderr);
+    let audit = deployment.json(&["events", "acme"]).await.to_string();
+    assert!(audit.contains("\"restore\"") && audit.contains(&run) && !audit.contains("@acme.com"), "{audit}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_takes_from_somebody_is_done_only_with_its_hash() {
+    let deployment = Deployment::with_acme("enforce", &["grace user"]).await;
+    deployment.workos.edit(|model| {
+        model.remove_member(&directory("acme"), "SCIM_user", "grace");
+        model.add_member(&directory("acme"), "SCIM_admin", "grace");
+    });
+    deployment.run(&["sync", "acme", "--wait"]).await;
+    let run = last_run(&deployment).await;
+    let role = || row(&deployment, "grace@acme.com").unwrap()["Role"].clone();
+
+    let shown = deployment.json(&["restore", "acme", &run]).await;
+    let (held, hash) = (&shown["tenants"][0]["held"][0], shown["tenants"][0]["held_hash"].as_str().unwrap());
+    assert_eq!((&held["why"], &held["lost_roles"]), (&json!("last_admin"), &json!(["admin"])));
+    let without = deployment.run(&["restore", "acme", &run, "--yes"]).await;
+    assert_eq!((without.code, role()), (2, json!("admin,user")), "what takes nothing is done");
+    assert!(without.stderr.contains(&format!("--agree {hash}")), "{}", without.stderr);
+    let with = deployment.run(&["restore", "acme", &run, "--yes", "--agree", hash]).await;
+    assert_eq!((with.code, role()), (0, json!("user")), "{} {}", with.stdout, with.stderr);
+    assert!(with.stderr.starts_with("acme is live: what the directory does not ask for goes again"), "{}", with.stderr);
+    let short = deployment.run(&["restore", "acme", &run, "--yes", "--agree", &hash[..12]]).await;
+    assert!(short.code == 64 && short.stderr.contains("all 64 digits"), "{}", short.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_is_not_there_is_told_before_any_vendor_is_asked() {
+    let deployment = Deployment::with_acme("simulate", &["ada user"]).await;
+    let ended = deployment.run(&["restore", "acme", "elsewhere", "--yes"]).await;
+    assert!(ended.code == 1 && ended.stderr.starts_with("error: there is no run elsewhere"), "{}", ended.stderr);
+    let run = last_run(&deployment).await;
+    let nothing = deployment.run(&["restore", "acme", &run]).await;
+    assert_eq!((nothing.code, nothing.stderr), (0, format!("nothing to put back: run {run} overwrote no account\n")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_a_run_is_at_work_nothing_is_put_back_or_erased() {
+    let deployment = Deployment::start().await;
+    deployment.customer("acme", &["ada admin"]);
+    deployment.account("ada");
+    deployment.put_in_force("acme", "enforce").await;
+    let run = last_run(&deployment).await;
+    let id = DirectoryId::parse(&directory("acme")).unwrap();
+    let _claim = deployment.system.store.hold(&id, &RunId::new("other"), now_ms(), &Delays::default()).await.unwrap().unwrap();
+    let restore: &[&str] = &["restore", "acme", &run, "--yes"];
+    for command in [restore, &["erase", "acme", "ada@acme.com", "--yes"]] {
+        let ended = deployment.run(command).await;
+        let line = "error: a run is at work on this integration: try again when it has ended\n";
+        assert_eq!((ended.code, ended.stderr.as_str()), (1, line), "{command:?}");
+    }
+    assert!(deployment.json(&["run", "show", &run]).await.to_string().contains("ada@acme.com"));
+}

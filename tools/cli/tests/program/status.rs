@@ -1,0 +1,109 @@
+//! `status`: who needs a person, and for what.
+
+use std::time::Duration;
+
+use serde_json::json;
+use standins::{Fault, FaultKind, Matcher, Nth};
+
+use crate::deployment::{Deployment, file};
+use crate::redacted::redacted;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn status_is_quiet_while_nothing_needs_a_person() {
+    let deployment = Deployment::with_acme("enforce", &["ada user"]).await;
+    let ended = deployment.run(&["status", "acme", "--output", "json"]).await;
+    let acme = &ended.json()["integrations"][0];
+    assert_eq!((ended.code, &acme["health"], &acme["work"]["state"]), (0, &json!("ok"), &json!("idle")));
+    assert_eq!((&acme["tenants"][0]["tenant"], &acme["tenants"][0]["fault"]), (&json!("ACME"), &json!(null)));
+    let success = acme["last_success_at"].as_str().unwrap();
+    assert!(success.parse::<jiff::Timestamp>().is_ok(), "{success}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_screen_tells_all_of_one_integration() {
+    let deployment = Deployment::holding().await;
+    let ended = deployment.run(&["status", "acme"]).await;
+    assert_eq!(ended.code, 2);
+    insta::assert_snapshot!(redacted(&ended.stdout), @"
+    integration  acme, directory_01ACME
+    health  held
+    what to do  6 accounts held in ACME: see `orgvue-scim held acme`
+    mode  enforce
+    now  idle
+    last success  TIME AGO
+    last run  RUN
+    findings  0
+    next look  TIME SOON
+
+    TENANT  MODE  LAST SUCCESS  HELD  HASH  HELD SINCE  FAILED  IN THE WAY  SINCE  NEXT
+    ACME  enforce  AGO  6, waits for a decision  9acd2502b8f3  TIME  0
+    ");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_integration_has_one_line() {
+    let deployment = Deployment::holding().await;
+    let path = deployment.write("other.toml", &file("other", "paused"));
+    deployment.run(&["integration", "apply", &path]).await;
+    let ended = deployment.run(&["status"]).await;
+    assert_eq!(ended.code, 2);
+    insta::assert_snapshot!(redacted(&ended.stdout), @"
+    ID  HEALTH  MODE  NOW  LAST SUCCESS  FINDINGS  HELD  WHAT TO DO
+    acme  held  enforce  idle  AGO  0  6  6 accounts held in ACME: see `orgvue-scim held acme`
+    other  paused  paused  a run is owed  0  paused by its file; give it another mode and `orgvue-scim integration apply` it
+    ");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_quarantine_is_told_with_its_cause_until_when_and_the_way_out() {
+    let deployment = Deployment::with_acme("enforce", &["ada user"]).await;
+    deployment.orgvue.refuse_token(deployment.orgvue.token(), "40302");
+    let synced = deployment.run(&["sync", "acme", "--wait"]).await;
+    assert_eq!(synced.code, 2, "{} {}", synced.stdout, synced.stderr);
+    let ended = deployment.run(&["status", "acme", "--output", "json"]).await;
+    let acme = &ended.json()["integrations"][0];
+    assert_eq!((ended.code, &acme["health"], &acme["needs_person"]), (2, &json!("quarantined"), &json!(true)));
+    let fault = &acme["tenants"][0]["fault"];
+    assert_eq!((&fault["code"], &fault["quarantined"]), (&json!("orgvue_40302"), &json!(true)));
+    let advice = acme["advice"].as_str().unwrap();
+    assert!(advice.starts_with("ACME: orgvue_40302: ") && advice.ends_with("or at once with `orgvue-scim sync acme`"), "{advice}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_tried_again_by_itself_needs_nobody() {
+    let deployment = Deployment::with_acme("enforce", &["ada user"]).await;
+    deployment.workos.fault(Fault::new(Matcher::any(), Nth::From(1), FaultKind::Status(503)));
+    let synced = deployment.run(&["sync", "acme", "--wait"]).await;
+    assert_eq!(synced.code, 2, "{} {}", synced.stdout, synced.stderr);
+    let ended = deployment.run(&["status", "acme", "--output", "json"]).await;
+    let acme = &ended.json()["integrations"][0];
+    assert_eq!((ended.code, &acme["health"], &acme["fault"]["code"]), (0, &json!("waiting"), &json!("workos_unavailable")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_at_work_is_shown() {
+    let deployment = Deployment::with_acme("enforce", &["ada user"]).await;
+    deployment.workos.fault(Fault::new(Matcher::any(), Nth::From(1), FaultKind::Slow(Duration::from_secs(3))));
+    let ended = deployment.run(&["sync", "acme", "--wait", "--timeout-seconds", "1"]).await;
+    let line = "error: no run of acme has ended within 1 s: it goes on by itself; see `orgvue-scim status acme`\n";
+    assert_eq!((ended.code, ended.stderr.as_str()), (1, line));
+    let status = deployment.json(&["status", "acme"]).await;
+    let acme = &status["integrations"][0];
+    assert_eq!((&acme["work"]["state"], &acme["health"]), (&json!("running"), &json!("working")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_item_that_cannot_be_read_concerns_its_integration_alone() {
+    let deployment = Deployment::with_acme("enforce", &["ada user"]).await;
+    let path = deployment.write("other.toml", &file("other", "paused"));
+    deployment.run(&["integration", "apply", &path]).await;
+    deployment.spoil("TENANTS#acme", "ACME").await;
+    let ended = deployment.run(&["status", "--output", "json"]).await;
+    let integrations = &ended.json()["integrations"];
+    assert_eq!((ended.code, &integrations[0]["health"], &integrations[1]["health"]), (2, &json!("unusable"), &json!("paused")));
+    let problem = "item TENANTS#acme/ACME has no valid attempts: it must be repaired by hand";
+    assert_eq!(integrations[0]["advice"], problem);
+    let (all, one) = (deployment.run(&["held"]).await, deployment.run(&["held", "acme"]).await);
+    assert_eq!((all.code, all.stderr.as_str()), (2, "the table must be repaired: item TENANTS#acme/ACME has no valid attempts\n"));
+    assert_eq!((one.code, one.stdout.as_str()), (1, ""));
+}
