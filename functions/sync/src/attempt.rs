@@ -13,7 +13,6 @@ use domain::group_name;
 use domain::guard::Completeness;
 use domain::ids::{DirectoryId, TenantId};
 use domain::integration::Integration;
-use domain::message::Reason;
 use domain::pending::RunEnd;
 use domain::run::{RunRecord, Status, TenantRecord};
 use domain::snapshot::Snapshot;
@@ -46,8 +45,8 @@ pub(crate) struct Attempt {
 }
 
 /// Reads, decides and applies. Only that the table does not answer is an error; everything else is an outcome.
-pub(crate) async fn attempt(deps: &Deps, claim: &Claim, reason: Reason, deadline: Deadline) -> Result<Attempt, StoreError> {
-    match try_once(deps, claim, reason, deadline).await {
+pub(crate) async fn attempt(deps: &Deps, claim: &Claim, deadline: Deadline) -> Result<Attempt, StoreError> {
+    match try_once(deps, claim, deadline).await {
         // The message would come again and again for it, and end where nobody can tell which customer it is about.
         Err(error @ StoreError::Corrupt { .. }) => {
             tracing::error!(run.id = %claim.run(), integration.id = %claim.integration(), error = chain(&error), "the table must be repaired");
@@ -58,7 +57,7 @@ pub(crate) async fn attempt(deps: &Deps, claim: &Claim, reason: Reason, deadline
     }
 }
 
-async fn try_once(deps: &Deps, claim: &Claim, reason: Reason, deadline: Deadline) -> Result<Attempt, StoreError> {
+async fn try_once(deps: &Deps, claim: &Claim, deadline: Deadline) -> Result<Attempt, StoreError> {
     let integration = match integration(deps, claim).await? {
         Ok(integration) => integration,
         Err(error) => {
@@ -68,7 +67,7 @@ async fn try_once(deps: &Deps, claim: &Claim, reason: Reason, deadline: Deadline
         }
     };
     let states = deps.store.tenant_states(&integration.id).await?;
-    let demand = Demand::of(reason, claim.is_new_work());
+    let demand = Demand::of(claim.is_asked(), claim.is_new_work());
     let state_of = |tenant: &TenantId| states.get(tenant).cloned().unwrap_or_default().asked(demand);
     let began_ms = now_ms();
     let due: Vec<_> = worked_on(&integration).filter(|tenant| state_of(&tenant.id).is_due(demand, began_ms)).collect();

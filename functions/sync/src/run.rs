@@ -35,7 +35,7 @@ pub(crate) async fn run(deps: &Deps, message: &SyncMessage, deadline: Deadline) 
     let began = Instant::now();
     let record = new_record(&claim, message.reason);
     let lease = claim.lease().clone();
-    let (attempted, lost) = beside_heartbeat(deps, &lease, attempt(deps, &claim, message.reason, deadline)).await;
+    let (attempted, lost) = beside_heartbeat(deps, &lease, attempt(deps, &claim, deadline)).await;
     let attempted = attempted.transpose()?;
     let record = RunRecord { seconds: began.elapsed().as_secs_f64(), ..record };
     match (attempted, lost) {

@@ -60,6 +60,8 @@ pub struct Pending {
     pub generation: u64,
     /// The generation up to which everything is reconciled.
     pub reconciled_generation: u64,
+    /// The last generation that a person asked for. Until it is reconciled every run is on a person's behalf, whatever message began it.
+    pub asked_generation: u64,
     /// The end of the open window, and its identity.
     pub window_due_ms: Option<i64>,
     /// The window whose schedule is known to exist.
@@ -146,6 +148,7 @@ impl Pending {
             integration,
             generation: 0,
             reconciled_generation: 0,
+            asked_generation: 0,
             window_due_ms: None,
             scheduled_due_ms: None,
             lease: None,
@@ -171,6 +174,7 @@ impl Pending {
     /// now, for the fault may be mended; who asks sends the message.
     pub fn ask(&mut self, now_ms: i64) {
         self.generation += 1;
+        self.asked_generation = self.generation;
         self.nudged_at_ms = Some(now_ms);
         self.backoff = Backoff::default();
         self.retry_at_ms = None;
@@ -205,6 +209,11 @@ impl Pending {
     /// Whether the open window still wants a schedule, whoever opened it.
     pub fn wants_schedule(&self) -> Option<i64> {
         self.window_due_ms.filter(|due| self.scheduled_due_ms != Some(*due))
+    }
+
+    /// Whether a person waits for a run.
+    pub fn is_asked(&self) -> bool {
+        self.asked_generation > self.reconciled_generation
     }
 
     /// Whether work is owed.

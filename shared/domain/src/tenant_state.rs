@@ -11,7 +11,6 @@ use crate::harm::HarmLog;
 use crate::held::HeldHead;
 use crate::ids::TenantId;
 use crate::integration::{Integration, Mode, Tenant};
-use crate::message::Reason;
 use crate::run::TenantRecord;
 
 /// What outlives a run of one tenant.
@@ -56,12 +55,13 @@ pub enum Demand {
 }
 
 impl Demand {
-    /// What a message asks for, given whether anything is new since the last run.
-    pub fn of(reason: Reason, is_new_work: bool) -> Self {
-        match reason {
-            Reason::OnDemand | Reason::Applied | Reason::Resumed | Reason::Approved | Reason::Restored => Self::Person,
-            Reason::Webhook | Reason::Owed | Reason::Retry | Reason::Drift if is_new_work => Self::Change,
-            Reason::Webhook | Reason::Owed | Reason::Retry | Reason::Drift => Self::Retry,
+    /// What a run is for, given whether a person waits for one, and whether anything is new since the last. The message does not tell: a
+    /// person's may be lost, or meet a run at work, and another one's come in its place.
+    pub fn of(is_asked: bool, is_new_work: bool) -> Self {
+        match (is_asked, is_new_work) {
+            (true, _) => Self::Person,
+            (false, true) => Self::Change,
+            (false, false) => Self::Retry,
         }
     }
 }

@@ -235,7 +235,8 @@ impl Store {
         // The caller that asks for a sync sends its message: the sweep need not send another at once.
         let (remove, asked) = match after {
             AfterApply::Sync => {
-                set.push_str(", nudged_at_ms = :now, #attempts = :zero, own_faults = :zero");
+                set.push_str(", asked_generation = if_not_exists(#generation, :zero) + :asked, nudged_at_ms = :now");
+                set.push_str(", #attempts = :zero, own_faults = :zero");
                 update = update.expression_attribute_values(":now", n(now_ms));
                 ("REMOVE retry_at_ms", 1)
             }

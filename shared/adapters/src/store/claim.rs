@@ -23,6 +23,7 @@ pub struct Claim {
     integration: IntegrationId,
     generation: u64,
     is_new_work: bool,
+    is_asked: bool,
     backoff: Backoff,
     lease: Lease,
 }
@@ -68,7 +69,8 @@ pub enum LeaseLost {
 
 impl Claim {
     fn new(pending: Pending, is_new_work: bool, lease: Lease) -> Self {
-        Self { is_new_work, generation: pending.generation, backoff: pending.backoff, integration: pending.integration, lease }
+        let is_asked = pending.is_asked();
+        Self { is_new_work, is_asked, generation: pending.generation, backoff: pending.backoff, integration: pending.integration, lease }
     }
 
     /// Whose work it is.
@@ -89,6 +91,11 @@ impl Claim {
     /// The generation that the run covers.
     pub fn generation(&self) -> u64 {
         self.generation
+    }
+
+    /// Whether a person waits for the run.
+    pub fn is_asked(&self) -> bool {
+        self.is_asked
     }
 
     /// Whether something asked for it since the last reconcile; if not, only failed tenants are tried again.

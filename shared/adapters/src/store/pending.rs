@@ -97,7 +97,8 @@ impl Store {
     /// [`StoreError`]: it is not known whether the generation was asked for.
     pub async fn ask(&self, directory: &DirectoryId, now_ms: i64) -> Result<Option<u64>, StoreError> {
         let values = [(":now", n(now_ms)), (":zero", n(0))];
-        let update = "SET nudged_at_ms = :now, #attempts = :zero, own_faults = :zero REMOVE retry_at_ms ADD #generation :one";
+        let update = "SET asked_generation = #generation + :one, nudged_at_ms = :now, #attempts = :zero, own_faults = :zero \
+                      REMOVE retry_at_ms ADD #generation :one";
         self.bump_with(directory, update, "attribute_exists(pk)", &values, &[("#attempts", "attempts")]).await
     }
 
@@ -142,7 +143,8 @@ impl Store {
     /// [`StoreError`]: it is not known whether it runs.
     pub async fn resume(&self, directory: &DirectoryId, now_ms: i64) -> Result<Option<u64>, StoreError> {
         let values = [(":now", n(now_ms)), (":zero", n(0)), (":live", s(Switch::Live.as_str())), (":no", AttributeValue::Bool(false))];
-        let update = "SET #switch = :live, paused_by_hand = :no, nudged_at_ms = :now, #attempts = :zero, own_faults = :zero \
+        let update = "SET #switch = :live, paused_by_hand = :no, \
+                      asked_generation = #generation + :one, nudged_at_ms = :now, #attempts = :zero, own_faults = :zero \
                       REMOVE retry_at_ms ADD #generation :one";
         let names = [("#attempts", "attempts"), ("#switch", "switch")];
         self.bump_with(directory, update, "attribute_exists(pk)", &values, &names).await
@@ -243,6 +245,7 @@ pub(super) fn read(item: &HashMap<String, AttributeValue>) -> Result<Pending, St
         integration: item.parsed("integration", |text| IntegrationId::parse(text).ok())?,
         generation: item.number("generation")?,
         reconciled_generation: item.number("reconciled_generation")?,
+        asked_generation: item.opt_number("asked_generation")?.unwrap_or(0),
         window_due_ms: item.opt_number("window_due_ms")?,
         scheduled_due_ms: item.opt_number("scheduled_due_ms")?,
         lease: lease_run.zip(lease_until_ms).map(|(run, until_ms)| Lease { run, until_ms }),

@@ -21,7 +21,7 @@ async fn a_new_integration_is_in_force_and_asks_for_a_sync() {
 
     let pending = table.pending().await;
     let fresh = Pending::new(directory(), integration(), pending.next_drift_ms);
-    assert_eq!(pending, Pending { generation: 1, nudged_at_ms: Some(NOW_MS), ..fresh });
+    assert_eq!(pending, Pending { generation: 1, asked_generation: 1, nudged_at_ms: Some(NOW_MS), ..fresh });
     assert_eq!(table.store.integration_file(&integration()).await.unwrap(), Some(text));
     assert_eq!(table.integrations().await, [(integration(), directory())]);
 }
@@ -58,7 +58,7 @@ async fn a_changed_file_keeps_what_is_owed_and_scheduled() {
     let before = table.pending().await;
     let text = file("acme", DIRECTORY, "enforce");
     assert_eq!(table.apply(&text, AfterApply::Sync).await.unwrap(), Applied::Changed { generation: 2 });
-    assert_eq!(table.pending().await, Pending { generation: 2, nudged_at_ms: Some(NOW_MS), ..before });
+    assert_eq!(table.pending().await, Pending { generation: 2, asked_generation: 2, nudged_at_ms: Some(NOW_MS), ..before });
     assert_eq!(table.store.integration_file(&integration()).await.unwrap(), Some(text));
 }
 

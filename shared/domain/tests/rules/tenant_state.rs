@@ -5,7 +5,6 @@ use domain::delays::Delays;
 use domain::guard::Scope;
 use domain::harm::{HarmLog, Harmed};
 use domain::integration::{Limits, Mode};
-use domain::message::Reason;
 use domain::run::{HeldRecord, Status, TenantRecord};
 use domain::tenant_state::{Demand, StandingFault, TenantState};
 
@@ -83,12 +82,8 @@ fn a_scope_is_settled_by_a_run_that_writes_and_holds_no_removal() {
 
 #[test]
 fn whatever_a_person_asked_for_is_tried_at_once() {
-    for reason in [Reason::OnDemand, Reason::Applied, Reason::Resumed, Reason::Approved, Reason::Restored] {
-        assert_eq!([true, false].map(|is_new| Demand::of(reason, is_new)), [Demand::Person; 2]);
-    }
-    for reason in [Reason::Webhook, Reason::Owed, Reason::Retry, Reason::Drift] {
-        assert_eq!([true, false].map(|is_new| Demand::of(reason, is_new)), [Demand::Change, Demand::Retry]);
-    }
+    assert_eq!([true, false].map(|is_new| Demand::of(true, is_new)), [Demand::Person; 2]);
+    assert_eq!([true, false].map(|is_new| Demand::of(false, is_new)), [Demand::Change, Demand::Retry]);
 }
 
 #[test]
