@@ -19,6 +19,7 @@ use domain::ids::UserId;
 use domain::integration::{Integration, Tenant};
 use domain::login::Login;
 use domain::plan::{Action, Plan, Users, plan};
+use domain::snapshot::FormerLogins;
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -40,8 +41,8 @@ pub(crate) struct Look<'a> {
     pub(crate) decision: &'a Decision,
     pub(crate) completeness: Completeness,
     pub(crate) reader: &'a DirectoryReader,
-    /// The login under which each user had an account when the directory was last read.
-    pub(crate) former: &'a BTreeMap<UserId, Login>,
+    /// The logins under which each user had an account when the directory was last read.
+    pub(crate) former: &'a FormerLogins,
 }
 
 /// What is known of the tenant from earlier runs and from people.

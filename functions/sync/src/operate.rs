@@ -139,7 +139,9 @@ impl Operator<'_> {
         let held = states.iter().filter(|(tenant, _)| only.is_none_or(|only| *tenant == only));
         let (tenant, state, head) = named(held, hash)?;
         let now_ms = now_ms();
-        let decision = Decision { verdict, hash: head.hash.clone(), by: self.by.to_owned(), at_ms: now_ms };
+        // Behind every decision that is used up, whatever this clock says.
+        let at_ms = state.decisions_used_ms.map_or(now_ms, |used| now_ms.max(used + 1));
+        let decision = Decision { verdict, hash: head.hash.clone(), by: self.by.to_owned(), at_ms };
         let stale_ms = state.decisions_used_ms.unwrap_or(i64::MIN).max(now_ms - APPROVAL_MS);
         let mut decided = DecidedOn { tenant: tenant.clone(), held: head.clone(), already: None, generation: None };
         match self.store.decide(id, tenant, &decision, stale_ms).await? {

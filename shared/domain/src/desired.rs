@@ -32,6 +32,8 @@ pub struct Desired {
     pub untouched: BTreeSet<Login>,
     /// Users who should be in the tenant but have no usable address: any account might be theirs.
     pub unknown_owners: BTreeSet<UserId>,
+    /// Users who should be in the tenant but have the address of another: the account that they had under their own is theirs.
+    pub sharing: BTreeSet<UserId>,
 }
 
 /// One account that should be.
@@ -66,7 +68,9 @@ pub fn desired(directory: &Directory, integration: &Integration) -> Decision {
         for (tenant, roles) in by_tenant {
             let desired = tenants.get_mut(tenant).expect("the grammar yields configured tenants only");
             match account(user, tenant, roles, integration) {
-                Ok(account) if desired.untouched.contains(&account.login) => {}
+                Ok(account) if desired.untouched.contains(&account.login) => {
+                    desired.sharing.insert(account.user);
+                }
                 Ok(account) => {
                     desired.accounts.insert(account.login.clone(), account);
                 }
@@ -83,10 +87,7 @@ pub fn desired(directory: &Directory, integration: &Integration) -> Decision {
     }
     findings.extend(outsider_findings(&outsiders, integration));
     findings.extend(blocked_findings(&tenants, integration));
-    for finding in &mut findings {
-        let seen = finding.user.as_ref().map(|user| directory.groups_of(user)).unwrap_or_default();
-        finding.groups = seen.into_iter().map(str::to_owned).collect();
-    }
+    name_groups(&mut findings, directory);
     findings.sort();
     Decision { tenants, findings, active: logins.single }
 }
@@ -178,6 +179,23 @@ fn account(user: &User, tenant: &TenantId, roles: &BTreeSet<Role>, integration: 
         return Err(finding(FindingCode::DomainNotAllowed, "the domain of the e-mail address is not allowed".to_owned()).login(&login));
     }
     Ok(DesiredAccount { login, roles: roles.clone(), user: user.id.clone() })
+}
+
+/// Adds to each finding about a user the groups that the user was seen in.
+pub fn name_groups(findings: &mut [Finding], directory: &Directory) {
+    let mut groups: BTreeMap<UserId, Vec<String>> =
+        findings.iter().filter_map(|finding| Some((finding.user.clone()?, Vec::new()))).collect();
+    for (group, members) in &directory.members {
+        let Some(group) = directory.groups.get(group) else { continue };
+        for user in members {
+            if let Some(names) = groups.get_mut(user) {
+                names.push(group.name.clone());
+            }
+        }
+    }
+    for finding in findings.iter_mut().filter(|finding| finding.groups.is_empty()) {
+        finding.groups = finding.user.as_ref().and_then(|user| groups.get(user)).cloned().unwrap_or_default();
+    }
 }
 
 /// Desired accounts that are kept disabled all the same.

@@ -16,6 +16,7 @@ use crate::ids::{TenantId, UserId};
 use crate::integration::{Integration, Tenant};
 use crate::login::Login;
 use crate::plan::{Action, Change, Plan, Weight};
+use crate::snapshot::FormerLogins;
 
 /// Why harm is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -108,8 +109,8 @@ pub struct Facts<'a> {
     pub scope: Scope,
     /// Active users whose groups were read again behind the lists.
     pub confirmed: &'a BTreeSet<UserId>,
-    /// The login under which each user had an account when the directory was last read, where that is known.
-    pub former: &'a BTreeMap<UserId, Login>,
+    /// The logins under which each user had an account when the directory was last read, where that is known.
+    pub former: &'a FormerLogins,
     /// What a person agreed to.
     pub approved: &'a HeldSet,
     /// The harm of the last 24 hours that nobody had to approve.
@@ -167,6 +168,8 @@ pub struct Phase {
 pub struct Harm {
     actions: Vec<Action>,
     admins: BTreeSet<Login>,
+    /// The accounts that renamed users have under their new logins, and can use.
+    enabled: BTreeSet<Login>,
     /// Whose accounts a person gave up, whatever else happens; the second of them also as the last administrator.
     agreed: BTreeSet<Login>,
     agreed_as_last_admin: BTreeSet<Login>,
@@ -212,20 +215,20 @@ impl Harm {
     /// `failed` are the logins of the additions that were not applied. Returns what may be written, which includes what is
     /// harmless of the actions that are now held.
     pub fn second_look(self, additions: &Phase, failed: &BTreeSet<Login>) -> (Phase, Vec<Held>) {
-        let (kept, mut held) = self.hold_renamed(failed);
-        let applied = additions.actions.iter().filter(|action| !failed.contains(&action.login));
-        let admins = admins_after(&self.admins, applied);
+        let applied: Vec<&Action> = additions.actions.iter().filter(|action| !failed.contains(&action.login)).collect();
+        let (kept, mut held) = self.hold_renamed(&applied.iter().map(|action| &action.login).collect());
+        let admins = admins_after(&self.admins, applied.into_iter());
         let (kept, last_admins) = hold_last_admin(kept, &self.admins, &admins, &self.agreed_as_last_admin);
         held.extend(last_admins);
         let harmless = held.iter().filter_map(|held| held.action.without_loss());
         (Phase::new(kept.into_iter().chain(harmless).collect()), held)
     }
 
-    /// Nobody loses an account because the one that was to follow it was refused.
-    fn hold_renamed(&self, failed: &BTreeSet<Login>) -> (Vec<Action>, Vec<Held>) {
-        let is_stranded = |action: &Action| {
-            !self.agreed.contains(&action.login) && action.renamed_to.as_ref().is_some_and(|login| failed.contains(login))
-        };
+    /// Nobody loses an account while the one that is to follow it cannot be used.
+    fn hold_renamed(&self, applied: &BTreeSet<&Login>) -> (Vec<Action>, Vec<Held>) {
+        let can_be_used = |login: &Login| applied.contains(login) || self.enabled.contains(login);
+        let is_stranded =
+            |action: &Action| !self.agreed.contains(&action.login) && action.renamed_to.as_ref().is_some_and(|login| !can_be_used(login));
         let (held, kept): (Vec<_>, Vec<_>) = self.actions.iter().cloned().partition(is_stranded);
         (kept, held.into_iter().map(|action| Held { action, why: HoldReason::RenamedNotCreated }).collect())
     }
@@ -304,7 +307,11 @@ pub fn guard(plan: Plan, facts: Facts<'_>) -> (Approved, Vec<Held>) {
     held.extend(last_admins);
     held.sort_by(|a, b| a.action.login.cmp(&b.action.login));
     additions.extend(held.iter().filter_map(|held| held.action.without_loss()));
-    (Approved { additions: Phase::new(additions), harm: Harm { actions: approved, admins, agreed, agreed_as_last_admin } }, held)
+    let renamed_to = approved.iter().filter_map(|action| action.renamed_to.as_ref());
+    let is_enabled = |login: &&Login| facts.current.accounts.get(*login).is_some_and(|account| account.enabled);
+    let enabled = renamed_to.filter(is_enabled).cloned().collect();
+    let harm = Harm { actions: approved, admins, enabled, agreed, agreed_as_last_admin };
+    (Approved { additions: Phase::new(additions), harm }, held)
 }
 
 /// What the plan as a whole exceeds.
@@ -336,17 +343,18 @@ impl OverLimits {
     }
 }
 
-/// As many removals as there are users without a usable address, whose accounts they may hit: the account that a user had when the
-/// directory was last read; where that is not known, the first ones. An account that an active user's address names, now or when the
-/// directory was last read, is that user's, and comes last.
+/// As many removals as there are users without a usable address, whose accounts they may hit: the accounts that a user had when the
+/// directory was last read; where none of them is here, the first ones. An account that an active user's address names, now or when the
+/// directory was last read, is that user's, and comes last. Users who share an address have the accounts of their own of before.
 fn perhaps_owned(actions: &[Action], facts: &Facts<'_>) -> BTreeSet<Login> {
-    let (known, unknown): (Vec<_>, Vec<_>) = facts.desired.unknown_owners.iter().partition(|user| facts.former.contains_key(*user));
-    let known: BTreeSet<&Login> = known.into_iter().filter_map(|user| facts.former.get(user)).collect();
-    let (theirs, others): (Vec<&Action>, Vec<&Action>) =
+    let had = |user: &UserId| facts.former.get(user).into_iter().flatten().filter(|login| facts.current.accounts.contains_key(*login));
+    let Desired { unknown_owners, sharing, .. } = facts.desired;
+    let n_unknown = unknown_owners.iter().filter(|user| had(user).next().is_none()).count();
+    let known: BTreeSet<&Login> = unknown_owners.iter().chain(sharing).flat_map(had).collect();
+    let (theirs, mut others): (Vec<&Action>, Vec<&Action>) =
         actions.iter().filter(|action| action.is_removal() && action.is_harm()).partition(|action| known.contains(&action.login));
-    let mut others = others;
     others.sort_by_key(|action| action.user.is_some() || action.renamed_to.is_some());
-    theirs.into_iter().chain(others.into_iter().take(unknown.len())).map(|action| action.login.clone()).collect()
+    theirs.into_iter().chain(others.into_iter().take(n_unknown)).map(|action| action.login.clone()).collect()
 }
 
 /// The administrators that there are once these actions are applied. An expired account gains nothing from a role.

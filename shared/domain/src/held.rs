@@ -18,6 +18,9 @@ use crate::plan::{Action, Verb};
 /// How long an approval is good for: seven days, so that nobody acts on what somebody saw long ago.
 pub const APPROVAL_MS: i64 = 7 * 24 * 3_600_000;
 
+/// How far an operator's clock may be ahead of the function's.
+const CLOCK_SKEW_MS: i64 = 10 * 60_000;
+
 /// One action that waits for a person.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct HeldAction {
@@ -100,9 +103,17 @@ impl HeldSet {
     }
 
     fn find(&self, tenant: &TenantId, action: &Action) -> Option<&HeldAction> {
+        // The set is in the order of tenant and login: a hundred thousand actions are asked about, each several times.
+        let first = HeldAction {
+            tenant: tenant.clone(),
+            login: action.login.clone(),
+            action: Verb::Create,
+            lost_roles: BTreeSet::new(),
+            why: HoldReason::NothingDesired,
+        };
         let (verb, lost) = (action.verb(), action.lost_roles());
-        let same = |held: &&HeldAction| held.tenant == *tenant && held.login == action.login && held.action == verb;
-        self.0.iter().filter(same).find(|held| lost.is_subset(&held.lost_roles))
+        let of_account = self.0.range(first..).take_while(|held| held.tenant == *tenant && held.login == action.login);
+        of_account.filter(|held| held.action == verb).find(|held| lost.is_subset(&held.lost_roles))
     }
 
     /// The same set without one account.
@@ -174,7 +185,8 @@ impl Decision {
     /// The hash of the set that may be applied now. A run that ended well used up the decisions made until `used_ms`.
     pub fn approves(&self, used_ms: Option<i64>, now_ms: i64) -> Option<&HeldHash> {
         let unused = used_ms.is_none_or(|used| self.at_ms > used);
-        let good = self.verdict == Verdict::Approved && unused && now_ms < self.expires_at_ms();
+        // Clocks differ by seconds; an approval from tomorrow is nobody's.
+        let good = self.verdict == Verdict::Approved && unused && self.at_ms <= now_ms + CLOCK_SKEW_MS && now_ms < self.expires_at_ms();
         good.then_some(&self.hash)
     }
 

@@ -2,8 +2,9 @@
 //!
 //! A plan is complete: nothing is left to choose when it is applied. It never names a protected account.
 
+mod text;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +15,9 @@ use crate::group_name::Role;
 use crate::ids::{TenantId, UserId};
 use crate::integration::{Deprovision, Integration, Tenant};
 use crate::login::Login;
+use crate::snapshot::FormerLogins;
+
+pub(crate) use text::role_list;
 
 /// What would make one tenant as desired.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -285,8 +289,8 @@ pub enum Trace {
 pub struct Users<'a> {
     /// The active ones by their login.
     pub active: &'a BTreeMap<Login, UserId>,
-    /// The login under which each had an account when the directory was last read, where that is known.
-    pub former: &'a BTreeMap<UserId, Login>,
+    /// The logins under which each had an account when the directory was last read, where that is known.
+    pub former: &'a FormerLogins,
 }
 
 /// Works out what makes the tenant as desired.
@@ -296,11 +300,18 @@ pub fn plan(desired: &Desired, current: &Current, tenant: &Tenant, integration: 
     let protected = |login: &Login| integration.protects(tenant, login);
     let untouched = |login: &Login| desired.untouched.contains(login) || current.duplicates.contains_key(login);
     let blocked = |login: &Login| integration.blocked.contains(login);
+    // Who is blocked is not let in by another address.
+    let was_blocked = |user: &UserId| users.former.get(user).is_some_and(|logins| logins.iter().any(blocked));
 
     plan.managed = current.accounts.values().filter(|account| account.enabled && !protected(&account.login)).count();
     for (login, wanted) in &desired.accounts {
         let account = current.accounts.get(login);
         if blocked(login) || untouched(login) {
+            continue;
+        }
+        if was_blocked(&wanted.user) && account.is_none() && !protected(login) {
+            let what = "the user is blocked under an earlier address, so no account is made under this one";
+            plan.findings.push(Finding::new(FindingCode::Blocked, what).login(login).user(&wanted.user).tenant(&tenant.id));
             continue;
         }
         if protected(login) {
@@ -345,9 +356,12 @@ pub fn plan(desired: &Desired, current: &Current, tenant: &Tenant, integration: 
 }
 
 /// The new logins of the users who had another when the directory was last read, by the old one.
-fn renamed<'a>(desired: &'a Desired, former: &'a BTreeMap<UserId, Login>) -> BTreeMap<&'a Login, &'a Login> {
-    let renamed = |account: &'a DesiredAccount| Some((former.get(&account.user).filter(|old| **old != account.login)?, &account.login));
-    desired.accounts.values().filter_map(renamed).collect()
+fn renamed<'a>(desired: &'a Desired, former: &'a FormerLogins) -> BTreeMap<&'a Login, &'a Login> {
+    let renamed = |account: &'a DesiredAccount| {
+        let old = former.get(&account.user).into_iter().flatten().filter(|old| **old != account.login);
+        old.map(|old| (old, &account.login))
+    };
+    desired.accounts.values().flat_map(renamed).collect()
 }
 
 /// Works out what puts accounts back as a run had found them. What is as it was is left alone, and so is what is protected.
@@ -401,58 +415,4 @@ fn protected_difference(wanted: &DesiredAccount, account: Option<&Account>, tena
     change(wanted, account)?;
     let what = "the account is protected and differs from the directory";
     Some(Finding::new(FindingCode::ProtectedDiffers, what).login(&wanted.login).user(&wanted.user).tenant(&tenant.id))
-}
-
-impl fmt::Display for Plan {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let count = |verb| self.actions.iter().filter(|action| action.verb() == verb).count();
-        write!(f, "{}: {} to create, {} to update, ", self.tenant, count(Verb::Create), count(Verb::Update))?;
-        for (verb, what) in [(Verb::Disable, "disable"), (Verb::Restore, "restore")] {
-            match count(verb) {
-                0 => {}
-                n => write!(f, "{n} to {what}, ")?,
-            }
-        }
-        writeln!(f, "{} to remove, {} right already", count(Verb::Remove), self.unchanged)?;
-        self.actions.iter().try_for_each(|action| writeln!(f, "  {action}"))
-    }
-}
-
-impl fmt::Display for Action {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let login = &self.login;
-        match &self.change {
-            Change::Create { roles } => write!(f, "+ {login}  {}", list(roles)),
-            Change::Disable { before } => write!(f, "o {login}  disable, was {}", list(&before.roles)),
-            Change::Block { before } => write!(f, "o {login}  disable, blocked, was {}", list(&before.roles)),
-            Change::Remove { before } => match &self.renamed_to {
-                Some(new) => write!(f, "- {login}  was {}, renamed to {new}", list(&before.roles)),
-                None => write!(f, "- {login}  was {}", list(&before.roles)),
-            },
-            Change::Restore { to, .. } => {
-                let off = if to.enabled { "" } else { ", disabled" };
-                write!(f, "^ {login}  restore {}{off}", list(&to.roles))
-            }
-            Change::Update { before, roles } => {
-                write!(f, "~ {login} ")?;
-                if !before.enabled {
-                    write!(f, " enable")?;
-                }
-                for role in roles.difference(&before.roles) {
-                    write!(f, " +{role}")?;
-                }
-                for role in before.roles.difference(roles) {
-                    write!(f, " -{role}")?;
-                }
-                Ok(())
-            }
-        }
-    }
-}
-
-fn list(roles: &BTreeSet<Role>) -> String {
-    if roles.is_empty() {
-        return "no role".to_owned();
-    }
-    roles.iter().map(Role::as_str).collect::<Vec<_>>().join(", ")
 }

@@ -33,15 +33,21 @@ pub struct Snapshot {
     pub findings: Vec<Finding>,
 }
 
+/// The logins under which users may have an account, by the user.
+pub type FormerLogins = BTreeMap<UserId, BTreeSet<Login>>;
+
 /// A user in groups of ours.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SeenUser {
     /// The identity provider's id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idp_id: Option<String>,
-    /// The login under which the user has an account; behind a change of address the old one, until its account is gone.
+    /// The user's address, where it is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub login: Option<Login>,
+    /// Addresses of before, under which an account of the user may still be there.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub formerly: BTreeSet<Login>,
     /// Whether the directory has the user as active.
     pub active: bool,
     /// The user's groups of ours.
@@ -78,20 +84,21 @@ impl Snapshot {
         let mut users: BTreeMap<UserId, SeenUser> = BTreeMap::new();
         for (group, members) in &directory.members {
             for user in members.iter().filter(|_| groups.contains_key(group)).filter_map(|user| directory.users.get(user)) {
-                let seen = users.entry(user.id.clone()).or_insert_with(|| SeenUser::of(user, former.get(&user.id), undone.renamed));
+                let seen =
+                    users.entry(user.id.clone()).or_insert_with(|| SeenUser::of(user, former.get(&user.id), undone.renamed, integration));
                 seen.groups.insert(group.clone());
             }
         }
         Self { v: 1, run: run.clone(), at_ms, groups, users, findings: Vec::new() }
     }
 
-    /// The login under which each user of the directory had an account when this was taken. Users are known again by their id, or by that
-    /// of the identity provider.
-    pub fn former_logins(&self, directory: &Directory) -> BTreeMap<UserId, Login> {
+    /// The logins under which each user of the directory may have an account, as far as this knows. Users are known again by their id, or by
+    /// that of the identity provider.
+    pub fn former_logins(&self, directory: &Directory) -> FormerLogins {
         let by_idp_id: BTreeMap<&str, &SeenUser> = self.users.values().filter_map(|user| Some((user.idp_id.as_deref()?, user))).collect();
         let former = |user: &User| {
             let by_idp_id = || by_idp_id.get(user.idp_id.as_deref()?).copied();
-            self.users.get(&user.id).or_else(by_idp_id)?.login.clone()
+            self.users.get(&user.id).or_else(by_idp_id).map(SeenUser::logins)
         };
         directory.users.values().filter_map(|user| Some((user.id.clone(), former(user)?))).collect()
     }
@@ -129,17 +136,23 @@ impl Snapshot {
     /// The same without one person.
     #[must_use]
     pub fn without(mut self, login: &Login) -> Self {
-        self.users.retain(|_, user| user.login.as_ref() != Some(login));
+        self.users.retain(|_, user| !user.logins().contains(login));
         self.findings.retain(|finding| finding.login.as_ref() != Some(login));
         self
     }
 }
 
 impl SeenUser {
-    fn of(user: &User, former: Option<&Login>, renamed: &BTreeSet<UserId>) -> Self {
-        let present = user.email.as_deref().and_then(|email| Login::parse(email).ok());
-        // A user who lost the address is known by the one of before: whose account would be removed is then known, too.
-        let login = if renamed.contains(&user.id) || present.is_none() { former.cloned().or(present) } else { present };
-        Self { idp_id: user.idp_id.clone(), login, active: user.active, groups: BTreeSet::new() }
+    fn of(user: &User, former: Option<&BTreeSet<Login>>, renamed: &BTreeSet<UserId>, integration: &Integration) -> Self {
+        let login = user.email.as_deref().and_then(|email| Login::parse(email).ok());
+        // A user who lost the address is known by those of before; and nobody becomes another by a new address who is blocked under the old.
+        let is_kept = |old: &&Login| login.is_none() || renamed.contains(&user.id) || integration.blocked.contains(*old);
+        let formerly = former.into_iter().flatten().filter(is_kept).filter(|old| Some(*old) != login.as_ref()).cloned().collect();
+        Self { idp_id: user.idp_id.clone(), login, formerly, active: user.active, groups: BTreeSet::new() }
+    }
+
+    /// Every login under which an account of the user may be there.
+    pub fn logins(&self) -> BTreeSet<Login> {
+        self.login.iter().chain(&self.formerly).cloned().collect()
     }
 }

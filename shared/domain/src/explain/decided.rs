@@ -10,13 +10,13 @@ use crate::current::Account;
 use crate::desired::Decision;
 use crate::directory::{Directory, User};
 use crate::finding::{Finding, FindingCode};
-use crate::group_name::{self, Role};
+use crate::group_name;
 use crate::guard::Held;
 use crate::ids::GroupId;
 use crate::integration::{Integration, Tenant};
 use crate::login::Login;
 use crate::onboarding::{NearGroup, looks_like_ours};
-use crate::plan::Action;
+use crate::plan::{Action, role_list};
 
 /// What an explanation looks at.
 pub(super) struct Sight<'a> {
@@ -110,7 +110,7 @@ impl Sight<'_> {
             _ if desired.is_some_and(|desired| desired.untouched.contains(self.login)) => {
                 (Decided::LeftAlone, "the account is left as it is: nobody can tell whose it is".to_owned())
             }
-            Some(wanted) => (Decided::Desired, format!("there should be an account with {}", list(&wanted.roles))),
+            Some(wanted) => (Decided::Desired, format!("there should be an account with {}", role_list(&wanted.roles))),
             None => (Decided::NotDesired, format!("there should be no account: {}", self.why_not(!findings.is_empty()))),
         };
         TenantExplanation {
@@ -226,12 +226,4 @@ impl From<&Held> for HeldSeen {
 pub(super) fn without_remedy(finding: &Finding) -> &str {
     let wrong = finding.message.strip_suffix(finding.code.remedy()).and_then(|wrong| wrong.strip_suffix("; "));
     wrong.unwrap_or(&finding.message)
-}
-
-/// Roles for people.
-pub(super) fn list(roles: &BTreeSet<Role>) -> String {
-    match roles.is_empty() {
-        true => "no role".to_owned(),
-        false => roles.iter().map(Role::as_str).collect::<Vec<_>>().join(", "),
-    }
 }

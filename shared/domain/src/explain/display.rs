@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use super::decided::list;
 use super::{
     AccountSeen, ActionSeen, Answer, AnswerOutcome, Explanation, FaultSeen, FindingSeen, Found, HeldSeen, NowSeen, Reading, Source,
     TenantExplanation, UserSeen,
@@ -10,6 +9,7 @@ use super::{
 use crate::held::Verdict;
 use crate::integration::Mode;
 use crate::plan::Verb;
+use crate::plan::role_list;
 
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -135,7 +135,7 @@ impl fmt::Display for HeldSeen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "held: {}", verb(self.action))?;
         if !self.lost_roles.is_empty() {
-            write!(f, ", losing {}", list(&self.lost_roles))?;
+            write!(f, ", losing {}", role_list(&self.lost_roles))?;
         }
         if let Some(login) = &self.renamed_to {
             write!(f, ", renamed to {login}")?;
@@ -210,7 +210,7 @@ impl fmt::Display for AccountSeen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let enabled = if self.enabled { "enabled" } else { "disabled" };
         let expired = if self.expired { ", expired" } else { "" };
-        write!(f, "{enabled}{expired} with {}", list(&self.roles))
+        write!(f, "{enabled}{expired} with {}", role_list(&self.roles))
     }
 }
 
@@ -218,10 +218,10 @@ impl fmt::Display for ActionSeen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", verb(self.action))?;
         if !self.roles.is_empty() {
-            write!(f, " with {}", list(&self.roles))?;
+            write!(f, " with {}", role_list(&self.roles))?;
         }
         if !self.lost_roles.is_empty() {
-            write!(f, ", losing {}", list(&self.lost_roles))?;
+            write!(f, ", losing {}", role_list(&self.lost_roles))?;
         }
         match &self.renamed_to {
             Some(login) => write!(f, ", renamed to {login}"),

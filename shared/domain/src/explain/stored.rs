@@ -25,7 +25,7 @@ pub(super) fn directory(login: &Login, integration: &Integration, snapshot: &Sna
     let emails = Emails::of(snapshot, last);
     for (id, seen) in &snapshot.users {
         let email = emails.of_user(id, seen);
-        if seen.login.as_ref() == Some(login) || email == Some(login) {
+        if seen.login.as_ref() == Some(login) || seen.formerly.contains(login) || email == Some(login) {
             let email = email.map(ToString::to_string);
             users.insert(id.clone(), User { id: id.clone(), idp_id: seen.idp_id.clone(), email, active: seen.active });
             for group in &seen.groups {

@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 
-use crate::words::{Case, account, case, user};
+use crate::words::{Case, account, case, login, told, user};
 
 /// Ada's address was `ada` and is `eve`; she had an account under the first.
 fn renamed() -> Case {
@@ -113,9 +113,45 @@ fn beside_the_accounts_that_are_known_as_many_are_held_as_there_are_users_of_who
 }
 
 #[test]
-fn a_user_whose_account_is_elsewhere_holds_nothing_here() {
+fn a_user_who_had_no_account_here_under_the_known_address_may_own_any() {
     let people = [user("x").without_email(), user("zoe")].map(|person| person.in_group("user"));
-    assert_eq!(case(people, ACCOUNTS.map(account)).formerly("x", "x").held().len(), 0);
+    assert_eq!(case(people, ACCOUNTS.map(account)).formerly("x", "x").held().len(), 1);
+}
+
+#[test]
+fn every_account_that_a_user_without_an_address_may_have_had_is_held() {
+    let people = [user("x").without_email(), user("zoe")].map(|person| person.in_group("user"));
+    let case = case(people, ACCOUNTS.map(account)).formerly("x", "bob").formerly("x", "dan");
+    assert_eq!(case.held().actions().map(|held| held.login.clone()).collect::<Vec<_>>(), [login("bob"), login("dan")]);
+}
+
+#[test]
+fn who_is_given_the_address_of_another_keeps_the_own_account() {
+    let people = [user("ada").with_email("bob@acme.com"), user("bob"), user("zoe")].map(|person| person.in_group("user"));
+    let case = case(people, ["ada", "bob", "zoe"].map(account)).formerly("ada", "ada");
+    assert_snapshot!(case.verdict(), @"hold - ada@acme.com  was user  UnknownOwner");
+}
+
+#[test]
+fn the_old_account_stays_while_the_new_one_is_left_alone() {
+    let new = account("eve");
+    let case = case([user("ada").with_email("eve@acme.com").in_group("user")], [account("ada"), new.clone(), new.again()]);
+    assert_snapshot!(case.formerly("ada", "ada").verdict_if_refused(&[]), @"hold late - ada@acme.com  was user, renamed to eve@acme.com  RenamedNotCreated");
+}
+
+#[test]
+fn the_old_account_goes_where_the_new_one_is_there_already() {
+    let people = [user("ada").with_email("eve@acme.com").in_group("user")];
+    let case = case(people, [account("ada"), account("eve")]).formerly("ada", "ada");
+    assert_snapshot!(case.verdict_if_refused(&[]), @"take - ada@acme.com  was user, renamed to eve@acme.com");
+}
+
+#[test]
+fn who_is_blocked_is_not_let_in_under_another_address() {
+    let people = [user("ada").with_email("eve@acme.com").in_group("user"), user("zoe").in_group("user")];
+    let case = case(people, [account("ada").disabled(), account("zoe")]).formerly("ada", "ada").blocking("ada");
+    assert_eq!(case.plan().actions, []);
+    assert_eq!(told(&case.plan().findings), "blocked eve@acme.com in ACME\n");
 }
 
 #[test]

@@ -20,8 +20,8 @@ fn take(before: &Snapshot, people: impl IntoIterator<Item = Person>, undone: Und
     Snapshot::take(&directory(people), &single(), &RunId::new("next run"), 1, Some(before), undone)
 }
 
-fn login_of(snapshot: &Snapshot, name: &str) -> Option<Login> {
-    snapshot.users[&UserId::new(name)].login.clone()
+fn logins_of(snapshot: &Snapshot, name: &str) -> Vec<Login> {
+    snapshot.users[&UserId::new(name)].logins().into_iter().collect()
 }
 
 fn names(snapshot: &Snapshot) -> Vec<&str> {
@@ -49,10 +49,10 @@ fn the_former_login_is_kept_until_the_account_under_it_is_gone() {
     let ada = |email| [user("ada").with_email(email).in_group("user")];
     let first = seen(ada("ada@acme.com"), &single());
     let unfinished = next(&first, ada("eve@acme.com"), &["ada"]);
-    assert_eq!(login_of(&unfinished, "ada"), Some(login("ada")));
-    let still = next(&unfinished, ada("eve@acme.com"), &["ada"]);
-    assert_eq!(login_of(&still, "ada"), Some(login("ada")));
-    assert_eq!(login_of(&next(&still, ada("eve@acme.com"), &[]), "ada"), Some(login("eve")));
+    assert_eq!(logins_of(&unfinished, "ada"), [login("ada"), login("eve")]);
+    let still = next(&unfinished, ada("zoe@acme.com"), &["ada"]);
+    assert_eq!(logins_of(&still, "ada"), [login("ada"), login("eve"), login("zoe")]);
+    assert_eq!(logins_of(&next(&still, ada("zoe@acme.com"), &[]), "ada"), [login("zoe")]);
 }
 
 #[test]
@@ -60,8 +60,18 @@ fn a_user_who_lost_the_address_is_known_by_the_one_of_before_for_as_long_as_it_t
     let first = seen([user("ada").in_group("user")], &single());
     let without = next(&first, [user("ada").without_email().in_group("user")], &[]);
     let nonsense = next(&without, [user("ada").with_email("nonsense").in_group("user")], &[]);
-    assert_eq!([&without, &nonsense].map(|snapshot| login_of(snapshot, "ada")), [Some(login("ada")), Some(login("ada"))]);
-    assert_eq!(login_of(&seen([user("ada").without_email().in_group("user")], &single()), "ada"), None);
+    assert_eq!([&without, &nonsense].map(|snapshot| logins_of(snapshot, "ada")), [[login("ada")], [login("ada")]]);
+    assert_eq!(logins_of(&seen([user("ada").without_email().in_group("user")], &single()), "ada"), []);
+}
+
+#[test]
+fn a_blocked_address_of_before_is_never_forgotten() {
+    let ada = |email| [user("ada").with_email(email).in_group("user")];
+    let acme = case([], []).blocking("ada").integration;
+    let first = seen(ada("ada@acme.com"), &acme);
+    let undone = Undone { renamed: &BTreeSet::new(), holds: false };
+    let later = Snapshot::take(&directory(ada("eve@acme.com")), &acme, &RunId::new("2"), 2, Some(&first), undone);
+    assert_eq!(logins_of(&later, "ada"), [login("ada"), login("eve")]);
 }
 
 #[test]
@@ -224,5 +234,5 @@ fn version_1_is_read_and_written_the_same() {
     let snapshot: Snapshot = serde_json::from_str(VERSION_1).unwrap();
     assert_eq!(serde_json::to_string_pretty(&snapshot).unwrap(), VERSION_1);
     assert_eq!(snapshot.groups[&GroupId::new("directory_group_1")], "IAMAPP_Orgvue_SCIM_user");
-    assert_eq!(login_of(&snapshot, "directory_user_1"), Some(login("ada")));
+    assert_eq!(logins_of(&snapshot, "directory_user_1"), [login("ada")]);
 }

@@ -15,7 +15,7 @@ use domain::ids::{DirectoryId, GroupId, RunId, TenantId, UserId};
 use domain::integration::{Integration, Limits, Tenant};
 use domain::login::Login;
 use domain::plan::{Action, Plan, Users, plan};
-use domain::snapshot::{Snapshot, Undone};
+use domain::snapshot::{FormerLogins, Snapshot, Undone};
 use jiff::civil::{Date, date};
 use serde_json::{Value, json};
 
@@ -225,7 +225,7 @@ pub(crate) struct Case {
     /// Users whose groups could not be read a second time.
     pub(crate) unconfirmed: BTreeSet<UserId>,
     /// The login under which users had an account when the directory was last read.
-    pub(crate) former: BTreeMap<UserId, Login>,
+    pub(crate) former: FormerLogins,
     pub(crate) approved: HeldSet,
     pub(crate) lately: Harmed,
 }
@@ -257,7 +257,7 @@ impl Case {
 
     /// The user had an account under this login when the directory was last read.
     pub(crate) fn formerly(mut self, name: &str, old: &str) -> Self {
-        self.former.insert(UserId::new(name), login(old));
+        self.former.entry(UserId::new(name)).or_default().insert(login(old));
         self
     }
 
