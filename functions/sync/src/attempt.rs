@@ -12,7 +12,7 @@ use domain::finding::Finding;
 use domain::group_name;
 use domain::guard::Completeness;
 use domain::ids::{DirectoryId, TenantId};
-use domain::integration::Integration;
+use domain::integration::{Integration, Tenant};
 use domain::pending::RunEnd;
 use domain::run::{RunRecord, Status, TenantRecord};
 use domain::snapshot::Snapshot;
@@ -21,11 +21,12 @@ use futures::{StreamExt, stream};
 
 use crate::Deps;
 use crate::look::Look;
+use crate::run::Opening;
 use crate::seen::{Seen, View};
 use crate::tenant::{Reconciled, Writer};
 
 /// How often in a row a directory is not found before it counts as gone: a proxy's or WorkOS's slip must not suspend anybody.
-const NOT_FOUND_MIN: u32 = 3;
+const NOT_FOUND_MIN: u8 = 3;
 /// How many other directories are asked for before it is settled that the API key finds none.
 const OTHERS_ASKED_MAX: usize = 3;
 
@@ -45,8 +46,8 @@ pub(crate) struct Attempt {
 }
 
 /// Reads, decides and applies. Only that the table does not answer is an error; everything else is an outcome.
-pub(crate) async fn attempt(deps: &Deps, claim: &Claim, deadline: Deadline) -> Result<Attempt, StoreError> {
-    match try_once(deps, claim, deadline).await {
+pub(crate) async fn attempt(deps: &Deps, claim: &Claim, opening: &Opening, deadline: Deadline) -> Result<Attempt, StoreError> {
+    match try_once(deps, claim, opening, deadline).await {
         // The message would come again and again for it, and end where nobody can tell which customer it is about.
         Err(error @ StoreError::Corrupt { .. }) => {
             tracing::error!(run.id = %claim.run(), integration.id = %claim.integration(), error = chain(&error), "the table must be repaired");
@@ -57,7 +58,7 @@ pub(crate) async fn attempt(deps: &Deps, claim: &Claim, deadline: Deadline) -> R
     }
 }
 
-async fn try_once(deps: &Deps, claim: &Claim, deadline: Deadline) -> Result<Attempt, StoreError> {
+async fn try_once(deps: &Deps, claim: &Claim, opening: &Opening, deadline: Deadline) -> Result<Attempt, StoreError> {
     let integration = match integration(deps, claim).await? {
         Ok(integration) => integration,
         Err(error) => {
@@ -81,6 +82,7 @@ async fn try_once(deps: &Deps, claim: &Claim, deadline: Deadline) -> Result<Atte
     };
 
     let before = deps.store.snapshot(&integration.id).await?;
+    let verdicts = deps.store.decisions(&integration.id).await?;
     let decision = desired(&directory, &integration);
     let look = Look {
         deps,
@@ -95,15 +97,16 @@ async fn try_once(deps: &Deps, claim: &Claim, deadline: Deadline) -> Result<Atte
     let work: Vec<_> = due
         .into_iter()
         .map(|tenant| {
-            let writer = Writer { deps, integration: &integration, tenant, claim, deadline };
-            let (look, state) = (&look, state_of(&tenant.id));
-            async move { writer.reconcile(look, state).await }
+            let writer = Writer { deps, integration: &integration, tenant, claim, opening, deadline };
+            let (look, state, verdict) = (&look, state_of(&tenant.id), verdicts.get(&tenant.id));
+            async move { writer.reconcile(look, state, verdict).await }
         })
         .collect();
     let reconciled: Vec<Reconciled> = stream::iter(work).buffer_unordered(deps.config.tenants_at_once).collect().await;
     let mut states = states;
     states.extend(reconciled.iter().map(|one| (one.record.tenant.clone(), one.state.clone())));
-    let holds = states.values().any(|state| state.held.is_some()) || reconciled.iter().any(|one| !one.record.held.is_empty());
+    let is_held = |tenant: &Tenant| states.get(&tenant.id).is_some_and(|state| state.held.is_some());
+    let holds = worked_on(&integration).any(is_held) || reconciled.iter().any(|one| !one.record.held.is_empty());
     let view = View { run: claim.run(), integration: &integration, directory: &directory, before, holds };
     let seen = view.seen(decision.findings, &reconciled);
     let mut attempt = Attempt::summed(reconciled, seen);
@@ -143,7 +146,7 @@ async fn unread(deps: &Deps, claim: &Claim, error: &ReadError, deadline: Deadlin
     let retry = || retry(deps, claim, error.class());
     let (status, end) = match error {
         ReadError::Gone { .. } => (Status::Refused, RunEnd::Suspended),
-        ReadError::NotFound if claim.backoff().attempts + 1 >= NOT_FOUND_MIN && is_gone(deps, claim.directory(), deadline).await? => {
+        ReadError::NotFound if stays_unfound(deps, claim).await? && is_gone(deps, claim.directory(), deadline).await? => {
             (Status::Refused, RunEnd::Suspended)
         }
         ReadError::NotFound | ReadError::TooLarge { .. } | ReadError::Refused { .. } => (Status::Refused, retry()),
@@ -152,6 +155,21 @@ async fn unread(deps: &Deps, claim: &Claim, error: &ReadError, deadline: Deadlin
         }
     };
     Ok(Attempt::stopped(status, error.code(), format!("{}; {}", chain(error), error.remedy()), end))
+}
+
+/// Whether the last runs before this one did not find the directory either; any other end begins a new row. So does a person who asks, for
+/// `attempts` begins anew: a row is never shorter than the waits between its tries.
+async fn stays_unfound(deps: &Deps, claim: &Claim) -> Result<bool, StoreError> {
+    let n_before = NOT_FOUND_MIN - 1;
+    if claim.backoff().attempts < u32::from(n_before) {
+        return Ok(false);
+    }
+    let mut n_unfound = 0;
+    for head in deps.store.latest_runs(claim.integration(), usize::from(n_before)).await? {
+        let record = deps.store.run(&head.id).await?;
+        n_unfound += u8::from(record.is_some_and(|record| record.code.as_deref() == Some(ReadError::NotFound.code())));
+    }
+    Ok(n_unfound == n_before)
 }
 
 /// Whether a directory that is not found is gone. An API key of another environment finds no customer's directory and must not suspend

@@ -12,7 +12,7 @@ use domain::ids::{DirectoryId, IntegrationId, TenantId};
 use domain::integration::{Integration, Mode};
 use domain::message::{Reason, SyncMessage};
 use domain::pending::{Pending, Switch};
-use domain::tenant_state::TenantState;
+use domain::tenant_state::{TenantState, worked_on};
 
 /// Fewest digits of a hash by which a person may name what is held.
 const HASH_DIGITS_MIN: usize = 8;
@@ -56,6 +56,9 @@ pub enum OperateError {
     /// Nothing that is held now has this hash.
     #[error("nothing that is held now has the hash {0}: it may have changed since you looked; `orgvue-scim held` shows what is held now")]
     NotHeld(String),
+    /// No run would act on the decision.
+    #[error("runs leave the tenant {0} alone: it is paused or gone from the file; apply a file that has it at work, and decide then")]
+    LeftAlone(TenantId),
     /// Several tenants hold something of this hash.
     #[error("the hash {0} stands for more than one held part: write more of its digits")]
     Ambiguous(String),
@@ -68,6 +71,9 @@ pub enum OperateError {
     /// A run is at work.
     #[error("a run is at work on this integration: pause it, and try again when the run has ended")]
     Running,
+    /// The switch or the file is not as the person saw it any more.
+    #[error("somebody else has changed the integration meanwhile: look again")]
+    Changed,
     /// The integration was not put in force.
     #[error(transparent)]
     Apply(#[from] ApplyError),
@@ -138,6 +144,10 @@ impl Operator<'_> {
         let states = self.store.tenant_states(id).await?;
         let held = states.iter().filter(|(tenant, _)| only.is_none_or(|only| *tenant == only));
         let (tenant, state, head) = named(held, hash)?;
+        let integration = self.in_force(id).await?;
+        if !worked_on(&integration).any(|one| one.id == *tenant) {
+            return Err(OperateError::LeftAlone(tenant.clone()));
+        }
         let now_ms = now_ms();
         // Behind every decision that is used up, whatever this clock says.
         let at_ms = state.decisions_used_ms.map_or(now_ms, |used| now_ms.max(used + 1));
@@ -183,8 +193,8 @@ impl Operator<'_> {
         check: impl AsyncFnOnce(&Integration) -> Result<(), ReadError>,
     ) -> Result<u64, OperateError> {
         let pending = self.pending(id).await?;
-        let file = self.store.integration_file(id).await?.ok_or_else(|| OperateError::UnknownIntegration(id.clone()))?;
-        let integration = Integration::parse(&file).map_err(|_| OperateError::UnusableFile)?;
+        let in_force = self.store.integration_in_force(id).await?.ok_or_else(|| OperateError::UnknownIntegration(id.clone()))?;
+        let integration = Integration::parse(&in_force.file).map_err(|_| OperateError::UnusableFile)?;
         match integration.mode {
             Mode::Paused => return Err(OperateError::PausedByFile),
             Mode::Simulate | Mode::Enforce => {}
@@ -193,8 +203,7 @@ impl Operator<'_> {
             Switch::Suspended => check(&integration).await?,
             Switch::Live | Switch::Paused => {}
         }
-        let generation = self.store.resume(&pending.directory, now_ms()).await?;
-        let generation = generation.ok_or_else(|| OperateError::UnknownIntegration(id.clone()))?;
+        let generation = self.store.resume(&pending, &in_force, now_ms()).await?.ok_or(OperateError::Changed)?;
         let sent = self.send(&pending.directory, generation, Reason::Resumed).await;
         self.note(Some(id), "resume", None).await?;
         sent.map(|()| generation)
@@ -226,6 +235,11 @@ impl Operator<'_> {
         let unknown = || OperateError::UnknownIntegration(id.clone());
         let in_force = self.store.integration_in_force(id).await?.ok_or_else(unknown)?;
         self.store.pending(&[in_force.directory]).await?.pop().ok_or_else(unknown)
+    }
+
+    async fn in_force(&self, id: &IntegrationId) -> Result<Integration, OperateError> {
+        let file = self.store.integration_file(id).await?.ok_or_else(|| OperateError::UnknownIntegration(id.clone()))?;
+        Integration::parse(&file).map_err(|_| OperateError::UnusableFile)
     }
 
     /// Notes in the audit what was done.

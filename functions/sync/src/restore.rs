@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
+use adapters::aws::chain;
 use adapters::clock::now_ms;
 use adapters::http::Deadline;
 use adapters::orgvue::UsersDataset;
@@ -28,7 +29,7 @@ use crate::Deps;
 use crate::fault::TenantFault;
 use crate::look::{current, dataset, reading};
 use crate::preview::Obstacle;
-use crate::run::{beside_heartbeat, log_ended, new_id, new_record};
+use crate::run::{Opening, beside_heartbeat, is_ours, log_ended, new_id, new_record};
 use crate::tenant::{Progress, Writer};
 
 /// What putting back a run would do now, tenant by tenant; tenants of which it saved nothing are not there.
@@ -128,7 +129,7 @@ pub async fn restoration(
     Ok(Restoration { tenants })
 }
 
-/// Puts back what a run overwrote, under a lease, and records it as a run of its own. `agreed` are the hashes of held parts that a person has
+/// Puts back what a run overwrote, under a lease, and records it as a run of its own, however it ends. `agreed` are the hashes of held parts that a person has
 /// seen and wants all the same.
 ///
 /// # Errors
@@ -153,17 +154,28 @@ pub async fn restore(
         }
     };
     let began = Instant::now();
-    let record = RunRecord { restores: Some(run.clone()), ..new_record(&claim, Reason::Restored) };
+    let mut record = RunRecord { restores: Some(run.clone()), ..new_record(&claim, Reason::Restored) };
     let lease = claim.lease().clone();
-    let (worked, _lost) = beside_heartbeat(deps, &lease, write(deps, &claim, saved, agreed, deadline, record.clone())).await;
-    let superseded = RunRecord { status: Status::Superseded, ..record };
-    let record = RunRecord { seconds: began.elapsed().as_secs_f64(), ..worked.transpose()?.unwrap_or(superseded) };
-    deps.store.put_run(&record).await?;
-    match deps.store.release(claim, RunEnd::Stopped).await? {
-        // Without the lease the next run knows no less: what was written is in the record.
-        Ok(()) | Err(_) => log_ended(&record),
+    let (worked, _lost) = beside_heartbeat(deps, &lease, write(deps, &claim, saved, agreed, deadline, &mut record)).await;
+    record.seconds = began.elapsed().as_secs_f64();
+    match &worked {
+        Some(Ok(())) => {}
+        Some(Err(error)) => {
+            record.status = record.status.max(Status::Failed);
+            record.code = Some("not_saved".to_owned());
+            record.error = Some(format!("{}; restore again", chain(error)));
+        }
+        None => record.status = record.status.max(Status::Superseded),
     }
-    Ok(record)
+    let recorded = deps.store.put_run(&record).await;
+    let released = deps.store.release(claim, RunEnd::Stopped).await;
+    log_ended(&record);
+    worked.transpose()?;
+    recorded?;
+    match released? {
+        // Without the lease the next run knows no less: what was written is in the record.
+        Ok(()) | Err(_) => Ok(record),
+    }
 }
 
 async fn saved(deps: &Deps, id: &IntegrationId, run: &RunId, only: Option<&TenantId>) -> Result<Saved, RestoreError> {
@@ -187,18 +199,20 @@ fn tenants_of(integration: &Integration, mut rows: BTreeMap<TenantId, Vec<Row>>)
     integration.tenants.iter().filter_map(|tenant| Some((tenant, rows.remove(&tenant.id)?))).collect()
 }
 
+/// Tenant by tenant; the record grows with what was done, also if it ends early.
 async fn write(
     deps: &Deps,
     claim: &Claim,
     saved: Saved,
     agreed: &BTreeSet<HeldHash>,
     deadline: Deadline,
-    mut record: RunRecord,
-) -> Result<RunRecord, StoreError> {
+    record: &mut RunRecord,
+) -> Result<(), StoreError> {
     let Saved { integration, rows } = saved;
+    let opening = Opening::of(record);
     let states = deps.store.tenant_states(&integration.id).await?;
     for (tenant, rows) in tenants_of(&integration, rows) {
-        let writer = Writer { deps, integration: &integration, tenant, claim, deadline };
+        let writer = Writer { deps, integration: &integration, tenant, claim, opening: &opening, deadline };
         let mut progress = Progress::new(tenant, states.get(&tenant.id).cloned().unwrap_or_default());
         let outcome = match dataset(deps, tenant, deadline) {
             Ok(dataset) => {
@@ -210,12 +224,14 @@ async fn write(
         };
         // A person sees to it: nothing is tried again by itself.
         let _class = writer.tell_fault(outcome, &mut progress);
-        deps.store.put_tenant_state(&integration.id, &tenant.id, &progress.state).await?;
         record.status = record.status.max(progress.record.status);
         record.findings.extend(progress.findings);
         record.tenants.push(progress.record);
+        if is_ours(claim.lease()).await {
+            deps.store.put_tenant_state(&integration.id, &tenant.id, &progress.state).await?;
+        }
     }
-    Ok(record)
+    Ok(())
 }
 
 async fn put_back(

@@ -1,7 +1,7 @@
 //! One run, from the claim to the record.
 //!
 //! The order of the record is what makes a crash harmless: the run's own record first, then the tenants and what was seen, then the pending
-//! item, whose generation says that all of it is done.
+//! item, whose generation says that all of it is done. A run that is cut short while it writes has its [`Opening`].
 
 use std::pin::pin;
 use std::time::{Duration, Instant};
@@ -14,6 +14,7 @@ use domain::ids::RunId;
 use domain::message::{Reason, SyncMessage};
 use domain::pending::{NotClaimed, RunEnd};
 use domain::run::{RunRecord, Status};
+use tokio::sync::OnceCell;
 use uuid::Uuid;
 
 use crate::Deps;
@@ -35,13 +36,14 @@ pub(crate) async fn run(deps: &Deps, message: &SyncMessage, deadline: Deadline) 
     let began = Instant::now();
     let record = new_record(&claim, message.reason);
     let lease = claim.lease().clone();
-    let (attempted, lost) = beside_heartbeat(deps, &lease, attempt(deps, &claim, deadline)).await;
+    let opening = Opening::of(&record);
+    let (attempted, lost) = beside_heartbeat(deps, &lease, attempt(deps, &claim, &opening, deadline)).await;
     let attempted = attempted.transpose()?;
     let record = RunRecord { seconds: began.elapsed().as_secs_f64(), ..record };
     match (attempted, lost) {
         (Some(attempt), None) => {
-            let (recorded, lost) = beside_heartbeat(deps, &lease, record_work(deps, attempt, record)).await;
-            match recorded.transpose()? {
+            let (recorded, lost) = beside_heartbeat(deps, &lease, record_work(deps, &lease, attempt, record)).await;
+            match recorded.transpose()?.flatten() {
                 Some((record, end)) => release(deps, claim, &record, end).await?,
                 None => log_lost(&run, lost.unwrap_or(LeaseLost::TakenOver)),
             }
@@ -82,6 +84,35 @@ pub(crate) fn new_record(claim: &Claim, reason: Reason) -> RunRecord {
     }
 }
 
+/// What is known of a run before its end: stored before its first write to Orgvue, so that what it saved can be put back even if it is cut
+/// short. Its end takes the place of it.
+pub(crate) struct Opening {
+    record: RunRecord,
+    stored: OnceCell<()>,
+}
+
+impl Opening {
+    pub(crate) fn of(record: &RunRecord) -> Self {
+        let error = "the run was cut short, or is at work still; what it saved before it wrote is kept";
+        let record =
+            RunRecord { status: Status::Superseded, code: Some("interrupted".to_owned()), error: Some(error.to_owned()), ..record.clone() };
+        Self { record, stored: OnceCell::new() }
+    }
+
+    /// Stores it once, whichever tenant is the first to be written.
+    pub(crate) async fn store(&self, deps: &Deps) -> Result<(), StoreError> {
+        self.stored.get_or_try_init(|| deps.store.put_run(&self.record)).await.copied()
+    }
+}
+
+/// Whether what the next run builds upon is this run's to store. A pause leaves it so: the lease is given back behind it.
+pub(crate) async fn is_ours(lease: &Lease) -> bool {
+    match lease.cover(Duration::ZERO).await {
+        Ok(()) | Err(LeaseLost::Paused) => true,
+        Err(LeaseLost::TakenOver) => false,
+    }
+}
+
 /// Works while the lease is renewed. When it ends, no write begins any more; what is under way has a little time to end and to be told.
 pub(crate) async fn beside_heartbeat<T>(deps: &Deps, lease: &Lease, work: impl Future<Output = T>) -> (Option<T>, Option<LeaseLost>) {
     let mut work = pin!(work);
@@ -93,8 +124,8 @@ pub(crate) async fn beside_heartbeat<T>(deps: &Deps, lease: &Lease, work: impl F
     (done, Some(lost))
 }
 
-/// Stores everything of a run but its end. A run that had nothing to do leaves no record.
-async fn record_work(deps: &Deps, attempt: Attempt, record: RunRecord) -> Result<(RunRecord, RunEnd), StoreError> {
+/// Stores everything of a run but its end; `None` if another run has taken over. A run that had nothing to do leaves no record.
+async fn record_work(deps: &Deps, lease: &Lease, attempt: Attempt, record: RunRecord) -> Result<Option<(RunRecord, RunEnd)>, StoreError> {
     let is_idle = attempt.is_idle();
     let Attempt { states, snapshot, end, .. } = &attempt;
     let record = attempt.tell(record);
@@ -102,12 +133,21 @@ async fn record_work(deps: &Deps, attempt: Attempt, record: RunRecord) -> Result
         deps.store.put_run(&record).await?;
     }
     for (tenant, state) in states {
+        if !is_ours(lease).await {
+            return Ok(None);
+        }
         deps.store.put_tenant_state(&record.integration, tenant, state).await?;
     }
     if let Some(snapshot) = snapshot {
-        deps.store.put_snapshot(&record.integration, snapshot).await?;
+        if !is_ours(lease).await {
+            return Ok(None);
+        }
+        // The next run sees the same and stores it; for that alone nothing need be done again.
+        if let Err(error) = deps.store.put_snapshot(&record.integration, snapshot).await {
+            tracing::warn!(run.id = %record.id, error = chain(&error), "what the run saw could not be stored");
+        }
     }
-    Ok((record, *end))
+    Ok(Some((record, *end)))
 }
 
 async fn release(deps: &Deps, claim: Claim, record: &RunRecord, end: RunEnd) -> Result<(), StoreError> {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use adapters::clock::now_ms;
+use domain::desired::name_groups;
 use domain::directory::Directory;
 use domain::finding::Finding;
 use domain::ids::{RunId, TenantId, UserId};
@@ -63,10 +64,7 @@ impl View<'_> {
         let of_the_directory = of_the_directory.into_iter().filter(|finding| !is_outdated(finding));
         let of_the_tenants = reconciled.iter().flat_map(|one| &one.findings).cloned();
         let mut findings: Vec<Finding> = of_the_directory.chain(renamed_groups).chain(of_the_tenants).collect();
-        for finding in findings.iter_mut().filter(|finding| finding.groups.is_empty()) {
-            let groups = finding.user.as_ref().map(|user| self.directory.groups_of(user)).unwrap_or_default();
-            finding.groups = groups.into_iter().map(str::to_owned).collect();
-        }
+        name_groups(&mut findings, self.directory);
         findings.sort();
         findings.dedup();
         findings

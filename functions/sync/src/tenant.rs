@@ -1,6 +1,7 @@
 //! One tenant of a run: look, apply, tell. Nothing here touches another tenant.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use adapters::aws::chain;
 use adapters::clock::now_ms;
@@ -23,7 +24,10 @@ use domain::tenant_state::TenantState;
 use crate::Deps;
 use crate::fault::TenantFault;
 use crate::look::{Known, Look, Looked, begun, dataset, reading};
+use crate::run::Opening;
 
+/// When what stays held is stored again, although it is there: long before it expires.
+const HELD_AGE_MAX_MS: i64 = 30 * 86_400_000;
 /// Where Orgvue refuses as many accounts and writes none, it is not the accounts' own matter.
 const ALL_REFUSED_MIN: usize = 5;
 
@@ -46,6 +50,7 @@ pub(crate) struct Writer<'a> {
     pub(crate) integration: &'a Integration,
     pub(crate) tenant: &'a Tenant,
     pub(crate) claim: &'a Claim,
+    pub(crate) opening: &'a Opening,
     pub(crate) deadline: Deadline,
 }
 
@@ -77,20 +82,14 @@ impl Progress {
     }
 }
 
-/// What a person decided about the tenant, as far as it counts now.
-struct Verdicts {
-    decision: Option<Decision>,
-    approved: HeldSet,
-}
-
 impl Writer<'_> {
-    /// Makes the tenant as desired, as far as the guard lets it.
-    pub(crate) async fn reconcile(&self, look: &Look<'_>, state: TenantState) -> Reconciled {
+    /// Makes the tenant as desired, as far as the guard and the newest decision about the tenant let it.
+    pub(crate) async fn reconcile(&self, look: &Look<'_>, state: TenantState, decision: Option<&Decision>) -> Reconciled {
         let mut progress = Progress::new(self.tenant, state);
         let mut orgvue_calls = 0;
         let outcome = match dataset(self.deps, self.tenant, self.deadline) {
             Ok(dataset) => {
-                let outcome = self.try_to_reconcile(look, &dataset, &mut progress).await;
+                let outcome = self.try_to_reconcile(look, decision, &dataset, &mut progress).await;
                 orgvue_calls = dataset.calls();
                 outcome
             }
@@ -124,8 +123,14 @@ impl Writer<'_> {
         Some(fault.class())
     }
 
-    async fn try_to_reconcile(&self, look: &Look<'_>, dataset: &UsersDataset, progress: &mut Progress) -> Result<(), TenantFault> {
-        let Verdicts { decision, approved: agreed } = self.verdicts(&progress.state).await?;
+    async fn try_to_reconcile(
+        &self,
+        look: &Look<'_>,
+        decision: Option<&Decision>,
+        dataset: &UsersDataset,
+        progress: &mut Progress,
+    ) -> Result<(), TenantFault> {
+        let agreed = self.agreed(decision, &progress.state).await?;
         let begun = begun(self.deps, self.tenant, &progress.state.harm).await?;
         let scope = progress.state.scope(self.integration);
         let known = Known { scope, approved: &agreed, harm: &progress.state.harm, begun: &begun };
@@ -146,7 +151,7 @@ impl Writer<'_> {
                 Ok(())
             }
         };
-        self.keep_held(decision.as_ref(), progress).await?;
+        self.keep_held(decision, progress).await?;
         applied?;
         let held = progress.held.iter().flatten();
         match held.filter(|held| held.why == HoldReason::Unconfirmed).count() {
@@ -159,17 +164,12 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// The decision about what the last run held, and what of it may be done without holding it again.
-    async fn verdicts(&self, state: &TenantState) -> Result<Verdicts, TenantFault> {
-        let store = &self.deps.store;
-        let (integration, tenant) = (&self.integration.id, &self.tenant.id);
-        let decision = store.decision(integration, tenant).await?;
-        let hash = decision.as_ref().and_then(|decision| decision.approves(state.decisions_used_ms, now_ms()));
-        let approved = match hash {
-            Some(hash) => store.held(integration, tenant, hash).await?.unwrap_or_default(),
-            None => HeldSet::default(),
-        };
-        Ok(Verdicts { decision, approved })
+    /// What may be done without holding it: what a person approved, whether anything is held still or not.
+    async fn agreed(&self, decision: Option<&Decision>, state: &TenantState) -> Result<HeldSet, TenantFault> {
+        match decision.and_then(|decision| decision.approves(state.decisions_used_ms, now_ms())) {
+            Some(hash) => Ok(self.deps.store.held(&self.integration.id, &self.tenant.id, hash).await?.unwrap_or_default()),
+            None => Ok(HeldSet::default()),
+        }
     }
 
     /// Stores what is held, so that a person can decide about it.
@@ -183,16 +183,19 @@ impl Writer<'_> {
             progress.state.held = None;
             return Ok(());
         }
-        self.deps.store.put_held(&self.integration.id, &set).await?;
-        let hash = set.hash();
-        let since_ms = progress.state.held.as_ref().filter(|head| head.hash == hash).map_or_else(now_ms, |head| head.since_ms);
+        let (hash, now_ms) = (set.hash(), now_ms());
+        let since_ms = progress.state.held.as_ref().filter(|head| head.hash == hash).map(|head| head.since_ms);
+        if since_ms.is_none_or(|since_ms| now_ms - since_ms > HELD_AGE_MAX_MS) {
+            self.deps.store.put_held(&self.integration.id, &set).await?;
+        }
+        let since_ms = since_ms.unwrap_or(now_ms);
         progress.record.verdict = decision.filter(|decision| decision.rejects(&hash)).map(|_| Verdict::Rejected);
         progress.record.held_hash = Some(hash.clone());
         progress.state.held = Some(HeldHead { hash, n_actions: set.len(), run: self.claim.run().clone(), since_ms });
         Ok(())
     }
 
-    /// Writes what was approved: additions, a second look, then removals.
+    /// Writes what was approved: additions, a second look, then removals. What is overwritten is saved before, and that the run began to write.
     pub(crate) async fn apply(
         &self,
         approved: Approved,
@@ -202,6 +205,9 @@ impl Writer<'_> {
     ) -> Result<(), TenantFault> {
         let before: Vec<&Row> = approved.actions().filter_map(Action::before).map(|account| &account.row).collect();
         self.deps.store.save_before(self.claim.run(), &self.tenant.id, &before).await?;
+        if approved.actions().next().is_some() {
+            self.opening.store(self.deps).await?;
+        }
         let harm = self.note_harm(&approved, agreed, progress).await?;
         let (additions, removals) = approved.split();
         let mut written = additions.actions().to_vec();
@@ -242,6 +248,7 @@ impl Writer<'_> {
         let before = progress.state.harm.clone();
         let harmed = approved.counted(agreed, &self.tenant.id);
         if !harmed.is_none() {
+            self.claim.lease().cover(Duration::ZERO).await?;
             progress.state.harm = before.clone().begin(harmed, self.claim.run(), now_ms());
             self.deps.store.put_tenant_state(&self.integration.id, &self.tenant.id, &progress.state).await?;
         }

@@ -5,9 +5,9 @@
 //! | `PENDING#<directory>` | `PENDING` | the mark that work is owed; alone in its partition, so that a burst meets nothing else | everybody | until removed | no |
 //! | `INTEGRATIONS` | `<integration>` | the integration file as applied, and who applied it | operators | until removed | those in the file |
 //! | `LOCK#TENANT#<tenant>`, `LOCK#DATASET#<dataset>` | `LOCK` | which integration alone may have it | operators | until removed | no |
-//! | `TENANTS#<integration>` | `<tenant>` | what outlives a run: retry, fault, settled scope, recent harm, what is held | sync | until removed | no |
+//! | `TENANTS#<integration>` | `<tenant>` | what outlives a run: retry, fault, settled scope, recent harm, what is held | sync | until the tenant leaves | no |
 //! | `HELD#<integration>` | `<tenant>#<hash>#…` | chunks: what waits for a person, by the hash that a decision is bound to | sync | 90 days | yes |
-//! | `APPROVAL#<integration>` | `<tenant>` | a person's newest decision; no function may write it | operators | until removed | no |
+//! | `APPROVAL#<integration>` | `<tenant>` | a person's newest decision; no function may write it | operators | until the tenant leaves | no |
 //! | `SNAPSHOT#<integration>` | `snapshot#…` | chunks: what the last whole read saw, to explain it | sync | 90 days | yes |
 //! | `RUNS#<integration>` | `<run>` | heads of run records, by time | sync, operators | 90 days | no |
 //! | `RUN#<run>` | `record#…`, `before#…` | chunks: the record, and rows as they were before they were overwritten | sync, operators | 90 days | yes |
@@ -95,6 +95,9 @@ impl Store {
         Self { client, table: table.into() }
     }
 }
+
+/// How long runs, what they held and what they saw are kept: 90 days, so that "who changed this" has an answer for a quarter.
+const KEPT_SECONDS: i64 = 90 * 86_400;
 
 type Attributes = HashMap<String, AttributeValue>;
 type Key = Attributes;

@@ -196,7 +196,8 @@ impl ReadError {
     pub fn class(&self) -> FaultClass {
         match self {
             Self::TooLarge { .. } => FaultClass::Configuration,
-            Self::Gone { .. } | Self::Untrusted { .. } => FaultClass::Own,
+            Self::Gone { .. } => FaultClass::Own,
+            Self::Untrusted { why, .. } => why.class(),
             Self::NotFound | Self::Unsettled { .. } | Self::Refused { .. } | Self::Unavailable(_) | Self::OutOfTime => FaultClass::Vendor,
         }
     }
@@ -274,6 +275,25 @@ pub enum Distrust {
     },
 }
 
+impl Distrust {
+    /// Whose fault it is. What is no answer of the API at all, such as a proxy's page of HTML, comes of an outage, which concerns everybody;
+    /// an answer that is one and contradicts itself is about its directory.
+    fn class(&self) -> FaultClass {
+        match self {
+            Self::Shape { .. } | Self::NoMetadata | Self::TooManyBytes { .. } | Self::Status { .. } => FaultClass::Vendor,
+            Self::NoId
+            | Self::Foreign
+            | Self::Order
+            | Self::RepeatedCursor
+            | Self::RepeatedRows
+            | Self::RefusedCursor
+            | Self::EmptyPage
+            | Self::TooManyPages { .. }
+            | Self::NotFound => FaultClass::Own,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -294,6 +314,32 @@ mod tests {
     fn refuses_options_that_cannot_work() {
         assert!(matches!(WorkOs::new(options("mailto:a@b.example", "sk")), Err(OptionsError::BaseUrl)));
         assert!(matches!(WorkOs::new(options(BASE_URL, "sk\n")), Err(OptionsError::Key)));
+    }
+
+    #[test]
+    fn an_answer_that_is_no_answer_is_the_vendors_fault_and_one_that_contradicts_itself_the_directorys() {
+        let class = |why| ReadError::Untrusted { what: "users".to_owned(), why }.class();
+        for why in [
+            Distrust::Shape { line: 1, column: 0 },
+            Distrust::NoMetadata,
+            Distrust::TooManyBytes { bytes_max: 1 },
+            Distrust::Status { status: StatusCode::IM_A_TEAPOT },
+        ] {
+            assert_eq!(class(why.clone()), FaultClass::Vendor, "{why}");
+        }
+        for why in [
+            Distrust::NoId,
+            Distrust::Foreign,
+            Distrust::Order,
+            Distrust::RepeatedCursor,
+            Distrust::RepeatedRows,
+            Distrust::RefusedCursor,
+            Distrust::EmptyPage,
+            Distrust::TooManyPages { pages_max: 1 },
+            Distrust::NotFound,
+        ] {
+            assert_eq!(class(why.clone()), FaultClass::Own, "{why}");
+        }
     }
 
     #[test]

@@ -12,6 +12,8 @@ mod claims;
 mod corrupt;
 #[path = "store/erase.rs"]
 mod erase;
+#[path = "store/leave.rs"]
+mod leave;
 #[path = "store/locks.rs"]
 mod locks;
 #[path = "store/operators.rs"]
@@ -20,6 +22,8 @@ mod operators;
 mod pages;
 #[path = "store/remove.rs"]
 mod remove;
+#[path = "store/resume.rs"]
+mod resume;
 #[path = "store/runs.rs"]
 mod runs;
 #[path = "store/snapshots.rs"]
@@ -31,7 +35,7 @@ mod walk;
 
 use std::collections::BTreeSet;
 
-use adapters::store::{EventRecord, Marked};
+use adapters::store::{EventRecord, InForce, Marked};
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::backoff::Backoff;
 use domain::harm::{HarmLog, Harmed};
@@ -81,7 +85,8 @@ async fn what_is_said_about_an_unknown_directory_writes_nothing() {
     table.store.nudged(&unknown, NOW_MS).await.unwrap();
     assert_eq!(table.store.ask(&directory(), NOW_MS).await.unwrap(), None);
     assert_eq!(table.store.pause(&directory()).await.unwrap(), None);
-    assert_eq!(table.store.resume(&directory(), NOW_MS).await.unwrap(), None);
+    let in_force = InForce { file: String::new(), directory: directory(), applied_at_ms: NOW_MS, applied_by: None };
+    assert_eq!(table.resume(&unknown, &in_force, NOW_MS).await, None);
     assert_eq!(table.store.bump_for_drift(&unknown, NOW_MS, NOW_MS).await.unwrap(), None);
     assert_eq!(table.items().await, []);
 }

@@ -300,6 +300,11 @@ impl Pending {
                 self.backoff = Backoff::default();
                 self.retry_at_ms = retry_at_ms;
             }
+            // A person who asked since the claim has ended the wait for a retry, perhaps because what this run met is mended.
+            RunEnd::Failed { .. } if claimed.is_some_and(|claimed| self.asked_generation > claimed) => {
+                self.backoff = Backoff::default();
+                self.retry_at_ms = None;
+            }
             RunEnd::Failed { retry_at_ms, backoff } => {
                 self.backoff = backoff;
                 self.retry_at_ms = Some(retry_at_ms);

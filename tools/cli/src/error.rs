@@ -125,14 +125,17 @@ fn operate_advice(error: &OperateError, place: &Place) -> Advice {
         OperateError::UnusableFile
         | OperateError::ShortHash(_)
         | OperateError::NotHeld(_)
+        | OperateError::LeftAlone(_)
         | OperateError::Ambiguous(_)
         | OperateError::PausedByFile
         | OperateError::Running
+        | OperateError::Changed
         | OperateError::Apply(
             ApplyError::DirectoryTaken { .. }
             | ApplyError::TenantTaken { .. }
             | ApplyError::DatasetTaken { .. }
             | ApplyError::TooManyTenants { .. }
+            | ApplyError::Running
             | ApplyError::Contended,
         ) => Advice::told(error),
     }

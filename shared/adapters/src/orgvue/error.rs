@@ -95,14 +95,20 @@ impl OrgvueError {
 
     /// Whether a person must act before another try can succeed.
     pub fn needs_person(&self) -> bool {
-        self.class() == FaultClass::Configuration
+        match self {
+            Self::Configuration { .. } | Self::UnusableToken | Self::Dataset(_) | Self::DatasetTooLarge => true,
+            Self::QuotaExceeded | Self::Unavailable(_) | Self::Malformed { .. } | Self::OutOfTime => false,
+        }
     }
 
-    /// Whose fault it is: the vendor's, or that of the tenant and its configuration.
+    /// Whose fault it is: the vendor's, or that of the tenant and its configuration. A refusal without one of Orgvue's codes may be a
+    /// gateway's or a proxy's and pass by itself, so it has its short retries first.
     pub fn class(&self) -> FaultClass {
         match self {
-            Self::Configuration { .. } | Self::UnusableToken | Self::Dataset(_) | Self::DatasetTooLarge => FaultClass::Configuration,
-            Self::QuotaExceeded => FaultClass::Own,
+            Self::Configuration { code: Some(_), .. } | Self::UnusableToken | Self::Dataset(_) | Self::DatasetTooLarge => {
+                FaultClass::Configuration
+            }
+            Self::Configuration { code: None, .. } | Self::QuotaExceeded => FaultClass::Own,
             Self::Unavailable(_) | Self::Malformed { .. } | Self::OutOfTime => FaultClass::Vendor,
         }
     }
@@ -166,4 +172,29 @@ fn remedy_of(status: StatusCode, code: Option<&str>) -> &'static str {
 
 fn spaced(text: Option<&str>) -> String {
     text.map(|text| format!(" {text}")).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(code: Option<&str>) -> OrgvueError {
+        OrgvueError::Configuration { status: StatusCode::FORBIDDEN, code: code.map(str::to_owned), name: None, trace_id: None }
+    }
+
+    #[test]
+    fn what_orgvue_did_not_say_itself_may_pass_and_needs_a_person_all_the_same() {
+        assert_eq!((refused(Some("40302")).class(), refused(Some("40302")).needs_person()), (FaultClass::Configuration, true));
+        assert_eq!((refused(None).class(), refused(None).needs_person()), (FaultClass::Own, true));
+    }
+
+    #[test]
+    fn what_passes_by_itself_needs_nobody() {
+        for error in [OrgvueError::QuotaExceeded, OrgvueError::OutOfTime, OrgvueError::Malformed { expected: "a list", at: None }] {
+            assert!(!error.needs_person(), "{error}");
+        }
+        for error in [OrgvueError::UnusableToken, OrgvueError::DatasetTooLarge, OrgvueError::Dataset(DatasetRefusal::ApiAccountMissing)] {
+            assert!(error.needs_person(), "{error}");
+        }
+    }
 }

@@ -1,30 +1,38 @@
-//! Putting an integration file in force: one transaction over the file, the pending item and the locks.
+//! Putting an integration file in force: one transaction over the file, the pending item, the locks, and what is known of tenants that leave.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem, Update};
+use backon::{BackoffBuilder, ConstantBuilder};
 use domain::delays::Delays;
 use domain::ids::{DatasetId, DirectoryId, IntegrationId, TenantId};
 use domain::integration::Integration;
 use domain::pending::Pending;
 
 use super::integrations::{Stored, integration_key};
-use super::locks::Lock;
-use super::pending::pending_key;
-use super::{Store, StoreError, n, s, spread};
-use crate::aws::AwsError;
+use super::locks::{Lock, tenant_of};
+use super::pending::{by_hand_as_seen, pending_key};
+use super::{Key, Store, StoreError, approvals, key, n, s, spread, tenants};
+use crate::aws::{AwsError, chain};
 
 const OPERATION: &str = "dynamodb:TransactWriteItems to apply an integration";
+/// That no run is at work on a directory at `:now`.
+const AT_REST: &str = "(attribute_not_exists(lease_until_ms) OR lease_until_ms <= :now)";
 /// How often an application looks again when something changed meanwhile. Each look costs as much as the first.
-const TRIES_MAX: u32 = 20;
+const TRIES_MAX: usize = 20;
+/// Least wait before it does; at most twice as long, so that those who met do not meet again.
+const WAIT: Duration = Duration::from_millis(50);
 /// [Most writes of one transaction](https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html).
 pub(super) const WRITES_MAX: usize = 100;
-/// Those that are not about locks: the file, the pending item, and that of a former directory.
-const WRITES_BESIDE_LOCKS: usize = 3;
+/// Those that are not about tenants: the file, the pending item, and that of a former directory.
+const WRITES_BESIDE_TENANTS: usize = 3;
 /// A tenant has two locks.
-const TENANTS_MAX: usize = (WRITES_MAX - WRITES_BESIDE_LOCKS) / 2;
+const TENANTS_MAX: usize = (WRITES_MAX - WRITES_BESIDE_TENANTS) / 2;
+/// One that leaves has a decision and a state too.
+const TENANTS_MAX_LEAVING: usize = (WRITES_MAX - WRITES_BESIDE_TENANTS) / 4;
 
 /// Whether an integration that is put in force asks for a sync.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,8 +88,12 @@ pub enum ApplyError {
         /// How many there may be.
         max: usize,
     },
-    /// Others kept writing the same items, or a run is at work on the directory of before.
-    #[error("others are changing the integration at this moment, or a run is at work on its former directory: apply it again")]
+    /// A run is at work, and the file gives up tenants, datasets or the directory: that run and another integration's would write to the same
+    /// accounts.
+    #[error("a run is at work on this integration: try again when it has ended")]
+    Running,
+    /// Others kept writing the same items.
+    #[error("others are changing the integration at this moment: apply it again")]
     Contended,
     /// The table could not be used.
     #[error(transparent)]
@@ -107,12 +119,56 @@ struct Before {
     former: Option<Pending>,
 }
 
+impl Before {
+    fn is_at_work(&self, now_ms: i64) -> bool {
+        let mut leases = [&self.pending, &self.former].into_iter().flatten().filter_map(|pending| pending.lease.as_ref());
+        leases.any(|lease| lease.until_ms > now_ms)
+    }
+}
+
+/// What an application changes of what the integration has.
+struct Change {
+    wanted: Vec<String>,
+    gone: Vec<String>,
+    /// The tenants among what is gone: one that has but another dataset stays.
+    leaving: Vec<TenantId>,
+    runs: Runs,
+}
+
+/// Whether a run may be at work meanwhile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Runs {
+    /// It reads the new file the next time.
+    Allowed,
+    /// It would write to what may be another integration's from now on.
+    Excluded,
+}
+
+impl Change {
+    fn of(before: &Before, locks: &BTreeSet<String>) -> Self {
+        let held = before.stored.as_ref().map(|stored| stored.locks.clone()).unwrap_or_default();
+        let (wanted, gone): (Vec<_>, Vec<_>) = (locks.difference(&held).cloned().collect(), held.difference(locks).cloned().collect());
+        let leaving = gone.iter().filter_map(|pk| tenant_of(pk)).collect();
+        let runs = if gone.is_empty() && before.former.is_none() { Runs::Allowed } else { Runs::Excluded };
+        Self { wanted, gone, leaving, runs }
+    }
+
+    fn fits(&self) -> Result<(), ApplyError> {
+        let n_locks = self.wanted.len() + self.gone.len();
+        if WRITES_BESIDE_TENANTS + n_locks + 2 * self.leaving.len() <= WRITES_MAX {
+            return Ok(());
+        }
+        let max = if self.leaving.is_empty() { TENANTS_MAX } else { TENANTS_MAX_LEAVING };
+        Err(ApplyError::TooManyTenants { n: n_locks.div_ceil(2), max })
+    }
+}
+
 impl Store {
     /// Puts an integration file in force, in the name of `by`.
     ///
     /// A pause in the file pauses the integration, and its end resumes it; what a person paused stays so, and so does a suspension. The
-    /// integration's tenants and datasets are its own from then on, and those that the file no longer names are free. A change of directory
-    /// ends the pending work of the former one.
+    /// integration's tenants and datasets are its own from then on, and those that the file no longer names are free: nothing is known of
+    /// such a tenant any more should it come back. A change of directory ends the pending work of the former one.
     ///
     /// # Errors
     /// [`ApplyError`]; nothing has changed then.
@@ -126,12 +182,13 @@ impl Store {
         delays: &Delays,
     ) -> Result<Applied, ApplyError> {
         let application = Application { integration, file, after, by, now_ms, delays };
-        for _ in 0..TRIES_MAX {
+        let mut waits = ConstantBuilder::default().with_delay(WAIT).with_jitter().with_max_times(TRIES_MAX - 1).build();
+        loop {
             if let Some(applied) = self.try_to_apply(&application).await? {
                 return Ok(applied);
             }
+            tokio::time::sleep(waits.next().ok_or(ApplyError::Contended)?).await;
         }
-        Err(ApplyError::Contended)
     }
 
     /// `None` when an item changed between the look at it and the write, or was being written: look again.
@@ -146,34 +203,23 @@ impl Store {
         if before.pending.as_ref().is_some_and(|pending| pending.integration != integration.id) {
             return Err(ApplyError::DirectoryTaken { directory: integration.directory.clone() });
         }
-        // That run and the one of the new directory would write to the same tenants.
-        if before.former.as_ref().is_some_and(|former| former.lease.as_ref().is_some_and(|lease| lease.until_ms > application.now_ms)) {
-            return Err(ApplyError::Contended);
+        let change = Change::of(&before, &locks);
+        if change.runs == Runs::Excluded && before.is_at_work(application.now_ms) {
+            return Err(ApplyError::Running);
         }
-        let held = before.stored.as_ref().map(|stored| stored.locks.clone()).unwrap_or_default();
-        let (wanted, gone): (Vec<_>, Vec<_>) = (locks.difference(&held).collect(), held.difference(&locks).collect());
-        let n_lock_writes = wanted.len() + gone.len();
-        if WRITES_BESIDE_LOCKS + n_lock_writes > WRITES_MAX {
-            return Err(ApplyError::TooManyTenants { n: n_lock_writes.div_ceil(2), max: TENANTS_MAX });
-        }
-        let new = Lock::all(integration).into_iter().filter(|lock| !held.contains(&lock.pk())).collect();
+        change.fits()?;
+        let new = Lock::all(integration).into_iter().filter(|lock| change.wanted.contains(&lock.pk())).collect();
         self.check_locks(&integration.id, new).await?;
 
-        let build = || -> Result<Vec<TransactWriteItem>, AwsError> {
-            let mut writes = vec![self.put_file(application, &before, &locks)?, self.update_mark(application, &before)?];
-            if let Some(former) = &before.former {
-                writes.push(self.delete_mark(&former.directory, &integration.id, application.now_ms)?);
-            }
-            for pk in wanted {
-                writes.push(self.take_lock(pk, &integration.id)?);
-            }
-            for pk in gone {
-                writes.push(self.drop_lock(pk, &integration.id)?);
-            }
-            Ok(writes)
-        };
-        if !self.write_at_once(OPERATION, build().map_err(StoreError::from)?).await.map_err(StoreError::from)? {
+        let writes = self.writes(application, &before, &locks, &change).map_err(StoreError::from)?;
+        if !self.write_at_once(OPERATION, writes).await.map_err(StoreError::from)? {
             return Ok(None);
+        }
+        for tenant in &change.leaving {
+            // Without the tenant's state nobody can decide about it any more, and it expires.
+            if let Err(error) = self.delete_held(&integration.id, tenant).await {
+                tracing::warn!(integration.id = %integration.id, tenant.id = %tenant, error = chain(&error), "what was held is left to expire");
+            }
         }
         let generation = self.pending(std::slice::from_ref(&integration.directory)).await?.pop().map_or(1, |pending| pending.generation);
         Ok(Some(Applied::Changed { generation }))
@@ -187,6 +233,38 @@ impl Store {
             self.pending(&directories).await?.into_iter().partition(|pending| pending.directory == integration.directory);
         let former = former.into_iter().find(|former| former.integration == integration.id);
         Ok(Before { stored, pending: pending.into_iter().next(), former })
+    }
+
+    fn writes(
+        &self,
+        application: &Application<'_>,
+        before: &Before,
+        locks: &BTreeSet<String>,
+        change: &Change,
+    ) -> Result<Vec<TransactWriteItem>, AwsError> {
+        let (id, now_ms) = (&application.integration.id, application.now_ms);
+        let mut writes = vec![self.put_file(application, before, locks)?, self.update_mark(application, before, change.runs)?];
+        if let Some(former) = &before.former {
+            writes.push(self.delete_mark(&former.directory, id, now_ms)?);
+        }
+        for pk in &change.wanted {
+            writes.push(self.take_lock(pk, id)?);
+        }
+        for pk in &change.gone {
+            writes.push(self.drop_lock(pk, id)?);
+        }
+        // Were they to stay, a tenant that comes back much later would count as settled, and its removals would not be held.
+        for tenant in &change.leaving {
+            for pk in [approvals::partition(id), tenants::partition(id)] {
+                writes.push(self.delete_item(key(pk, tenant.as_str()))?);
+            }
+        }
+        Ok(writes)
+    }
+
+    fn delete_item(&self, key: Key) -> Result<TransactWriteItem, AwsError> {
+        let delete = Delete::builder().table_name(&self.table).set_key(Some(key)).build().map_err(AwsError::of(OPERATION))?;
+        Ok(TransactWriteItem::builder().delete(delete).build())
     }
 
     fn put_file(&self, application: &Application<'_>, before: &Before, locks: &BTreeSet<String>) -> Result<TransactWriteItem, AwsError> {
@@ -209,17 +287,18 @@ impl Store {
         Ok(TransactWriteItem::builder().put(put.build().map_err(AwsError::of(OPERATION))?).build())
     }
 
-    fn update_mark(&self, application: &Application<'_>, before: &Before) -> Result<TransactWriteItem, AwsError> {
+    fn update_mark(&self, application: &Application<'_>, before: &Before, runs: Runs) -> Result<TransactWriteItem, AwsError> {
         let Application { integration, after, now_ms, delays, .. } = application;
         let first_drift_ms = first_drift(&integration.id, *now_ms, delays);
         let fresh = || Pending::new(integration.directory.clone(), integration.id.clone(), first_drift_ms);
         // A person's pause is the integration's; a suspension is the directory's, and does not come along to another one.
         let paused_by_hand = before.pending.as_ref().or(before.former.as_ref()).is_some_and(|pending| pending.paused_by_hand);
         let base = Pending { paused_by_hand, ..before.pending.clone().unwrap_or_else(fresh) };
-        let mut set = "integration = :integration, directory = :directory, #switch = :switch, paused_by_hand = :by_hand, \
+        let mut set =
+            "integration = :integration, directory = :directory, #switch = :switch, paused_by_hand = :by_hand, applied_at_ms = :now, \
                        reconciled_generation = if_not_exists(reconciled_generation, :zero), \
                        next_drift_ms = if_not_exists(next_drift_ms, :drift)"
-            .to_owned();
+                .to_owned();
         let mut update = Update::builder()
             .table_name(&self.table)
             .set_key(Some(pending_key(&integration.directory)))
@@ -231,13 +310,13 @@ impl Store {
             .expression_attribute_values(":switch", s(base.switch_under(integration.mode).as_str()))
             .expression_attribute_values(":by_hand", AttributeValue::Bool(paused_by_hand))
             .expression_attribute_values(":zero", n(0))
+            .expression_attribute_values(":now", n(now_ms))
             .expression_attribute_values(":drift", n(first_drift_ms));
         // The caller that asks for a sync sends its message: the sweep need not send another at once.
         let (remove, asked) = match after {
             AfterApply::Sync => {
                 set.push_str(", asked_generation = if_not_exists(#generation, :zero) + :asked, nudged_at_ms = :now");
                 set.push_str(", #attempts = :zero, own_faults = :zero");
-                update = update.expression_attribute_values(":now", n(now_ms));
                 ("REMOVE retry_at_ms", 1)
             }
             AfterApply::Wait => {
@@ -250,12 +329,15 @@ impl Store {
         update = match &before.pending {
             None => update.condition_expression("attribute_not_exists(pk)"),
             Some(pending) => {
-                let by_hand = match pending.paused_by_hand {
-                    true => "paused_by_hand = :by_hand",
-                    false => "(attribute_not_exists(paused_by_hand) OR paused_by_hand = :by_hand)",
+                let at_rest = match runs {
+                    Runs::Allowed => String::new(),
+                    Runs::Excluded => format!(" AND {AT_REST}"),
                 };
                 update
-                    .condition_expression(format!("integration = :integration AND #switch = :seen AND {by_hand}"))
+                    .condition_expression(format!(
+                        "integration = :integration AND #switch = :seen AND {}{at_rest}",
+                        by_hand_as_seen(pending)
+                    ))
                     .expression_attribute_values(":seen", s(pending.switch.as_str()))
             }
         };
@@ -272,7 +354,7 @@ impl Store {
         let delete = Delete::builder()
             .table_name(&self.table)
             .set_key(Some(pending_key(directory)))
-            .condition_expression("integration = :me AND (attribute_not_exists(lease_until_ms) OR lease_until_ms <= :now)")
+            .condition_expression(format!("integration = :me AND {AT_REST}"))
             .expression_attribute_values(":me", s(integration.as_str()))
             .expression_attribute_values(":now", n(now_ms));
         Ok(TransactWriteItem::builder().delete(delete.build().map_err(AwsError::of(OPERATION))?).build())

@@ -32,9 +32,25 @@ struct Stored<T> {
     expires_at: i64,
 }
 
+/// Where a value is put.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Where there has never been another one.
+    Fresh,
+    /// Where there may be another one, of which nothing is left behind.
+    Overwrite,
+}
+
 impl Store {
-    /// Stores a value under `sk#0000`, `sk#0001` and so on, in the place of the one that is there.
-    pub(super) async fn put_chunks<T: Serialize>(&self, pk: &str, sk: &str, value: &T, expires_at: i64) -> Result<(), StoreError> {
+    /// Stores a value under `sk#0000`, `sk#0001` and so on.
+    pub(super) async fn put_chunks<T: Serialize>(
+        &self,
+        pk: &str,
+        sk: &str,
+        value: &T,
+        expires_at: i64,
+        place: Place,
+    ) -> Result<(), StoreError> {
         let corrupt = || StoreError::Corrupt { key: format!("{pk}/{sk}"), attribute: "chunks" };
         let json = serde_json::to_vec(value).map_err(|_| corrupt())?;
         let mut packer = DeflateEncoder::new(Vec::new(), Compression::fast());
@@ -55,7 +71,10 @@ impl Store {
                 .await
                 .map_err(AwsError::of("dynamodb:PutItem of a chunk"))?;
         }
-        self.delete_chunks_from(pk, sk, n_chunks).await
+        match place {
+            Place::Fresh => Ok(()),
+            Place::Overwrite => self.delete_chunks_from(pk, sk, n_chunks).await,
+        }
     }
 
     /// Reads a value back; `None` if there is none.
@@ -72,7 +91,7 @@ impl Store {
     ) -> Result<bool, StoreError> {
         let Some(Stored { value, expires_at }) = self.stored(pk, sk).await? else { return Ok(false) };
         let Some(edited) = edit(value) else { return Ok(false) };
-        self.put_chunks(pk, sk, &edited, expires_at).await?;
+        self.put_chunks(pk, sk, &edited, expires_at, Place::Overwrite).await?;
         Ok(true)
     }
 

@@ -306,6 +306,24 @@ impl Store {
     /// itself.
     pub async fn release(&self, claim: Claim, end: RunEnd) -> Result<Result<(), LeaseLost>, StoreError> {
         let Lease { directory, run, .. } = claim.lease;
+        let mut written = self.end(&directory, &run, end).await?;
+        if let (RunEnd::Failed { .. }, Written::No(Some(item))) = (end, &written)
+            && Item(item).opt_text("lease_run") == Some(run.as_str())
+        {
+            // A person has asked since the claim, and nothing waits for a retry any more: it stays so.
+            written = self.end(&directory, &run, RunEnd::Stopped).await?;
+        }
+        match written {
+            Written::Yes(_) => Ok(Ok(())),
+            // An SDK retry of a write that did arrive finds its own run.
+            Written::No(Some(item)) if read(&item)?.last_run.as_ref() == Some(&run) => Ok(Ok(())),
+            Written::No(_) => Ok(Err(LeaseLost::TakenOver)),
+        }
+    }
+
+    /// Writes how a run ended, if it holds the lease; that it failed, only if no person has asked since the claim.
+    async fn end(&self, directory: &DirectoryId, run: &RunId, end: RunEnd) -> Result<Written, AwsError> {
+        let mut condition = "lease_run = :run";
         let mut set = vec!["last_run = :run"];
         let mut remove = vec!["lease_run", "lease_until_ms", "claimed_generation", "claimed_at_ms", "nudged_at_ms"];
         let mut values: Vec<(&str, AttributeValue)> = vec![(":run", s(run.as_str()))];
@@ -326,6 +344,9 @@ impl Store {
                 }
             }
             RunEnd::Failed { retry_at_ms, backoff } => {
+                // A lease that was only held has claimed none, and an earlier version did not tell who asked.
+                condition = "lease_run = :run AND (attribute_not_exists(claimed_generation) \
+                             OR attribute_not_exists(asked_generation) OR asked_generation <= claimed_generation)";
                 set.extend(["#attempts = :attempts", "own_faults = :own_faults", "retry_at_ms = :retry"]);
                 values.extend([(":attempts", n(backoff.attempts)), (":own_faults", n(backoff.own_faults)), (":retry", n(retry_at_ms))]);
                 names.push(("#attempts", "attempts"));
@@ -339,20 +360,15 @@ impl Store {
             RunEnd::Stopped => {}
         }
         let mut update = self
-            .update_pending(&directory)
+            .update_pending(directory)
             .update_expression(format!("SET {} REMOVE {}", set.join(", "), remove.join(", ")))
-            .condition_expression("lease_run = :run");
+            .condition_expression(condition);
         for (name, value) in values {
             update = update.expression_attribute_values(name, value);
         }
         for (name, attribute) in names {
             update = update.expression_attribute_names(name, attribute);
         }
-        match conditional(update, "dynamodb:UpdateItem to end the run").await? {
-            Written::Yes(_) => Ok(Ok(())),
-            // An SDK retry of a write that did arrive finds its own run.
-            Written::No(Some(item)) if read(&item)?.last_run.as_ref() == Some(&run) => Ok(Ok(())),
-            Written::No(_) => Ok(Err(LeaseLost::TakenOver)),
-        }
+        conditional(update, "dynamodb:UpdateItem to end the run").await
     }
 }

@@ -3,21 +3,19 @@
 use domain::held::{HeldHash, HeldSet};
 use domain::ids::{IntegrationId, TenantId};
 
-use super::{Store, StoreError};
+use super::chunks::Place;
+use super::{KEPT_SECONDS, Store, StoreError, key};
 use crate::clock::now_ms;
 
-/// How long a set is kept behind the last run that held it: 90 days, as long as that run's record.
-const KEPT_SECONDS: i64 = 90 * 86_400;
-
 impl Store {
-    /// Stores what is held of one tenant; nothing if nothing is.
+    /// Stores what is held of one tenant; nothing if nothing is. It is kept behind the last run that held it.
     ///
     /// # Errors
     /// [`StoreError`]: nobody can decide about it then.
     pub async fn put_held(&self, integration: &IntegrationId, set: &HeldSet) -> Result<(), StoreError> {
         let Some(first) = set.actions().next() else { return Ok(()) };
         let expires_at = now_ms() / 1_000 + KEPT_SECONDS;
-        self.put_chunks(&partition(integration), &sort_key(&first.tenant, &set.hash()), set, expires_at).await
+        self.put_chunks(&partition(integration), &sort_key(&first.tenant, &set.hash()), set, expires_at, Place::Fresh).await
     }
 
     /// What is held under a hash; `None` if nothing is, or no longer.
@@ -32,6 +30,16 @@ impl Store {
             Some(set) => Ok(Some(set)),
             None => Ok(None),
         }
+    }
+
+    /// Deletes all that was ever held of a tenant.
+    pub(super) async fn delete_held(&self, integration: &IntegrationId, tenant: &TenantId) -> Result<(), StoreError> {
+        let pk = partition(integration);
+        let (from, to) = (format!("{tenant}#"), format!("{tenant}#~"));
+        for sk in self.sort_keys("dynamodb:Query of what is held", &pk, &from, &to).await? {
+            self.delete("dynamodb:DeleteItem of what is held", key(&pk, sk)).await?;
+        }
+        Ok(())
     }
 }
 

@@ -11,7 +11,7 @@ use domain::ids::{DirectoryId, IntegrationId, RunId};
 use domain::pending::{Lease, Pending, Switch};
 
 use super::item::Item;
-use super::{Key, Store, StoreError, key, n, s};
+use super::{InForce, Key, Store, StoreError, key, n, s};
 use crate::aws::AwsError;
 
 /// How often a pause looks again when the switch changed meanwhile.
@@ -137,17 +137,34 @@ impl Store {
     }
 
     /// A person lets the integration run again, and asks for a sync as [`Store::ask`] does. It ends a suspension too: whoever calls it has
-    /// seen that the directory speaks for its customer.
+    /// seen that the directory speaks for its customer. `None` if it is not as they saw it any more: the switch, or the file in force.
     ///
     /// # Errors
     /// [`StoreError`]: it is not known whether it runs.
-    pub async fn resume(&self, directory: &DirectoryId, now_ms: i64) -> Result<Option<u64>, StoreError> {
-        let values = [(":now", n(now_ms)), (":zero", n(0)), (":live", s(Switch::Live.as_str())), (":no", AttributeValue::Bool(false))];
+    pub async fn resume(&self, seen: &Pending, in_force: &InForce, now_ms: i64) -> Result<Option<u64>, StoreError> {
+        let values = [
+            (":now", n(now_ms)),
+            (":zero", n(0)),
+            (":live", s(Switch::Live.as_str())),
+            (":no", AttributeValue::Bool(false)),
+            (":seen", s(seen.switch.as_str())),
+            (":by_hand", AttributeValue::Bool(seen.paused_by_hand)),
+            (":applied", n(in_force.applied_at_ms)),
+        ];
         let update = "SET #switch = :live, paused_by_hand = :no, \
                       asked_generation = #generation + :one, nudged_at_ms = :now, #attempts = :zero, own_faults = :zero \
                       REMOVE retry_at_ms ADD #generation :one";
         let names = [("#attempts", "attempts"), ("#switch", "switch")];
-        self.bump_with(directory, update, "attribute_exists(pk)", &values, &names).await
+        // A file that pauses what was paused before changes no switch.
+        let same_file = "(attribute_not_exists(applied_at_ms) OR applied_at_ms = :applied)";
+        let condition = format!("#switch = :seen AND {} AND {same_file}", by_hand_as_seen(seen));
+        if let Some(generation) = self.bump_with(&seen.directory, update, &condition, &values, &names).await? {
+            return Ok(Some(generation));
+        }
+        // An SDK retry of a write that did arrive finds its own.
+        let found = self.pending(std::slice::from_ref(&seen.directory)).await?.pop();
+        let own = found.filter(|found| found.switch == Switch::Live && !found.paused_by_hand && found.nudged_at_ms == Some(now_ms));
+        Ok(own.map(|own| own.generation))
     }
 
     /// Asks for one more generation because the look for drift is due, unless somebody else has seen to it.
@@ -217,6 +234,11 @@ impl Store {
 
 pub(super) fn pending_key(directory: &DirectoryId) -> Key {
     key(format!("PENDING#{directory}"), "PENDING")
+}
+
+/// The condition that nobody has paused by hand, or let go, what was seen so; the value is `:by_hand`. An earlier version knew no such pause.
+pub(super) fn by_hand_as_seen(seen: &Pending) -> &'static str {
+    if seen.paused_by_hand { "paused_by_hand = :by_hand" } else { "(attribute_not_exists(paused_by_hand) OR paused_by_hand = :by_hand)" }
 }
 
 /// Whether a conditional write took place, with the item as asked for, or as it stood in the way.

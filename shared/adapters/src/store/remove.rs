@@ -42,7 +42,8 @@ impl Store {
             match self.try_to_remove(id).await? {
                 Some(Removed::Running) => return Ok(Removed::Running),
                 Some(removed @ (Removed::Done | Removed::Unknown)) => {
-                    for pk in [tenants::partition(id), held::partition(id), approvals::partition(id), snapshot::partition(id)] {
+                    // The decisions first: a tenant's state says which of them is used up.
+                    for pk in [approvals::partition(id), tenants::partition(id), held::partition(id), snapshot::partition(id)] {
                         self.delete_partition("dynamodb:DeleteItem of what an integration had", &pk).await?;
                     }
                     return Ok(removed);

@@ -4,13 +4,11 @@ use domain::current::Row;
 use domain::ids::{IntegrationId, RunId, TenantId};
 use domain::run::{RunRecord, Status};
 
+use super::chunks::Place;
 use super::item::Item;
-use super::{Attributes, Store, StoreError, key, n, s};
+use super::{Attributes, KEPT_SECONDS, Store, StoreError, key, n, s};
 use crate::aws::AwsError;
 use crate::clock::now_ms;
-
-/// How long runs are kept: 90 days, so that "who changed this" has an answer for a quarter.
-const KEPT_SECONDS: i64 = 90 * 86_400;
 
 /// How the partition of a run begins.
 pub(super) const PARTITION: &str = "RUN#";
@@ -31,7 +29,7 @@ pub struct RunHead {
 }
 
 impl Store {
-    /// Saves rows whole before they are overwritten or deleted.
+    /// Saves rows whole before they are overwritten or deleted; once for each tenant of a run.
     ///
     /// # Errors
     /// [`StoreError`]: do not write to Orgvue then.
@@ -39,7 +37,7 @@ impl Store {
         if rows.is_empty() {
             return Ok(());
         }
-        self.put_chunks(&partition(run), &before(tenant), &rows, expires_at()).await
+        self.put_chunks(&partition(run), &before(tenant), &rows, expires_at(), Place::Fresh).await
     }
 
     /// The rows that a run saved for a tenant before it overwrote them.
@@ -50,12 +48,12 @@ impl Store {
         Ok(self.chunks(&partition(run), &before(tenant)).await?.unwrap_or_default())
     }
 
-    /// Stores a run record: the chunks first, so that a head is never without its body.
+    /// Stores a run record, once: the chunks first, so that a head is never without its body.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn put_run(&self, record: &RunRecord) -> Result<(), StoreError> {
-        self.put_chunks(&partition(&record.id), RECORD, record, expires_at()).await?;
+        self.put_chunks(&partition(&record.id), RECORD, record, expires_at(), Place::Fresh).await?;
         self.client
             .put_item()
             .table_name(&self.table)

@@ -3,10 +3,9 @@
 use domain::ids::IntegrationId;
 use domain::snapshot::Snapshot;
 
-use super::{Store, StoreError};
+use super::chunks::Place;
+use super::{KEPT_SECONDS, Store, StoreError};
 
-/// How long a snapshot is kept behind the read: 90 days, as long as the run's record.
-const KEPT_SECONDS: i64 = 90 * 86_400;
 /// The version of the format that is read.
 const VERSION: u8 = 1;
 /// The only sort key, but for the numbers of the chunks.
@@ -18,7 +17,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`]: nothing but explanations depends on it.
     pub async fn put_snapshot(&self, integration: &IntegrationId, snapshot: &Snapshot) -> Result<(), StoreError> {
-        self.put_chunks(&partition(integration), SORT_KEY, snapshot, snapshot.at_ms / 1_000 + KEPT_SECONDS).await
+        let expires_at = snapshot.at_ms / 1_000 + KEPT_SECONDS;
+        self.put_chunks(&partition(integration), SORT_KEY, snapshot, expires_at, Place::Overwrite).await
     }
 
     /// The last snapshot. One that cannot be read is none: it explains, and must never stand in a run's way.

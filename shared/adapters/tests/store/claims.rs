@@ -194,12 +194,33 @@ async fn once_paused_a_run_covers_nothing_although_time_is_left_and_the_pause_is
     let claim = claim_with_heartbeat(&table, "me").await;
     table.store.pause(&directory()).await.unwrap();
     assert_eq!(lost_within_ten_seconds(&claim).await, LeaseLost::Paused);
-    table.store.resume(&directory(), NOW_MS).await.unwrap();
+    table.resume(&table.pending().await, &table.in_force().await, NOW_MS).await.unwrap();
 
     let before = table.pending().await;
     assert_eq!(claim.lease().clone().cover(Duration::ZERO).await, Err(LeaseLost::Paused));
     assert_eq!(claim.lease().keep().await, LeaseLost::Paused);
     assert_eq!(table.pending().await, before);
+}
+
+/// A run began behind this generation, and its read fails.
+async fn fails(table: &Table, claim: Claim) {
+    let end = RunEnd::Failed { retry_at_ms: NOW_MS + 60_000, backoff: ONCE };
+    assert_eq!(table.store.release(claim, end).await.unwrap(), Ok(()));
+}
+
+#[tokio::test]
+async fn what_a_person_asks_for_while_a_read_fails_waits_for_no_retry() {
+    let table = owing().await;
+    let first = claim(&table, "me", NOW_MS).await.unwrap();
+    fails(&table, first).await;
+    assert_eq!((table.pending().await.backoff, table.pending().await.retry_at_ms), (ONCE, Some(NOW_MS + 60_000)));
+
+    let second = claim(&table, "me again", NOW_MS + 60_000).await.unwrap();
+    table.store.ask(&directory(), NOW_MS).await.unwrap();
+    fails(&table, second).await;
+    let pending = table.pending().await;
+    assert_eq!((pending.backoff, pending.retry_at_ms, pending.lease), (Backoff::default(), None, None));
+    assert!(table.store.claim(&message(2), &run("next"), NOW_MS, &Delays::default()).await.unwrap().is_ok());
 }
 
 #[tokio::test]

@@ -1,9 +1,14 @@
 //! Tenants and datasets belong to one integration each; a change of directory leaves nothing behind.
 
+use std::time::{Duration, Instant};
+
 use adapters::store::{AfterApply, Applied, ApplyError};
+use aws_sdk_dynamodb::types::AttributeValue;
 use domain::backoff::Backoff;
+use domain::delays::Delays;
 use domain::ids::{DirectoryId, IntegrationId};
-use domain::pending::{Lease, Pending, Switch};
+use domain::message::{Reason, SyncMessage};
+use domain::pending::{Lease, Pending, RunEnd, Switch};
 use futures::future::join_all;
 
 use crate::table::{DIRECTORY, NOW_MS, Table, dataset_of, directory, file, file_of, integration, run};
@@ -117,8 +122,74 @@ async fn the_directory_is_not_changed_while_a_run_is_at_work_on_it() {
     table.put_pending(&Pending { lease, ..table.pending().await }).await;
     let before = table.items().await;
     let refused = table.apply(&file("acme", "directory_02", "simulate"), AfterApply::Sync).await;
-    assert!(matches!(refused, Err(ApplyError::Contended)), "{refused:?}");
+    assert!(matches!(refused, Err(ApplyError::Running)), "{refused:?}");
     assert_eq!(table.items().await, before);
+}
+
+#[tokio::test]
+async fn nothing_is_given_up_while_a_run_is_at_work_on_it() {
+    let table = Table::new().await;
+    let [one, two, three] = &["one", "two", "three"].map(dataset_of);
+    table.apply(&acme(&[("ACME", one), ("ACME_EU", two)]), AfterApply::Wait).await.unwrap();
+    let leased = async |until_ms| {
+        let lease = Some(Lease { run: run("me"), until_ms });
+        table.put_pending(&Pending { lease, ..table.pending().await }).await;
+    };
+    leased(NOW_MS + 1).await;
+    let before = table.items().await;
+    for less in [acme(&[("ACME", one)]), acme(&[("ACME", one), ("ACME_EU", three)]), acme(&[("ACME", one), ("ACME_US", two)])] {
+        let refused = table.apply(&less, AfterApply::Sync).await.unwrap_err();
+        assert_eq!(refused.to_string(), "a run is at work on this integration: try again when it has ended");
+    }
+    assert_eq!(table.items().await, before);
+
+    table.apply(&acme(&[("ACME", one), ("ACME_EU", two), ("ACME_US", three)]), AfterApply::Wait).await.unwrap();
+    leased(NOW_MS).await;
+    table.apply(&acme(&[("ACME", one)]), AfterApply::Wait).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_run_that_begins_while_tenants_are_given_up_stands_in_the_way_or_reads_the_new_file() {
+    let table = Table::new().await;
+    let [one, two] = &["one", "two"].map(dataset_of);
+    let mut seen = [0, 0];
+    for n_calls_before in 0..40 {
+        table.apply(&format!("# {n_calls_before}\n{}", acme(&[("ACME", one), ("ACME_EU", two)])), AfterApply::Sync).await.unwrap();
+        let claimed = async {
+            for _ in 0..n_calls_before % 10 {
+                table.store.deployment().await.unwrap();
+            }
+            let message = SyncMessage::new(directory(), u64::MAX, Reason::OnDemand);
+            table.store.claim(&message, &run("me"), NOW_MS, &Delays::default()).await.unwrap().unwrap()
+        };
+        let less = acme(&[("ACME", one)]);
+        let (applied, claim) = tokio::join!(table.apply(&less, AfterApply::Sync), claimed);
+        match applied {
+            Ok(Applied::Changed { .. }) => assert_eq!(claim.generation(), table.pending().await.generation, "it began behind the file"),
+            Err(ApplyError::Running) => {}
+            other => panic!("{other:?}"),
+        }
+        seen[usize::from(applied.is_ok())] += 1;
+        table.store.release(claim, RunEnd::Stopped).await.unwrap().unwrap();
+    }
+    assert!(seen.iter().all(|n| *n > 0), "both come about: {seen:?}");
+}
+
+#[tokio::test]
+async fn an_application_that_cannot_succeed_gives_others_time_between_its_tries() {
+    let table = Table::new().await;
+    let [one, two] = &["one", "two"].map(dataset_of);
+    table.apply(&acme(&[("ACME", one), ("ACME_EU", two)]), AfterApply::Wait).await.unwrap();
+    for mut item in table.items_under("LOCK#TENANT#ACME_EU").await {
+        item.insert("integration".to_owned(), AttributeValue::S("other".to_owned()));
+        table.put(item).await;
+    }
+    table.calls.take();
+    let begin = Instant::now();
+    let refused = table.apply(&acme(&[("ACME", one)]), AfterApply::Wait).await;
+    assert!(matches!(refused, Err(ApplyError::Contended)), "{refused:?}");
+    assert_eq!(table.calls.take().iter().filter(|call| *call == "Transact").count(), 20);
+    assert!(begin.elapsed() >= Duration::from_millis(19 * 50));
 }
 
 #[tokio::test]

@@ -44,6 +44,17 @@ async fn what_is_removed_leaves_its_runs_and_the_audit() {
     table.apply(&file("other", DIRECTORY, "simulate"), AfterApply::Wait).await.unwrap();
 }
 
+/// A decision outlives its removal by no state that says it is used up.
+#[tokio::test]
+async fn decisions_are_removed_before_what_says_that_they_are_used_up() {
+    let table = full().await;
+    table.calls.take();
+    table.store.remove(&integration()).await.unwrap();
+    let calls = table.calls.take();
+    let at = |key: &str| calls.iter().position(|call| call == key).unwrap();
+    assert!(at("Delete APPROVAL#acme/ACME") < at("Delete TENANTS#acme/ACME"), "{calls:?}");
+}
+
 #[tokio::test]
 async fn nothing_is_removed_while_a_run_is_at_work() {
     let table = full().await;

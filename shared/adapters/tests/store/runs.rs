@@ -9,6 +9,8 @@ use domain::message::Reason;
 use domain::run::{RunRecord, Status};
 use serde_json::json;
 
+use crate::approvals::held;
+use crate::snapshots::{large, snapshot};
 use crate::table::{NOW_MS, Table, directory, integration, number, run, tenant, text};
 
 const ITEM_BYTES_MAX: usize = 400 * 1024;
@@ -147,18 +149,33 @@ async fn everything_of_a_run_expires_after_ninety_days_in_seconds() {
 }
 
 #[tokio::test]
+async fn what_takes_nothings_place_costs_no_look_for_what_was_there() {
+    let table = Table::new().await;
+    table.calls.take();
+    table.store.put_run(&record("r1")).await.unwrap();
+    table.store.save_before(&run("r1"), &tenant("ACME"), &[&row("1", "")]).await.unwrap();
+    table.store.put_held(&integration(), &held(&["ada@acme.com"])).await.unwrap();
+    let hash = held(&["ada@acme.com"]).hash();
+    assert_eq!(
+        table.calls.take(),
+        ["Put RUN#r1/record#0000", "Put RUNS#acme/r1", "Put RUN#r1/before#ACME#0000", &format!("Put HELD#acme/ACME#{hash}#0000")]
+    );
+    table.store.put_snapshot(&integration(), &snapshot(&["ada@acme.com"])).await.unwrap();
+    assert_eq!(table.calls.take(), ["Put SNAPSHOT#acme/snapshot#0000", "Query SNAPSHOT#acme"]);
+}
+
+#[tokio::test]
 async fn a_shorter_value_leaves_nothing_of_the_longer_one() {
     let table = Table::new().await;
-    let long = [row("1", &noise(900_000))];
-    table.store.save_before(&run("r1"), &tenant("ACME"), &long.iter().collect::<Vec<_>>()).await.unwrap();
-    let longer = table.items_under("RUN#r1").await;
+    table.store.put_snapshot(&integration(), &large(1)).await.unwrap();
+    let longer = table.items_under("SNAPSHOT#acme").await;
     assert!(longer.len() > 1);
-    table.store.save_before(&run("r1"), &tenant("ACME"), &[&row("2", "")]).await.unwrap();
-    assert_eq!(table.items_under("RUN#r1").await.len(), 1);
+    table.store.put_snapshot(&integration(), &snapshot(&[])).await.unwrap();
+    assert_eq!(table.items_under("SNAPSHOT#acme").await.len(), 1);
 
     // A crash before the rest of the longer one was deleted.
     table.put(longer.into_iter().find(|item| text(item, "sk").ends_with("#0001")).unwrap()).await;
-    assert_eq!(table.store.saved_before(&run("r1"), &tenant("ACME")).await.unwrap(), [row("2", "")]);
+    assert_eq!(table.store.snapshot(&integration()).await.unwrap(), Some(snapshot(&[])));
 }
 
 #[tokio::test]

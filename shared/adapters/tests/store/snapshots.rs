@@ -15,6 +15,7 @@ pub(crate) fn snapshot(logins: &[&str]) -> Snapshot {
         let seen = SeenUser {
             idp_id: Some(format!("idp-{login}")),
             login: Some(Login::as_found(login)),
+            formerly: BTreeSet::new(),
             active: true,
             groups: BTreeSet::from([GroupId::new("g1")]),
         };
@@ -31,7 +32,7 @@ pub(crate) fn snapshot(logins: &[&str]) -> Snapshot {
 }
 
 /// A snapshot of several chunks.
-fn large(seed: u64) -> Snapshot {
+pub(crate) fn large(seed: u64) -> Snapshot {
     let mut state = seed;
     let mut next = || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);

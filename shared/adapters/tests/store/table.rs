@@ -1,10 +1,17 @@
 //! A table of a test's own, and the one integration that most tests need.
 
 use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
 
-use adapters::store::{AfterApply, Applied, ApplyError, Store, create_table};
+use adapters::store::{AfterApply, Applied, ApplyError, InForce, Store, create_table};
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_dynamodb::config::interceptors::BeforeSerializationInterceptorContextRef;
+use aws_sdk_dynamodb::config::{BehaviorVersion, ConfigBag, Credentials, Intercept, Region, RuntimeComponents};
+use aws_sdk_dynamodb::error::BoxError;
+use aws_sdk_dynamodb::operation::delete_item::DeleteItemInput;
+use aws_sdk_dynamodb::operation::put_item::PutItemInput;
+use aws_sdk_dynamodb::operation::query::QueryInput;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsInput;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::backoff::Backoff;
 use domain::delays::Delays;
@@ -23,6 +30,8 @@ pub(crate) type Item = HashMap<String, AttributeValue>;
 pub(crate) struct Table {
     pub(crate) store: Store,
     pub(crate) client: Client,
+    /// What the store and the test have asked for.
+    pub(crate) calls: Calls,
     name: String,
     /// The emulator in this process stops when it is dropped.
     _stop: Option<oneshot::Sender<()>>,
@@ -37,16 +46,18 @@ impl Table {
                 (endpoint, Some(stop))
             }
         };
+        let calls = Calls::default();
         let config = aws_sdk_dynamodb::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new("us-east-1"))
             .credentials_provider(Credentials::new("id", "secret", None, None, "test"))
             .endpoint_url(endpoint)
+            .interceptor(calls.clone())
             .build();
         let client = Client::from_conf(config);
         let name = format!("test-{}", Uuid::new_v4());
         create_table(&client, &name).await.unwrap();
-        Self { store: Store::new(client.clone(), &name), client, name, _stop: stop }
+        Self { store: Store::new(client.clone(), &name), client, calls, name, _stop: stop }
     }
 
     /// A table with the integration `acme`, of which nothing was asked yet.
@@ -72,6 +83,16 @@ impl Table {
 
     pub(crate) async fn pending_of(&self, directory: &DirectoryId) -> Pending {
         self.store.pending(std::slice::from_ref(directory)).await.unwrap().pop().expect("the directory is known")
+    }
+
+    /// A person resumes `acme`, who saw it so.
+    pub(crate) async fn resume(&self, seen: &Pending, in_force: &InForce, at_ms: i64) -> Option<u64> {
+        self.store.resume(seen, in_force, at_ms).await.unwrap()
+    }
+
+    /// The file of `acme`.
+    pub(crate) async fn in_force(&self) -> InForce {
+        self.store.integration_in_force(&integration()).await.unwrap().expect("it is in force")
     }
 
     /// Everything in the table.
@@ -103,6 +124,46 @@ impl Table {
     /// Writes a pending item by hand.
     pub(crate) async fn put_pending(&self, pending: &Pending) {
         self.put(pending_item(pending)).await;
+    }
+}
+
+/// What was asked of DynamoDB, call by call: writes with their keys, queries with their partitions.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Calls(Arc<Mutex<Vec<String>>>);
+
+impl Calls {
+    /// Those since the last look.
+    pub(crate) fn take(&self) -> Vec<String> {
+        std::mem::take(&mut *self.0.lock().unwrap())
+    }
+}
+
+impl Intercept for Calls {
+    fn name(&self) -> &'static str {
+        "calls"
+    }
+
+    fn read_before_serialization(
+        &self,
+        context: &BeforeSerializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let key = |item: Option<&Item>| item.map(|item| format!("{}/{}", text(item, "pk"), text(item, "sk"))).unwrap();
+        let input = context.input();
+        let call = if let Some(put) = input.downcast_ref::<PutItemInput>() {
+            format!("Put {}", key(put.item()))
+        } else if let Some(delete) = input.downcast_ref::<DeleteItemInput>() {
+            format!("Delete {}", key(delete.key()))
+        } else if let Some(query) = input.downcast_ref::<QueryInput>() {
+            format!("Query {}", text(query.expression_attribute_values().unwrap(), ":pk"))
+        } else if input.downcast_ref::<TransactWriteItemsInput>().is_some() {
+            "Transact".to_owned()
+        } else {
+            "other".to_owned()
+        };
+        self.0.lock().unwrap().push(call);
+        Ok(())
     }
 }
 

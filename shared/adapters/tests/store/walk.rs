@@ -217,8 +217,10 @@ impl<'a> Walk<'a> {
                 assert_eq!(store.pause(&self.directory).await.unwrap(), Some(self.pending.switch));
             }
             Step::Resume { at } => {
+                let (seen, id) = (self.pending.clone(), &self.pending.integration);
+                let in_force = store.integration_in_force(id).await.unwrap().expect("it is in force");
                 self.pending.resume(self.at(at));
-                assert_eq!(store.resume(&self.directory, self.at(at)).await.unwrap(), Some(self.pending.generation));
+                assert_eq!(self.table.resume(&seen, &in_force, self.at(at)).await, Some(self.pending.generation));
             }
             Step::Apply { mode, after, at } => self.apply(mode, after, at).await,
         }

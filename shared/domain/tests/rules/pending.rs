@@ -288,11 +288,23 @@ fn a_person_who_asks_does_not_wait_for_the_retry() {
 }
 
 #[test]
-fn what_is_asked_during_a_run_is_owed_behind_it_even_if_the_run_fails() {
+fn what_is_asked_during_a_run_waits_for_no_retry_if_the_run_fails() {
     let mut pending = claimed();
     pending.ask(310);
     pending.record(&run("a"), failed(500));
-    assert_eq!((pending.is_owed(), sweep(&pending, 500)), (true, SweepStep::Send(Reason::Retry)));
+    assert_eq!((pending.backoff, pending.retry_at_ms), (Backoff::default(), None));
+    assert_eq!((pending.is_owed(), sweep(&pending, 311)), (true, SweepStep::Send(Reason::Owed)));
+    assert_eq!(claim(&mut pending, 2, "b", 311), Ok(()));
+}
+
+#[test]
+fn what_was_asked_before_a_run_waits_for_its_retry_as_the_run_fails() {
+    let mut pending = marked();
+    pending.ask(290);
+    claim(&mut pending, 2, "a", 300).unwrap();
+    pending.mark(700);
+    pending.record(&run("a"), failed(500));
+    assert_eq!((pending.is_asked(), pending.backoff.attempts, pending.retry_at_ms), (true, 1, Some(500)));
 }
 
 #[test]

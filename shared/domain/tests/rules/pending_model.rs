@@ -11,7 +11,7 @@ use domain::backoff::{Backoff, FaultClass};
 use domain::delays::Delays;
 use domain::ids::{DirectoryId, IntegrationId, RunId};
 use domain::integration::Mode;
-use domain::pending::{Pending, RunEnd, SweepStep, Switch};
+use domain::pending::{NotClaimed, Pending, RunEnd, SweepStep, Switch};
 
 /// In ticks. What is not named here has no part in it.
 const DELAYS: Delays = Delays {
@@ -136,6 +136,14 @@ impl World {
         Some(next)
     }
 
+    fn refused_by_switch(&self) -> Option<NotClaimed> {
+        match self.pending.switch {
+            Switch::Live => None,
+            Switch::Paused => Some(NotClaimed::Paused),
+            Switch::Suspended => Some(NotClaimed::Suspended),
+        }
+    }
+
     fn is_leased(&self) -> bool {
         self.pending.lease.as_ref().is_some_and(|lease| lease.until_ms > 0)
     }
@@ -164,6 +172,13 @@ impl World {
         let (before, reconciled) = (self.pending.reconciled_generation, next.pending.reconciled_generation);
         assert!(reconciled >= before, "nothing is forgotten again");
         assert!(reconciled <= before.max(read), "what was asked for behind the claim stays owed");
+        if self.is_of(worker) && self.pending.asked_generation > read && matches!(end, RunEnd::Failed { .. }) {
+            assert_eq!(
+                next.pending.refuses(self.pending.asked_generation, &nobody(), 0),
+                self.refused_by_switch(),
+                "a person waits for no retry"
+            );
+        }
         next.leave(worker);
         next
     }

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use adapters::clock::now_ms;
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::held::{APPROVAL_MS, Verdict};
+use domain::held::{APPROVAL_MS, HeldHead, Verdict};
 use domain::message::Reason;
 use domain::run::Status;
 use futures::future::join_all;
 use standins::{FaultKind, Matcher, Nth};
 use sync::{OperateError, Operator};
 
-use crate::world::{Run, Setup, User, World, email, fault, multi, people, single, until};
+use crate::world::{Run, Setup, User, World, email, fault, group, multi, people, single, until};
 
 crate::tests![
     what_is_approved_is_done_and_nothing_else,
@@ -28,6 +28,8 @@ crate::tests![
     a_hash_that_is_not_held_is_no_approval,
     the_last_admin_goes_when_that_is_approved_as_such,
     an_approval_for_another_reason_does_not_take_the_last_admin,
+    nobody_decides_about_a_tenant_that_runs_leave_alone,
+    what_stays_held_is_stored_once,
 ];
 
 /// 20 people in step, of whom the first six leave: one more than the limit.
@@ -242,5 +244,51 @@ async fn an_approval_for_another_reason_does_not_take_the_last_admin() {
     assert_eq!(world.asked().await.held().len(), 2);
     assert_eq!(world.approved("ACME").await.removed(), ["p00", "p19"]);
     assert!(world.orgvue.rows("ACME").iter().all(|row| row["Login"] != email("p00")));
+    world.end().await;
+}
+
+async fn nobody_decides_about_a_tenant_that_runs_leave_alone() {
+    let customer = multi(&["ACME", "BETA"]);
+    let world = World::start(customer.clone()).await;
+    people(0..6).iter().for_each(|name| world.add(User::new(name).in_group("ACME_user").in_group("BETA_user").in_group("BETA_Retail")));
+    world.asked().await;
+    world.workos.rename_group(&world.directory(), &group("BETA_Retail"), &group("BETA_Shops"));
+    assert_eq!(world.asked().await.held_why(), [("roles_over_limit".to_owned(), 6)]);
+    let knows_old_name = async || {
+        let snapshot = world.store().snapshot(&world.id()).await.unwrap().unwrap();
+        snapshot.groups.values().any(|name| *name == group("BETA_Retail"))
+    };
+    assert!(knows_old_name().await);
+
+    let hash = world.state("BETA").await.held.unwrap().hash;
+    let decide = async || world.operator().decide(&world.id(), None, hash.as_str(), Verdict::Approved).await;
+    world.apply(&customer.tenant_line("BETA", r#"mode = "paused""#)).await;
+    world.settled().await;
+    let refused = decide().await;
+    assert!(matches!(&refused, Err(OperateError::LeftAlone(tenant)) if tenant.as_str() == "BETA"), "{refused:?}");
+    assert!(!knows_old_name().await, "nothing waits for a person any more");
+
+    world.apply(&multi(&["ACME"])).await;
+    world.settled().await;
+    assert!(matches!(decide().await, Err(OperateError::LeftAlone(_) | OperateError::NotHeld(_))));
+    world.end().await;
+}
+
+async fn what_stays_held_is_stored_once() {
+    let world = six_of_twenty_leave().await;
+    let head = world.state("ACME").await.held.unwrap();
+    let key = format!("ACME#{}#0000", head.hash);
+    let mark = AttributeValue::N((now_ms() / 1_000 + 4_711).to_string());
+    let is_marked =
+        async || world.items().await.iter().any(|item| item["sk"] == AttributeValue::S(key.clone()) && item["expires_at"] == mark);
+    world.set_item("HELD#acme", &key, "expires_at", mark.clone()).await;
+    world.asked().await;
+    assert!(is_marked().await, "it is there already");
+
+    let old = HeldHead { since_ms: head.since_ms - 31 * 86_400_000, ..head };
+    let old = serde_json::to_string(&old).unwrap();
+    world.set_item("TENANTS#acme", "ACME", "held", AttributeValue::S(old)).await;
+    world.asked().await;
+    assert!(!is_marked().await, "long before it expires");
     world.end().await;
 }

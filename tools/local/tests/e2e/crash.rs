@@ -39,7 +39,9 @@ async fn a_killed_run_is_finished_without_a_new_event() {
     world.settled().await;
 
     let runs = world.runs().await;
-    assert_eq!((runs.len(), runs[0].reason), (1, Reason::Owed), "the killed run left no record");
+    assert_eq!((runs.len(), runs[0].reason), (1, Reason::Owed));
+    let killed = world.interrupted_runs().await.remove(0);
+    assert_eq!((killed.status, killed.reason), (Status::Superseded, Reason::Webhook), "it says that it began to write");
     assert_eq!(world.rows("ACME"), ["ada user"]);
     world.end().await;
 }
@@ -118,20 +120,23 @@ async fn what_is_overwritten_is_saved_before() {
 }
 
 async fn a_run_that_lost_its_lease_writes_nothing_more() {
-    let world = World::start(single("ACME")).await;
+    let world = World::in_step(2).await;
+    world.leaves("p00");
     world.add(User::new("ada").in_group("user"));
+    let (puts, state) = (world.puts(), world.state("ACME").await);
     let read = Matcher::path("/items").method("GET");
     world.orgvue.fault(fault(read, Nth::At(1), FaultKind::Slow(Duration::from_millis(3_500))));
     world.poke().await;
-    until("the run", || world.orgvue.calls().of(GET_ITEMS) == 1).await;
+    until("the run", || world.orgvue.calls().of(GET_ITEMS) == 2).await;
     let until_ms = now_ms() + 4_000;
     world.set_pending("lease_run", AttributeValue::S("another".to_owned())).await;
     world.set_pending("lease_until_ms", AttributeValue::N(until_ms.to_string())).await;
     let run = world.run_where("superseded", |run| run.status == Status::Superseded).await;
-    assert_eq!((run.tenant("ACME").code.as_deref(), run.created(), world.puts()), (Some("superseded"), vec![], 0));
+    assert_eq!((run.tenant("ACME").code.as_deref(), run.created(), world.puts()), (Some("superseded"), vec![], puts));
+    assert_eq!(world.state("ACME").await, state, "the other run may be at work on it");
 
     // The other run is never heard of again, so that its lease ends and the work is owed.
     world.settled().await;
-    assert_eq!((world.last_run().await.reason, world.rows("ACME")), (Reason::Owed, vec!["ada user".to_owned()]));
+    assert_eq!((world.last_run().await.reason, world.rows("ACME")), (Reason::Owed, vec!["ada user".to_owned(), "p01 user".to_owned()]));
     world.end().await;
 }

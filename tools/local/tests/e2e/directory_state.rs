@@ -1,5 +1,7 @@
 //! A directory that no longer speaks for its customer removes nobody.
 
+use std::time::Duration;
+
 use domain::pending::Switch;
 use domain::run::Status;
 use futures::future::join_all;
@@ -13,6 +15,7 @@ crate::tests![
     a_directory_that_goes_while_it_is_read_suspends_the_integration,
     a_directory_that_stays_deleted_suspends_the_integration_in_the_end,
     a_directory_that_is_not_found_for_a_while_is_asked_for_again,
+    a_directory_that_is_not_found_once_behind_an_outage_is_asked_for_again,
     a_directory_that_is_not_settled_is_read_later,
 ];
 
@@ -95,6 +98,25 @@ async fn a_directory_that_is_not_found_for_a_while_is_asked_for_again() {
     world.workos.clear_faults();
     world.settled().await;
     assert_eq!(world.rows("ACME"), ["ada user"], "without a further event");
+    world.end().await;
+}
+
+async fn a_directory_that_is_not_found_once_behind_an_outage_is_asked_for_again() {
+    let world = world().await;
+    let outage = FaultKind::TooMany { retry_after: Some("3600".to_owned()) };
+    world.workos.fault(fault(Matcher::any(), Nth::From(1), outage));
+    world.leaves("bob");
+    world.poke().await;
+    while world.pending().await.backoff.attempts < 2 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    world.workos.clear_faults();
+    world.workos.fault(fault(Matcher::any(), Nth::At(1), FaultKind::Status(404)));
+    world.settled().await;
+
+    let codes: Vec<_> = world.runs().await.iter().rev().take(3).map(|run| run.code.clone().unwrap_or_default()).collect();
+    assert_eq!(codes, ["", "directory_not_found", "workos_unavailable"]);
+    assert_eq!((world.pending().await.switch, world.rows("ACME")), (Switch::Live, vec!["ada user".to_owned()]));
     world.end().await;
 }
 

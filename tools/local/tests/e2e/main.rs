@@ -10,6 +10,7 @@ mod binary;
 mod blocked;
 mod chaos;
 mod crash;
+mod customer;
 mod directory_state;
 mod drift;
 mod grammar;

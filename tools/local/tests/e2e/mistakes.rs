@@ -19,7 +19,7 @@ crate::tests![
 
 const USERS: &str = "/directory_users";
 
-/// A slip of the pen in the prefix of [`crate::world::PREFIX`].
+/// A slip of the pen in the prefix of [`crate::words::PREFIX`].
 const SLIP: &str = "IMAPP_Orgvue_SICM_";
 
 fn reason(code: &str, n: usize) -> Vec<(String, usize)> {

@@ -23,6 +23,8 @@ crate::tests![
     a_directory_that_is_gone_while_another_is_found_is_suspended_alone,
 ];
 
+/// So many customers that some of them wait while others run.
+const MORE_THAN_RUN_AT_ONCE: usize = 6;
 /// No test waits for the end of it.
 const LONG: [i64; 3] = [3_600_000; 3];
 
@@ -125,9 +127,14 @@ async fn customers(n: usize) -> World {
     let world = World::start(Setup { customers, quarantine_ms: LONG, ..Setup::default() }).await;
     for customer in &world.customers {
         world.add_to(customer, User::new("ada").in_group("user"));
-        world.poke_of(customer).await;
     }
     world
+}
+
+async fn poke_all(world: &World) {
+    for customer in &world.customers {
+        world.poke_of(customer).await;
+    }
 }
 
 /// What a vendor answers that cannot go on; it asks for so much patience that a run does not wait for it.
@@ -135,7 +142,7 @@ fn outage() -> FaultKind {
     FaultKind::TooMany { retry_after: Some("3600".to_owned()) }
 }
 
-/// Waits until everybody has failed time and again; returns everybody's failures.
+/// Waits until everybody has failed time and again, for which everybody must have something to do; returns everybody's failures.
 async fn failing(world: &World, backoff: impl AsyncFn(&World, &Customer) -> Backoff) -> Vec<Backoff> {
     loop {
         let mut all = Vec::new();
@@ -158,8 +165,9 @@ async fn assert_all_recover(world: World) {
 }
 
 async fn an_outage_of_workos_quarantines_nobody() {
-    let world = customers(20).await;
+    let world = customers(MORE_THAN_RUN_AT_ONCE).await;
     world.workos.fault(fault(Matcher::any(), Nth::From(1), outage()));
+    poke_all(&world).await;
     let directory =
         async |world: &World, customer: &Customer| world.store().pending(&[customer.directory_id()]).await.unwrap().remove(0).backoff;
     let backoffs = failing(&world, directory).await;
@@ -170,8 +178,9 @@ async fn an_outage_of_workos_quarantines_nobody() {
 }
 
 async fn an_outage_of_orgvue_quarantines_nobody() {
-    let world = customers(8).await;
+    let world = customers(MORE_THAN_RUN_AT_ONCE).await;
     world.orgvue.fault(fault(Matcher::any(), Nth::From(1), outage()));
+    poke_all(&world).await;
     let tenant = async |world: &World, customer: &Customer| world.state_of(customer, &customer.id.to_uppercase()).await.backoff;
     let backoffs = failing(&world, tenant).await;
     assert!(backoffs.iter().all(|backoff| backoff.own_faults == 0), "{backoffs:?}");
@@ -183,6 +192,7 @@ async fn an_outage_of_orgvue_quarantines_nobody() {
 /// Two customers in step.
 async fn two_in_step() -> World {
     let world = customers(2).await;
+    poke_all(&world).await;
     world.settled().await;
     world
 }
@@ -190,9 +200,7 @@ async fn two_in_step() -> World {
 async fn a_key_of_another_environment_suspends_nobody() {
     let world = two_in_step().await;
     world.workos.fault(fault(Matcher::any(), Nth::From(1), FaultKind::Status(404)));
-    for customer in &world.customers {
-        world.poke_of(customer).await;
-    }
+    poke_all(&world).await;
     let directory =
         async |world: &World, customer: &Customer| world.store().pending(&[customer.directory_id()]).await.unwrap().remove(0).backoff;
     let backoffs = failing(&world, directory).await;
@@ -207,10 +215,9 @@ async fn a_directory_that_is_gone_while_another_is_found_is_suspended_alone() {
     let world = two_in_step().await;
     let (gone, other) = (&world.customers[0], &world.customers[1]);
     world.add_to(other, User::new("bob").in_group("user"));
-    for customer in [gone, other] {
-        world.poke_of(customer).await;
-    }
     world.workos.delete_directory(&gone.directory());
+    world.ask().await;
+    world.poke_of(other).await;
     world.settled().await;
     let run = world.last_run().await;
     assert_eq!(

@@ -1,7 +1,9 @@
 //! What a run overwrote is put back, guarded like anything else.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use domain::current::Row;
 use domain::held::HeldHash;
 use domain::ids::RunId;
@@ -12,12 +14,14 @@ use standins::{FaultKind, Matcher, Nth};
 use sync::RestoreError;
 
 use crate::words::Run;
-use crate::world::{User, World, deadline, email, fault, people, single, until};
+use crate::world::{Setup, User, World, deadline, email, fault, people, single, until};
 
 crate::tests![
     removed_accounts_come_back_with_all_they_had,
     what_a_run_gave_is_taken_back_over_the_limit_by_its_hash_alone,
     nothing_is_put_back_beside_a_run,
+    what_a_killed_run_overwrote_is_put_back,
+    a_restore_that_fails_is_told_and_may_be_repeated_at_once,
 ];
 
 async fn restore(world: &World, run: &RunId, agreed: &[&HeldHash]) -> Result<Run, RestoreError> {
@@ -103,7 +107,7 @@ async fn nothing_is_put_back_beside_a_run() {
     let world = World::in_step(2).await;
     world.leaves("p00");
     let bad = world.asked().await;
-    let slow = FaultKind::Slow(std::time::Duration::from_secs(1));
+    let slow = FaultKind::Slow(Duration::from_secs(1));
     world.orgvue.fault(fault(Matcher::path("/items").method("GET"), Nth::At(1), slow));
     let calls = world.orgvue.calls().total();
     world.ask().await;
@@ -112,5 +116,53 @@ async fn nothing_is_put_back_beside_a_run() {
     assert!(matches!(restore(&world, &bad.id, &[]).await, Err(RestoreError::Busy)));
     world.settled().await;
     assert_eq!(world.rows("ACME"), ["p01 user"]);
+    world.end().await;
+}
+
+async fn what_a_killed_run_overwrote_is_put_back() {
+    let mut world = World::start(Setup { on_disk: true, ..Setup::from(single("ACME")) }).await;
+    ["ada", "old"].iter().for_each(|name| world.add(User::new(name).in_group("user")));
+    world.asked().await;
+    world.joins("ada", "Retail");
+    world.leaves("old");
+    world.orgvue.fault(fault(Matcher::path("/items").method("PUT"), Nth::At(2), FaultKind::Slow(Duration::from_secs(3))));
+    world.ask().await;
+    until("the removals", || world.puts() == 3).await;
+    world.kill().await;
+    world.restart().await;
+    world.operator().pause(&world.id()).await.unwrap();
+    assert_eq!(world.rows("ACME"), ["ada Retail,user", "old user"], "killed midway");
+
+    let killed = world.interrupted_runs().await.remove(0);
+    let restored = loop {
+        match restore(&world, &killed.id, &[]).await {
+            // The killed run's lease has not ended yet.
+            Err(RestoreError::Busy) => tokio::time::sleep(Duration::from_millis(200)).await,
+            done => break done.unwrap(),
+        }
+    };
+    assert_eq!((restored.updated(), world.rows("ACME")), (vec!["ada"], vec!["ada user".to_owned(), "old user".to_owned()]));
+    world.operator().resume(&world.id(), async |_| Ok(())).await.unwrap();
+    world.settled().await;
+    assert_eq!(world.rows("ACME"), ["ada Retail,user"]);
+    world.end().await;
+}
+
+async fn a_restore_that_fails_is_told_and_may_be_repeated_at_once() {
+    let world = World::in_step(2).await;
+    world.leaves("p00");
+    let bad = world.asked().await;
+    world.operator().pause(&world.id()).await.unwrap();
+    world.set_item("TENANTS#acme", "ACME", "attempts", AttributeValue::S("broken".to_owned())).await;
+    let failed = restore(&world, &bad.id, &[]).await;
+    assert!(matches!(failed, Err(RestoreError::Store(_))), "{failed:?}");
+    let told = world.last_run().await;
+    assert_eq!((told.restores.as_ref(), told.status, told.code.as_deref()), (Some(&bad.id), Status::Failed, Some("not_saved")));
+
+    world.set_item("TENANTS#acme", "ACME", "attempts", AttributeValue::N("0".to_owned())).await;
+    assert_eq!(restore(&world, &bad.id, &[]).await.unwrap().created(), ["p00"]);
+    world.add(User::new("p00").in_group("user"));
+    world.operator().resume(&world.id(), async |_| Ok(())).await.unwrap();
+    world.settled().await;
     world.end().await;
 }

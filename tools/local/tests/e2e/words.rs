@@ -104,6 +104,11 @@ impl std::ops::Deref for Run {
 }
 
 impl Run {
+    /// Whether it began to write and has not told its end.
+    pub(crate) fn is_interrupted(&self) -> bool {
+        self.code.as_deref() == Some("interrupted")
+    }
+
     pub(crate) fn tenant(&self, tenant: &str) -> &TenantRecord {
         self.tenants.iter().find(|record| record.tenant.as_str() == tenant).unwrap()
     }

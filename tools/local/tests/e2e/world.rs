@@ -1,4 +1,4 @@
-//! A customer or several, their directories in WorkOS, their tenants in Orgvue, and the system between the two.
+//! The running world: the directories of one customer or several in WorkOS, their tenants in Orgvue, and the system between the two.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -11,8 +11,7 @@ use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::delays::Delays;
 use domain::held::Verdict;
-use domain::ids::{DirectoryId, IntegrationId, TenantId};
-use domain::integration::Integration;
+use domain::ids::{IntegrationId, TenantId};
 use domain::pending::{Pending, Switch};
 use domain::tenant_state::TenantState;
 use local::aws::{Depth, REGION};
@@ -22,15 +21,12 @@ use standins::orgvue::{self, Orgvue};
 use standins::workos::{self, Delivery, WorkOs};
 use sync::{DecidedOn, OperateError, Operator, Tokens};
 use tempfile::TempDir;
-use uuid::Uuid;
 
 use crate::logs::PRIVATE;
 use crate::words::shown;
 
-pub(crate) use crate::words::{PREFIX, Run, User, account, email, fault, group, people};
-
-/// Who owns the API token of every tenant. The tests do not show this account unless it is what they are about.
-pub(crate) const API_ACCOUNT: &str = "sync@orgvue.com";
+pub(crate) use crate::customer::{API_ACCOUNT, Customer, dataset, multi, single};
+pub(crate) use crate::words::{Run, User, account, email, fault, group, people};
 
 pub(crate) const GET_DATASET: &str = "GET /api/v1/{tenant}/datasets/{dataset}";
 pub(crate) const GET_ITEMS: &str = "GET /api/v1/{tenant}/datasets/{dataset}/items";
@@ -38,110 +34,6 @@ pub(crate) const PUT_ITEMS: &str = "PUT /api/v1/{tenant}/datasets/{dataset}/item
 
 /// Longest wait for what must come about.
 const LIMIT: Duration = Duration::from_secs(90);
-
-/// A customer in single tenancy, whose integration writes.
-pub(crate) fn single(tenant: &str) -> Customer {
-    Customer::new("single", &[tenant])
-}
-
-/// A customer in multi tenancy, whose integration writes.
-pub(crate) fn multi(tenants: &[&str]) -> Customer {
-    Customer::new("multi", tenants)
-}
-
-/// A customer's integration file, and the tenants that go with it.
-#[derive(Clone)]
-pub(crate) struct Customer {
-    pub(crate) id: String,
-    mode: &'static str,
-    tenancy: &'static str,
-    prefix: &'static str,
-    lines: Vec<String>,
-    /// Each with further lines of its section.
-    tenants: Vec<(String, Vec<String>)>,
-    sections: Vec<String>,
-}
-
-impl Customer {
-    fn new(tenancy: &'static str, tenants: &[&str]) -> Self {
-        Self {
-            id: tenants[0].to_lowercase().replace('_', "-"),
-            mode: "enforce",
-            tenancy,
-            prefix: PREFIX,
-            lines: Vec::new(),
-            tenants: tenants.iter().map(|tenant| ((*tenant).to_owned(), Vec::new())).collect(),
-            sections: Vec::new(),
-        }
-    }
-
-    pub(crate) fn mode(self, mode: &'static str) -> Self {
-        Self { mode, ..self }
-    }
-
-    /// With another prefix than that of the groups.
-    pub(crate) fn prefix(self, prefix: &'static str) -> Self {
-        Self { prefix, ..self }
-    }
-
-    /// Adds a line to the top of the file.
-    pub(crate) fn line(mut self, line: &str) -> Self {
-        self.lines.push(line.to_owned());
-        self
-    }
-
-    /// Adds a line to a tenant's section.
-    pub(crate) fn tenant_line(mut self, tenant: &str, line: &str) -> Self {
-        let found = self.tenants.iter_mut().find(|(id, _)| id == tenant);
-        found.unwrap().1.push(line.to_owned());
-        self
-    }
-
-    /// Adds a section to the end of the file.
-    pub(crate) fn section(mut self, text: &str) -> Self {
-        self.sections.push(text.to_owned());
-        self
-    }
-
-    pub(crate) fn directory(&self) -> String {
-        format!("directory_01{}", self.id.to_uppercase().replace('-', ""))
-    }
-
-    pub(crate) fn directory_id(&self) -> DirectoryId {
-        DirectoryId::parse(&self.directory()).unwrap()
-    }
-
-    pub(crate) fn integration_id(&self) -> IntegrationId {
-        IntegrationId::parse(&self.id).unwrap()
-    }
-
-    pub(crate) fn integration(&self) -> Integration {
-        Integration::parse(&self.toml()).unwrap()
-    }
-
-    pub(crate) fn toml(&self) -> String {
-        let Self { id, mode, tenancy, prefix, lines, tenants, sections } = self;
-        let directory = self.directory();
-        let mut file = format!(
-            "id = \"{id}\"\ndirectory = \"{directory}\"\nmode = \"{mode}\"\ntenancy = \"{tenancy}\"\nprefix = \"{prefix}\"\n{}\n",
-            lines.join("\n")
-        );
-        for (tenant, lines) in tenants {
-            let dataset = dataset(tenant);
-            file += &format!(
-                "[[tenants]]\nid = \"{tenant}\"\ndataset = \"{dataset}\"\napi_account = \"{API_ACCOUNT}\"\n{}\n",
-                lines.join("\n")
-            );
-        }
-        file + &sections.join("\n")
-    }
-}
-
-/// The id of a tenant's Users dataset.
-pub(crate) fn dataset(tenant: &str) -> String {
-    let number = tenant.bytes().fold(0x0B53_3DE6_7107_9FCD_u128, |number, byte| number.wrapping_mul(131) + u128::from(byte));
-    Uuid::from_u128(number).to_string().to_uppercase()
-}
 
 /// How a world differs from the usual one.
 pub(crate) struct Setup {
@@ -198,7 +90,7 @@ impl World {
         let orgvue = start_orgvue().await;
         for customer in &customers {
             workos.add_directory(&customer.directory());
-            for (tenant, _) in &customer.tenants {
+            for tenant in customer.tenants() {
                 orgvue.add_tenant(tenant, &dataset(tenant), vec![account(API_ACCOUNT, "admin")]);
             }
         }
@@ -472,12 +364,21 @@ impl World {
         all
     }
 
-    /// The runs of the first customer, oldest first.
+    /// The runs of the first customer that told their end, oldest first.
     pub(crate) async fn runs(&self) -> Vec<Run> {
         self.runs_of(&self.customers[0]).await
     }
 
     pub(crate) async fn runs_of(&self, customer: &Customer) -> Vec<Run> {
+        self.all_runs_of(customer).await.into_iter().filter(|run| !run.is_interrupted()).collect()
+    }
+
+    /// The runs of the first customer that began to write and have not told their end.
+    pub(crate) async fn interrupted_runs(&self) -> Vec<Run> {
+        self.all_runs_of(&self.customers[0]).await.into_iter().filter(Run::is_interrupted).collect()
+    }
+
+    async fn all_runs_of(&self, customer: &Customer) -> Vec<Run> {
         let mut runs = Vec::new();
         for head in self.store().runs(&customer.integration_id()).await.unwrap() {
             runs.push(Run(self.store().run(&head.id).await.unwrap().unwrap()));
