@@ -156,7 +156,7 @@ pub async fn restore(
     let began = Instant::now();
     let mut record = RunRecord { restores: Some(run.clone()), ..new_record(&claim, Reason::Restored) };
     let lease = claim.lease().clone();
-    let (worked, _lost) = beside_heartbeat(deps, &lease, write(deps, &claim, saved, agreed, deadline, &mut record)).await;
+    let (worked, _lost) = beside_heartbeat(deps, &lease, write(deps, &claim, (run, only), agreed, deadline, &mut record)).await;
     record.seconds = began.elapsed().as_secs_f64();
     match &worked {
         Some(Ok(())) => {}
@@ -203,12 +203,16 @@ fn tenants_of(integration: &Integration, mut rows: BTreeMap<TenantId, Vec<Row>>)
 async fn write(
     deps: &Deps,
     claim: &Claim,
-    saved: Saved,
+    (run, only): (&RunId, Option<&TenantId>),
     agreed: &BTreeSet<HeldHash>,
     deadline: Deadline,
     record: &mut RunRecord,
-) -> Result<(), StoreError> {
-    let Saved { integration, rows } = saved;
+) -> Result<(), RestoreError> {
+    // Read again under the lease: from here on no file can give a tenant to another integration.
+    let Saved { integration, rows } = saved(deps, claim.integration(), run, only).await?;
+    if integration.directory != *claim.directory() {
+        return Err(RestoreError::Busy);
+    }
     let opening = Opening::of(record);
     let states = deps.store.tenant_states(&integration.id).await?;
     for (tenant, rows) in tenants_of(&integration, rows) {

@@ -201,7 +201,7 @@ pub fn name_groups(findings: &mut [Finding], directory: &Directory) {
 /// Desired accounts that are kept disabled all the same.
 fn blocked_findings(tenants: &BTreeMap<TenantId, Desired>, integration: &Integration) -> Vec<Finding> {
     let finding = |tenant: &TenantId, account: &DesiredAccount| {
-        let what = "the account is blocked, so it is disabled although the directory asks for it";
+        let what = "the account is blocked: it is to be disabled, although the directory asks for it";
         Finding::new(FindingCode::Blocked, what).login(&account.login).user(&account.user).tenant(tenant)
     };
     let blocked = |(tenant, desired): (_, &Desired)| {

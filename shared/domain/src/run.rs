@@ -21,10 +21,10 @@ use crate::plan::{Action, Change, Verb};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// Everything that was planned was written, but for accounts that Orgvue refuses to create or update: those are findings.
-    Applied,
     /// Nothing was written, as configured; the record says what would have been.
     Simulated,
+    /// Everything that was planned was written, but for accounts that Orgvue refuses to create or update: those are findings.
+    Applied,
     /// What does no harm was written; the rest waits for a person.
     PartlyHeld,
     /// Another run took over; this one stopped writing.

@@ -58,7 +58,8 @@ impl Store {
         let packed = packer.finish().map_err(|_| corrupt())?;
         let chunks = packed.chunks(CHUNK_BYTES_MAX);
         let (n_chunks, tag) = (chunks.len(), tag(&packed));
-        for (at, chunk) in chunks.enumerate() {
+        // The first one comes last: until it is there, a value of one chunk that stands in its place is read as it was.
+        for (at, chunk) in chunks.enumerate().rev() {
             self.client
                 .put_item()
                 .table_name(&self.table)

@@ -98,11 +98,12 @@ impl Store {
                 Err(error) => return Err(error),
             };
             if names_login {
-                self.delete_chunks(&pk, sk).await?;
-                n_held += 1;
+                // The head first: one without its content would not be stored again for long.
                 if let Some((tenant, hash)) = sk.split_once('#') {
                     self.forget_held(integration, tenant, &HeldHash::new(hash)).await?;
                 }
+                self.delete_chunks(&pk, sk).await?;
+                n_held += 1;
             }
         }
         Ok(n_held)

@@ -105,10 +105,13 @@ impl Sight<'_> {
                 (Decided::Protected, "the account is protected: it is never touched".to_owned())
             }
             _ if self.integration.blocked.contains(self.login) => {
-                (Decided::Blocked, "the account is blocked in the integration file: it is kept disabled, and not created".to_owned())
+                (Decided::Blocked, "the account is blocked in the integration file: it is to be disabled, and not created".to_owned())
             }
             _ if desired.is_some_and(|desired| desired.untouched.contains(self.login)) => {
                 (Decided::LeftAlone, "the account is left as it is: nobody can tell whose it is".to_owned())
+            }
+            _ if findings.iter().any(|finding| finding.code == FindingCode::DuplicateAccount) => {
+                (Decided::LeftAlone, "the rows are left as they are: several have this login, and nobody can tell which counts".to_owned())
             }
             Some(wanted) => (Decided::Desired, format!("there should be an account with {}", role_list(&wanted.roles))),
             None => (Decided::NotDesired, format!("there should be no account: {}", self.why_not(!findings.is_empty()))),
@@ -182,7 +185,10 @@ impl Explanation {
                     told.fault = Some(FaultSeen { code: Some(code.to_owned()), error: Some(error.to_owned()), run: None, at_ms: None });
                 }
                 Some(LiveState::Read { account, action, held, hash, findings: _ }) => {
-                    told.now = Some(NowSeen { account: account.map(AccountSeen::from), next: action.map(ActionSeen::from) });
+                    // Of several rows none is the account.
+                    let is_several = told.findings.iter().any(|finding| finding.code == FindingCode::DuplicateAccount);
+                    let now = NowSeen { account: account.map(AccountSeen::from), next: action.map(ActionSeen::from) };
+                    told.now = (!is_several).then_some(now);
                     told.held = held.map(|held| HeldSeen { hash: hash.cloned(), ..HeldSeen::from(held) });
                 }
             }

@@ -1,12 +1,13 @@
 mod words;
 
 use super::*;
-use crate::finding::FindingCode;
+use crate::finding::{Finding, FindingCode};
 use crate::group_name::Role;
 use crate::guard::HoldReason;
 use crate::ids::{GroupId, ItemId, UserId};
 use crate::plan::{Change, Verb};
 use crate::run::{HeldRecord, Status};
+use crate::snapshot::Snapshot;
 use words::{AT_MS, directory, integration, login, run, snapshot, stored, tenant, told};
 
 #[test]
@@ -28,6 +29,16 @@ fn the_guides_six_users() {
     One Desired [admin] [] []
     One NotDesired [] [no_platform_role] []
     ");
+}
+
+#[test]
+fn an_account_of_several_rows_is_left_alone_and_not_found_right() {
+    let integration = integration("single", &["ACME"]);
+    let seen = snapshot(&directory(&["ada: user"]), &integration);
+    let several = Finding::new(FindingCode::DuplicateAccount, "2 rows").login(&login("ada")).tenant(&tenant());
+    let seen = Snapshot { findings: vec![several], ..seen };
+    let told_of = told(&Explanation::from_snapshot(&login("ada"), &integration, &seen, &[run("r5", Status::Applied, |_| {})]));
+    insta::assert_snapshot!(told_of, @"One LeftAlone [user] [duplicate_account] [NothingToDo@r5]");
 }
 
 #[test]
