@@ -13,6 +13,7 @@ use sync::OperateError;
 
 pub(crate) use aws::{NO_PROFILE, Place};
 
+use crate::commands::files;
 use crate::output::Exit;
 use crate::vendors;
 
@@ -37,8 +38,13 @@ pub(crate) enum CliError {
     UnknownRun(RunId),
     /// A file cannot be read.
     File(PathBuf, io::Error),
-    /// Integration files have mistakes, each told as `FILE:LINE: what`.
-    Mistakes(Vec<String>),
+    /// Integration files have mistakes.
+    Mistakes {
+        /// Each told as `FILE:LINE: what`.
+        mistakes: Vec<String>,
+        n_bad: usize,
+        n_files: usize,
+    },
     /// Something else, told whole.
     Advised(Advice),
     /// The answer could not be written.
@@ -81,6 +87,11 @@ impl CliError {
         }
     }
 
+    /// What stands above it on stderr, a line each: the mistakes of files, which editors can follow.
+    pub(crate) fn details(&self) -> &[String] {
+        if let Self::Mistakes { mistakes, .. } = self { mistakes } else { &[] }
+    }
+
     /// What happened, and the next step.
     pub(crate) fn advice(&self, place: &Place) -> Advice {
         match self {
@@ -95,7 +106,10 @@ impl CliError {
                 Advice::new(format!("there is no run {run}, or it is older than 90 days"), "see `orgvue-scim runs ID`")
             }
             Self::File(path, error) => Advice::new(format!("{} cannot be read", path.display()), error.to_string()),
-            Self::Mistakes(mistakes) => Advice::new(mistakes.join("\n"), "\nerror: nothing was done; correct the mistakes above"),
+            Self::Mistakes { mistakes, n_bad, n_files } => {
+                let what = files::n_mistakes(mistakes.len(), *n_bad, *n_files);
+                Advice::new(what, "nothing was done; correct them")
+            }
             Self::Advised(advice) => advice.clone(),
             Self::Output(error) => Advice::new("the answer could not be written", error.to_string()),
         }
@@ -163,7 +177,7 @@ impl From<&CliError> for Exit {
             | CliError::UnknownIntegration(_)
             | CliError::UnknownRun(_)
             | CliError::File(..)
-            | CliError::Mistakes(_)
+            | CliError::Mistakes { .. }
             | CliError::Advised(_)
             | CliError::Output(_) => Self::Failed,
         }

@@ -29,6 +29,7 @@ async fn main() -> ExitCode {
     match commands::run(args.command, &cx, &screen).await {
         Ok(exit) => exit.into(),
         Err(error) => {
+            error.details().iter().for_each(|line| eprintln!("{line}"));
             eprintln!("error: {}", error.advice(&cx.place()));
             Exit::from(&error).into()
         }

@@ -16,7 +16,7 @@ use crate::args::{ColorWhen, OutputForm};
 use crate::error::CliError;
 
 pub(crate) use csv::to_csv;
-pub(crate) use page::{Colors, Page, Tone, lines, word};
+pub(crate) use page::{Colors, Page, Tone, counted, lines, word};
 pub(crate) use progress::Progress;
 pub(crate) use time::{At, utc};
 

@@ -2,6 +2,7 @@
 
 use adapters::settings::{SettingError, Settings};
 use adapters::workos::ReadError;
+use domain::delays::Delays;
 use sync::{Config, Deps, Obstacle, PreviewError};
 
 use crate::context::Context;
@@ -26,6 +27,11 @@ pub(crate) async fn connect(cx: &Context, command: &str) -> Result<Deps, CliErro
     let config = Config::read(&settings).map_err(|error| needed(command, &error))?;
     let broken = |error| Advice::new(adapters::aws::chain(&error), "check the URLs, and this machine's certificates");
     Ok(Deps::new(config, cx.aws().await?).map_err(broken)?)
+}
+
+/// The delays of this deployment, for `command`.
+pub(crate) fn delays(command: &str) -> Result<Delays, CliError> {
+    Settings::from_environment().delays().map_err(|error| needed(command, &error))
 }
 
 fn needed(command: &str, error: &SettingError) -> CliError {

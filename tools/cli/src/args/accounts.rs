@@ -136,7 +136,7 @@ pub(crate) struct EraseArgs {
     #[arg(value_name = "ID", value_parser = IntegrationId::parse)]
     pub(crate) id: IntegrationId,
     /// The person's e-mail address
-    #[arg(value_name = "LOGIN", value_parser = login)]
+    #[arg(value_name = "LOGIN", value_parser = address)]
     pub(crate) login: Login,
     /// Do it; it cannot be undone
     #[arg(long)]
@@ -147,6 +147,12 @@ pub(crate) struct EraseArgs {
 fn login(text: &str) -> Result<Login, &'static str> {
     let login = Login::as_found(text);
     if login.is_blank() { Err("an e-mail address is needed") } else { Ok(login) }
+}
+
+/// What is erased cannot be brought back, so that a name or a tenant in its place is refused.
+fn address(text: &str) -> Result<Login, &'static str> {
+    let login = login(text)?;
+    if login.as_str().contains('@') { Ok(login) } else { Err("write the whole e-mail address, with its @") }
 }
 
 /// A hash in full: what was agreed to is compared, not searched for.

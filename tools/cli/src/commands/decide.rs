@@ -10,7 +10,7 @@ use super::asked::Asked;
 use crate::args::{ApproveArgs, DecideArgs, Wait};
 use crate::context::Context;
 use crate::error::CliError;
-use crate::output::{Answer, At, Exit, Page, Tone, word};
+use crate::output::{Answer, At, Exit, Page, Tone, counted, word};
 
 /// A decision that counts now.
 #[derive(Debug, Serialize)]
@@ -78,7 +78,8 @@ impl Answer for Decided {
             None => "it stays held, and nobody is asked again until it changes".to_owned(),
         };
         format!(
-            "{integration}: {what}, {n_accounts} accounts in {tenant}, hash {}\nby {by}, {}; {until}\n{}",
+            "{integration}: {what}, {} in {tenant}, hash {}\nby {by}, {}; {until}\n{}",
+            counted(*n_accounts, "account"),
             hash.short(),
             page.time(at.0),
             asked.text(integration, page)

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use crate::context::Context;
 use crate::error::{Advice, CliError, Place};
-use crate::output::{Answer, Exit, Page, Tone, lines};
+use crate::output::{Answer, Exit, Page, Tone, counted, lines};
 
 /// A directory that WorkOS never made: its ids have 26 characters behind the prefix.
 const NO_DIRECTORY: &str = "directory_doctor";
@@ -61,7 +61,7 @@ async fn describe(cx: &Context) -> Result<String, CliError> {
 
 async fn query(cx: &Context) -> Result<String, CliError> {
     let n_integrations = cx.store().await?.each_integration().await?.len();
-    Ok(format!("{n_integrations} integrations"))
+    Ok(counted(n_integrations, "integration"))
 }
 
 async fn get(cx: &Context) -> Result<String, CliError> {
@@ -104,7 +104,8 @@ async fn queue(cx: &Context) -> Result<String, CliError> {
     let request = cx.sqs().await?.get_queue_attributes().queue_url(cx.queue_url()?).attribute_names(QueueAttributeName::All);
     let attributes = request.send().await.map_err(AwsError::of("sqs:GetQueueAttributes"))?.attributes.unwrap_or_default();
     let n_messages = attributes.get(&QueueAttributeName::ApproximateNumberOfMessages).map_or("?", String::as_str);
-    Ok(format!("{n_messages} messages wait; sending is not tried"))
+    let waiting = if n_messages == "1" { "1 message waits".to_owned() } else { format!("{n_messages} messages wait") };
+    Ok(format!("{waiting}; sending is not tried"))
 }
 
 fn no_directory() -> DirectoryId {

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::args::EraseArgs;
 use crate::context::Context;
 use crate::error::{Advice, CliError};
-use crate::output::{Answer, Exit, Page, Progress, Tone};
+use crate::output::{Answer, Exit, Page, Progress, Tone, counted};
 
 /// Where the person was found and taken out, or would be looked for.
 #[derive(Debug, Serialize)]
@@ -62,7 +62,7 @@ pub(crate) async fn erase(cx: &Context, args: &EraseArgs) -> Result<Erased, CliE
     if *yes {
         let hands = cx.hands().await?;
         let progress = Progress::start();
-        progress.say(format!("looking through {runs} run records of {id}"));
+        progress.say(format!("looking through {} of {id}", counted(runs, "run record")));
         let claim = match &in_force {
             Some(in_force) => hold(&store, &in_force.directory).await?,
             None => None,
@@ -116,11 +116,14 @@ impl Answer for Erased {
         let Self { integration, login, runs, erased, named_in_file } = self;
         let mut text = match erased {
             None => format!(
-                "{integration}: would take {login} out of {runs} run records and the rows saved with them, what is held, and the snapshot\n"
+                "{integration}: would look for {login} in {}, the rows saved with them, what is held, and the snapshot\n",
+                counted(*runs, "stored run record")
             ),
             Some(ErasedFrom { runs, rows, held, snapshot }) => {
                 let snapshot = if *snapshot { " and the snapshot" } else { "" };
-                format!("{integration}: {login} was taken out of {runs} run records, {rows} saved rows, {held} held sets{snapshot}\n")
+                let [runs, rows, held] =
+                    [(*runs, "run record"), (*rows, "saved row"), (*held, "held set")].map(|(n, name)| counted(n, name));
+                format!("{integration}: {login} was taken out of {runs}, {rows}, {held}{snapshot}\n")
             }
         };
         if !named_in_file.is_empty() {

@@ -4,7 +4,6 @@ use adapters::store::{AuditEntry, EventRecord};
 use domain::ids::{EventId, IntegrationId};
 use serde::Serialize;
 
-use super::fleet;
 use crate::args::EventsArgs;
 use crate::context::Context;
 use crate::error::CliError;
@@ -35,13 +34,21 @@ enum What {
     Deployment { action: String, by: String, detail: Option<String> },
 }
 
-/// Lists what came and what was done.
+/// Lists what came and what was done. What was done to an integration that was removed is known for a while.
 pub(crate) async fn events(cx: &Context, args: &EventsArgs) -> Result<Events, CliError> {
     let store = cx.store().await?;
-    let directory = fleet::one(&store, &args.id).await?.directory;
+    let in_force = store.integration_in_force(&args.id).await?;
     let limit = usize::try_from(args.limit).unwrap_or(usize::MAX);
-    let (webhooks, actions, of_all) =
-        tokio::try_join!(store.events(&directory, limit), store.audits(Some(&args.id), limit), store.audits(None, limit))?;
+    let webhooks = async {
+        match &in_force {
+            Some(in_force) => store.events(&in_force.directory, limit).await,
+            None => Ok(Vec::new()),
+        }
+    };
+    let (webhooks, actions, of_all) = tokio::try_join!(webhooks, store.audits(Some(&args.id), limit), store.audits(None, limit))?;
+    if in_force.is_none() && actions.is_empty() {
+        return Err(CliError::UnknownIntegration(args.id.clone()));
+    }
     let operator = |AuditEntry { at_ms, by, action, detail }| Entry { at: At(at_ms), what: What::Operator { action, by, detail } };
     let deployment = |AuditEntry { at_ms, by, action, detail }| Entry { at: At(at_ms), what: What::Deployment { action, by, detail } };
     let mut events: Vec<_> = webhooks.into_iter().map(Entry::from).collect();

@@ -7,6 +7,7 @@ use domain::integration::{Integration, Problem};
 use serde::Serialize;
 
 use crate::error::CliError;
+use crate::output::counted;
 
 /// A file that was read, and what it says or what is wrong with it.
 #[derive(Debug)]
@@ -76,12 +77,20 @@ pub(crate) fn read(paths: &[PathBuf]) -> Result<Vec<File>, CliError> {
 /// Reads files that are about to be used: one mistake in any of them stops everything.
 pub(crate) fn read_valid(paths: &[PathBuf]) -> Result<Vec<ValidFile>, CliError> {
     let mut valid = Vec::new();
-    let mut mistakes = Vec::new();
+    let (mut mistakes, mut n_bad) = (Vec::new(), 0);
     for File { path, text, parsed } in read(paths)? {
         match parsed {
             Ok(integration) => valid.push(ValidFile { path, text, integration }),
-            Err(found) => mistakes.extend(found.iter().map(|mistake| mistake.of(&path))),
+            Err(found) => {
+                mistakes.extend(found.iter().map(|mistake| mistake.of(&path)));
+                n_bad += 1;
+            }
         }
     }
-    if mistakes.is_empty() { Ok(valid) } else { Err(CliError::Mistakes(mistakes)) }
+    if mistakes.is_empty() { Ok(valid) } else { Err(CliError::Mistakes { mistakes, n_bad, n_files: paths.len() }) }
+}
+
+/// How many mistakes there are, and in how many files.
+pub(crate) fn n_mistakes(n_mistakes: usize, n_bad: usize, n_files: usize) -> String {
+    format!("{} in {n_bad} of {}", counted(n_mistakes, "mistake"), counted(n_files, "file"))
 }

@@ -19,7 +19,7 @@ use super::files::{self, ValidFile};
 use crate::args::PlanArgs;
 use crate::context::Context;
 use crate::error::{Advice, CliError};
-use crate::output::{Answer, Exit, Page, Progress};
+use crate::output::{Answer, Exit, Page, Progress, counted};
 use crate::vendors;
 
 pub(super) use text::{obstacles, painted};
@@ -65,7 +65,7 @@ pub(crate) async fn plan(cx: &Context, args: &PlanArgs) -> Result<Planned, CliEr
     };
     let deps = vendors::connect(cx, "plan").await?;
     let progress = Progress::start();
-    progress.say(format!("reading the directory of {} and {} datasets", integration.id, tenants.len()));
+    progress.say(format!("reading the directory of {} and {}", integration.id, counted(tenants.len(), "dataset")));
     let mut preview = sync::preview(&deps, &integration, &tenants, args.patience.deadline()).await?;
     let mut findings = preview.decision.findings;
     let mut planned = Vec::new();

@@ -1,11 +1,13 @@
 //! One run, as it is shown.
 
 use domain::held::Verdict;
+use domain::integration::Mode;
+use domain::login::Login;
 use domain::run::{HeldRecord, RunRecord, Status, TenantRecord};
 use serde::Serialize;
 
 use super::finding_text::findings_table;
-use crate::output::{Answer, At, Exit, Page, Tone, lines, word};
+use crate::output::{Answer, At, Exit, Page, Tone, counted, lines, word};
 
 /// A run: its record, with its time as people and programs read it.
 #[derive(Debug, Serialize)]
@@ -28,11 +30,11 @@ impl Answer for RunView {
         let RunRecord { workos_calls, orgvue_calls, seconds, .. } = &self.record;
         let mut text = format!("{integration}: {}, run {id}\n", page.paint(tone(*status), &word(status)));
         text += &format!("asked for by {}, began {}, took {seconds:.1} s", word(reason), page.time(self.started_at.0));
-        text += &format!(", {workos_calls} calls to WorkOS, {orgvue_calls} to Orgvue\n");
+        text += &format!(", {} to WorkOS, {orgvue_calls} to Orgvue\n", counted(*workos_calls, "call"));
         text += &restores.as_ref().map(|other| format!("it put back what run {other} had overwritten\n")).unwrap_or_default();
         text += &fault(page, code.as_deref(), error.as_deref());
         if !tenants.is_empty() {
-            text += &format!("\n{}", summary(page, tenants));
+            text += &format!("\n{}", summary(page, &self.record));
         }
         tenants.iter().for_each(|tenant| text += &details(page, tenant));
         if !findings.is_empty() {
@@ -65,16 +67,26 @@ fn is_rejected(tenant: &TenantRecord) -> bool {
     tenant.verdict == Some(Verdict::Rejected)
 }
 
-fn summary(page: &Page, tenants: &[TenantRecord]) -> String {
+/// Whether the run writes to the tenant. Accounts are put back in every mode: a person wants it so.
+pub(crate) fn writes(run: &RunRecord, tenant: &TenantRecord) -> bool {
+    tenant.mode == Mode::Enforce || run.restores.is_some()
+}
+
+fn summary(page: &Page, run: &RunRecord) -> String {
     let mut table = page.table(&["tenant", "mode", "status", "created", "updated", "removed", "unchanged", "held", "failed"]);
-    for TenantRecord { tenant, status, mode, created, updated, removed, unchanged, held, failed, .. } in tenants {
+    for of in &run.tenants {
+        let TenantRecord { tenant, status, mode, created, updated, removed, unchanged, held, failed, .. } = of;
+        let done = |logins: &[Login]| match logins.len() {
+            n @ 1.. if !writes(run, of) => page.plain(format!("would be {n}")),
+            n => page.plain(n),
+        };
         table.add_row([
             page.plain(tenant),
             page.plain(word(mode)),
             page.cell(tone(*status), word(status)),
-            page.plain(created.len()),
-            page.plain(updated.len()),
-            page.plain(removed.len()),
+            done(created),
+            done(updated),
+            done(removed),
             page.plain(unchanged),
             page.plain(held.len()),
             page.plain(failed.len()),

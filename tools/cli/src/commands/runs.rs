@@ -2,12 +2,13 @@
 
 use adapters::store::RunHead;
 use domain::ids::{IntegrationId, RunId};
+use domain::login::Login;
 use domain::message::Reason;
 use domain::run::{RunRecord, Status, TenantRecord};
 use serde::Serialize;
 
 use super::fleet;
-use super::run_text::{RunView, tone};
+use super::run_text::{RunView, tone, writes};
 use crate::args::RunsArgs;
 use crate::context::Context;
 use crate::error::CliError;
@@ -33,7 +34,7 @@ struct Row {
     outcome: Option<Outcome>,
 }
 
-/// What a run came to, over all its tenants.
+/// What a run came to, over all its tenants. What it would have done to those that it does not write to is not counted among what it did.
 #[derive(Debug, Serialize)]
 struct Outcome {
     reason: Reason,
@@ -48,12 +49,14 @@ struct Outcome {
 
 impl From<RunRecord> for Outcome {
     fn from(run: RunRecord) -> Self {
-        let count = |list: fn(&TenantRecord) -> usize| run.tenants.iter().map(list).sum();
+        let written = |list: fn(&TenantRecord) -> &Vec<Login>| {
+            run.tenants.iter().filter(|tenant| writes(&run, tenant)).map(|tenant| list(tenant).len()).sum()
+        };
         Self {
-            created: count(|tenant| tenant.created.len()),
-            updated: count(|tenant| tenant.updated.len()),
-            removed: count(|tenant| tenant.removed.len()),
-            held: count(|tenant| tenant.held.len()),
+            created: written(|tenant| &tenant.created),
+            updated: written(|tenant| &tenant.updated),
+            removed: written(|tenant| &tenant.removed),
+            held: run.tenants.iter().map(|tenant| tenant.held.len()).sum(),
             findings: run.findings.len(),
             reason: run.reason,
             code: run.code,

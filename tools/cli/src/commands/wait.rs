@@ -13,7 +13,7 @@ use super::run_text::RunView;
 use super::stop::Stop;
 use crate::args::Wait;
 use crate::error::CliError;
-use crate::output::{Answer as _, Exit, Page, Progress, Tone, utc};
+use crate::output::{Answer as _, Exit, Page, Progress, Tone, counted, utc};
 
 /// How often the table is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(700);
@@ -94,7 +94,8 @@ fn under_way(pending: &Pending, now_ms: i64) -> String {
             format!("run {} has been going on for {seconds} s", lease.run)
         }
         (_, Some(at)) if pending.backoff.attempts > 0 => {
-            format!("the directory could not be read {} times; the next try is at {}", pending.backoff.attempts, utc(at))
+            let times = counted(pending.backoff.attempts, "time");
+            format!("the directory could not be read {times}; the next try is at {}", utc(at))
         }
         (Some(_) | None, _) => "waits for a run to begin".to_owned(),
     }

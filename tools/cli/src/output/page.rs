@@ -3,6 +3,7 @@
 //! Names come from customers' directories. Whatever is put on a page goes through [`clean`], so that none can steer the terminal.
 
 use std::borrow::Cow;
+use std::fmt::Display;
 
 use anstyle::{AnsiColor, Style};
 use comfy_table::presets::NOTHING;
@@ -110,6 +111,11 @@ pub(crate) fn lines(table: &Table) -> String {
     table.lines().map(|line| format!("{}\n", line.trim_end())).collect()
 }
 
+/// So many things: the name is in the singular, and gets an `s` where there is not one of it.
+pub(crate) fn counted<N: Display + PartialEq + From<u8>>(n: N, name: &str) -> String {
+    if n == N::from(1) { format!("{n} {name}") } else { format!("{n} {name}s") }
+}
+
 /// A code as it is in JSON.
 pub(crate) fn word(code: &impl Serialize) -> String {
     serde_json::to_value(code).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
@@ -147,6 +153,11 @@ mod tests {
     fn a_table_fits_its_terminal() {
         let text = shown(&page(Colors::Off, Some(20)));
         assert!(text.lines().count() > 2 && text.lines().all(|line| line.len() <= 20), "{text}");
+    }
+
+    #[test]
+    fn one_of_a_thing_is_in_the_singular() {
+        assert_eq!([0, 1, 2].map(|n| counted(n, "account")), ["0 accounts", "1 account", "2 accounts"]);
     }
 
     #[test]

@@ -57,6 +57,12 @@ pub(crate) fn directory(id: &str) -> String {
     format!("directory_01{}", id.to_uppercase())
 }
 
+/// The file of the customer `acme` in multi tenancy: one tenant of this mode, and the tenant EU without one of its own.
+pub(crate) fn two_tenants(mode: &str, own: &str) -> String {
+    let eu = format!("\n[[tenants]]\nid = \"EU\"\ndataset = \"{}\"\napi_account = \"sync@orgvue.com\"\n", dataset("eu"));
+    file("acme", mode).replace("\"single\"", "\"multi\"") + &format!("mode = \"{own}\"\n") + &eu
+}
+
 /// A dataset of its own for each customer.
 fn dataset(id: &str) -> String {
     let digits: String = id.bytes().map(|byte| format!("{byte:02X}")).collect();
@@ -157,6 +163,11 @@ impl Deployment {
                 }
             }
         });
+    }
+
+    /// Adds the tenant EU of `two_tenants` to Orgvue.
+    pub(crate) fn second_tenant(&self) {
+        self.orgvue.add_tenant("EU", &dataset("eu"), vec![account("sync@orgvue.com", "admin")]);
     }
 
     /// Adds an account to the tenant of `acme` by hand.

@@ -27,7 +27,7 @@ async fn nothing_that_is_shown_names_the_person_any_more() {
     assert!(before.contains("ada@acme.com") && before.contains("zoe@acme.com"), "{before}");
 
     let asked = deployment.run(&["erase", "acme", "zoe@acme.com"]).await;
-    assert!(asked.code == 2 && asked.stdout.starts_with("acme: would take zoe@acme.com out of 1 run records"), "{}", asked.stdout);
+    assert!(asked.code == 2 && asked.stdout.starts_with("acme: would look for zoe@acme.com in 1 stored run record, "), "{}", asked.stdout);
     assert!(shown().await.contains("zoe@acme.com"), "it erased before it was told to");
 
     let held = deployment.json(&["erase", "acme", "ZOE@acme.com", "--yes"]).await;

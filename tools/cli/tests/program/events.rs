@@ -24,3 +24,15 @@ async fn webhooks_and_what_operators_did_are_one_list() {
     assert_eq!((table.code, table.stdout.lines().count()), (0, 3), "{}", table.stdout);
     assert!(table.stdout.contains("pause --all") && !table.stdout.contains("@acme.com"), "{}", table.stdout);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_done_to_an_integration_outlives_it() {
+    let deployment = Deployment::with_acme("simulate", &[]).await;
+    deployment.run(&["integration", "remove", "acme", "--yes"]).await;
+    let answer = deployment.json(&["events", "acme"]).await;
+    let actions: Vec<_> = answer["events"].as_array().unwrap().iter().map(|event| &event["action"]).collect();
+    assert_eq!(actions, [&json!("remove"), &json!("apply")], "{answer}");
+    deployment.run(&["pause", "--all"]).await;
+    let unknown = deployment.run(&["events", "globex"]).await;
+    assert_eq!(unknown.stderr, "error: there is no integration globex: see `orgvue-scim integration list`\n");
+}

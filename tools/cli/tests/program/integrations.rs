@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::deployment::{Deployment, file};
+use crate::deployment::{Deployment, end, file, two_tenants};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_is_put_in_force_once_and_shown_as_it_is() {
@@ -93,4 +93,48 @@ async fn a_removal_is_shown_then_done_and_deprovisions_nobody() {
     assert_eq!(deployment.accounts(), ["ada@acme.com"]);
     let again = deployment.run(&["integration", "remove", "acme", "--yes"]).await;
     assert_eq!((again.code, again.stderr.as_str()), (1, "error: there is no integration acme: see `orgvue-scim integration list`\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tenants_of_different_modes_are_mixed() {
+    let deployment = Deployment::start().await;
+    let path = deployment.write("acme.toml", &two_tenants("paused", "simulate"));
+    deployment.run(&["integration", "apply", &path]).await;
+    for command in [&["integration", "list"][..], &["status"]] {
+        assert_eq!(deployment.json(command).await["integrations"][0]["mode"], "mixed");
+        assert!(deployment.run(command).await.stdout.contains("mixed"), "{command:?}");
+    }
+    let path = deployment.write("acme.toml", &two_tenants("paused", "paused"));
+    deployment.run(&["integration", "apply", &path]).await;
+    assert_eq!(deployment.json(&["integration", "list"]).await["integrations"][0]["mode"], "paused");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_look_for_drift_is_as_the_environment_says() {
+    let deployment = Deployment::start().await;
+    let path = deployment.write("acme.toml", &file("acme", "paused"));
+    let apply = |seconds: &str| {
+        let mut command = deployment.program(&["integration", "apply", &path]);
+        command.env("DRIFT_SECONDS", seconds);
+        end(command)
+    };
+    let wrong = apply("often").await;
+    assert!(wrong.code == 1 && wrong.stderr.starts_with("error: `integration apply` needs the environment variable DRIFT_SECONDS"));
+    assert_eq!(apply("2000000").await.code, 0);
+    let status = deployment.json(&["status", "acme"]).await;
+    let next: jiff::Timestamp = status["integrations"][0]["next_drift_at"].as_str().unwrap().parse().unwrap();
+    assert!((next - jiff::Timestamp::now()).total(jiff::Unit::Second).unwrap() > 900_000.0, "{status}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mistakes_of_a_file_are_a_line_each_above_one_error() {
+    let deployment = Deployment::start().await;
+    let path = deployment.write("bad.toml", &file("acme", "often").replace("tenancy", "tenency"));
+    for command in [&["integration", "apply", &path][..], &["integration", "diff", &path], &["plan", "acme", "--file", &path]] {
+        let ended = deployment.run(command).await;
+        let (mistakes, error) = ended.stderr.trim_end().rsplit_once('\n').unwrap();
+        assert!(mistakes.lines().all(|line| line.starts_with(&path) && !line.ends_with(": ")), "{}", ended.stderr);
+        let n = mistakes.lines().count();
+        assert_eq!((ended.code, error), (1, format!("error: {n} mistakes in 1 of 1 file: nothing was done; correct them").as_str()));
+    }
 }

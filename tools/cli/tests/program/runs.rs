@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::deployment::{Deployment, file};
+use crate::deployment::{Deployment, file, two_tenants};
 use crate::redacted::redacted;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -69,4 +69,26 @@ async fn findings_go_to_a_spreadsheet_row_by_row() {
     assert!(
         row[2].starts_with("directory_user_") && row[6].contains("add the user to the group") && row[7].parse::<jiff::Timestamp>().is_ok()
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_tenant_is_only_simulated_is_not_counted_as_done() {
+    let deployment = Deployment::start().await;
+    deployment.customer("acme", &["ada ACME_user", "bob ACME_user", "eve EU_user"]);
+    deployment.second_tenant();
+    let path = deployment.write("acme.toml", &two_tenants("enforce", "simulate"));
+    let applied = deployment.run(&["integration", "apply", &path, "--wait"]).await;
+    let rows: Vec<_> = redacted(&applied.stdout)
+        .lines()
+        .filter(|line| line.starts_with("ACME  ") || line.starts_with("EU  "))
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(
+        rows,
+        ["ACME  simulate  simulated  would be 2  0  0  0  0  0", "EU  enforce  applied  1  0  0  0  0  0"],
+        "{}",
+        applied.stdout
+    );
+    let runs = deployment.json(&["runs", "acme"]).await;
+    assert_eq!((&runs["runs"][0]["created"], &runs["runs"][0]["removed"]), (&json!(1), &json!(0)), "{runs}");
 }

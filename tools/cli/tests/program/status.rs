@@ -107,3 +107,12 @@ async fn an_item_that_cannot_be_read_concerns_its_integration_alone() {
     assert_eq!((all.code, all.stderr.as_str()), (2, "the table must be repaired: item TENANTS#acme/ACME has no valid attempts\n"));
     assert_eq!((one.code, one.stdout.as_str()), (1, ""));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_run_is_one_that_can_be_shown() {
+    let deployment = Deployment::with_acme("enforce", &["ada user"]).await;
+    let erased = deployment.run(&["erase", "acme", "zoe@acme.com", "--yes"]).await;
+    assert_eq!(erased.code, 0, "{}", erased.stderr);
+    let (status, runs) = (deployment.json(&["status", "acme"]).await, deployment.json(&["runs", "acme"]).await);
+    assert_eq!(status["integrations"][0]["last_run"], runs["runs"][0]["id"]);
+}

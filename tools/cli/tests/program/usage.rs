@@ -24,6 +24,7 @@ fn wrong_usage_exits_64() {
         &["resume", "--all", "--wait"],
         &["findings", "acme", "--csv", "--output", "json"],
         &["status", "--output", "yaml"],
+        &["erase", "acme", "zoe", "--yes"],
     ];
     for arguments in wrong {
         let ended = Ended::of(program(arguments));
@@ -102,6 +103,20 @@ fn every_shell_has_completions() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let ended = Ended::of(program(&["completions", shell]));
         assert!(ended.code == 0 && ended.stdout.contains("integration"), "{shell}");
+    }
+}
+
+#[test]
+fn bash_completes_behind_the_first_word() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("completions");
+    std::fs::write(&path, Ended::of(program(&["completions", "bash"])).stdout).unwrap();
+    let complete = "source \"$0\"; COMP_WORDS=(orgvue-scim \"$@\" ''); COMP_CWORD=$(($# + 1)); \
+                    _orgvue__scim orgvue-scim '' \"${!#}\"; echo \" ${COMPREPLY[*]} \"";
+    for (words, expected) in [(&[][..], " integration "), (&["integration"], " apply "), (&["integration", "apply"], " --wait ")] {
+        let completed = std::process::Command::new("bash").args(["--norc", "-c", complete]).arg(&path).args(words).output().unwrap();
+        let completions = String::from_utf8(completed.stdout).unwrap();
+        assert!(completions.contains(expected), "{words:?}: {completions} {}", String::from_utf8_lossy(&completed.stderr));
     }
 }
 

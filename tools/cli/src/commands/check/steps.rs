@@ -7,22 +7,23 @@ use domain::onboarding::{Check, CheckStep};
 use sync::{Obstacle, TenantPreview};
 
 use crate::error::Advice;
+use crate::output::counted;
 use crate::vendors;
 
 /// That the directory was read whole.
 pub(super) fn directory(directory: &Directory, n_calls: u64) -> CheckStep {
     let n_active = directory.users.values().filter(|user| user.active).count();
-    let counted = directory.active_users_counted;
-    match Completeness::judge(n_active, counted) {
+    let listed = directory.active_users_counted;
+    match Completeness::judge(n_active, listed) {
         Completeness::Plausible => {
             let (n_users, n_groups) = (directory.users.len(), directory.groups.len());
-            let read =
-                format!("linked, and read whole with {n_calls} calls: {n_users} users, {n_active} of them active, {n_groups} groups");
+            let (calls, users, groups) = (counted(n_calls, "call"), counted(n_users, "user"), counted(n_groups, "group"));
+            let read = format!("linked, and read whole with {calls}: {users}, {n_active} of them active, {groups}");
             CheckStep::ok(Check::Directory, read)
         }
         Completeness::Doubtful => CheckStep::warning(
             Check::Directory,
-            format!("linked, but it counts {} active users and lists {n_active}", counted.unwrap_or_default()),
+            format!("linked, but it counts {} and lists {n_active}", counted(listed.unwrap_or_default(), "active user")),
             "check again in some minutes; as long as they differ, every removal waits for a person",
         ),
     }
@@ -33,11 +34,12 @@ pub(super) fn dataset(tenant: &Tenant, outcome: &Result<TenantPreview, Obstacle>
     let step = match (outcome, &tenant.api_account) {
         (Ok(seen), Some(_)) => {
             let n_accounts = seen.current.accounts.len();
-            CheckStep::ok(Check::Dataset, format!("spelled as the file says, with the api_account among {n_accounts} accounts"))
+            let accounts = counted(n_accounts, "account");
+            CheckStep::ok(Check::Dataset, format!("spelled as the file says, with the api_account among {accounts}"))
         }
         (Ok(seen), None) => CheckStep::warning(
             Check::Dataset,
-            format!("{} accounts, but nothing proves that it is the right dataset, whole", seen.current.accounts.len()),
+            format!("{}, but nothing proves that it is the right dataset, whole", counted(seen.current.accounts.len(), "account")),
             "name the account that owns the API token as api_account; nothing is written without it",
         ),
         (Err(obstacle), _) => {

@@ -15,6 +15,7 @@ use crate::commands::wait::{Waited, Waiter};
 use crate::context::{Context, Hands};
 use crate::error::{CliError, Place};
 use crate::output::{Answer, Exit, Page, Progress, Tone};
+use crate::vendors;
 
 /// What became of each file.
 #[derive(Debug, Serialize)]
@@ -49,12 +50,14 @@ enum Outcome {
 /// Puts files in force. What fails for one of them does not stop the others.
 pub(crate) async fn apply(cx: &Context, args: &ApplyArgs) -> Result<AppliedFiles, CliError> {
     let files = files::read_valid(&args.files)?;
+    // Of the delays only the look for drift counts here: until the first one, which is spread over the interval.
+    let delays = vendors::delays("integration apply")?;
     let hands = cx.hands().await?;
     let progress = Progress::start();
     let mut applied = Vec::new();
     for file in &files {
         progress.say(format!("putting {} in force", file.integration.id));
-        applied.push(apply_one(&hands, file, &cx.place()).await);
+        applied.push(apply_one(&hands, file, &delays, &cx.place()).await);
     }
     if args.wait.wait {
         let waiter = Waiter::new(&hands.store, &progress, &args.wait);
@@ -66,7 +69,7 @@ pub(crate) async fn apply(cx: &Context, args: &ApplyArgs) -> Result<AppliedFiles
     Ok(AppliedFiles { files: applied })
 }
 
-async fn apply_one(hands: &Hands, file: &ValidFile, place: &Place) -> FileApplied {
+async fn apply_one(hands: &Hands, file: &ValidFile, delays: &Delays, place: &Place) -> FileApplied {
     let ValidFile { path, text: _, integration } = file;
     let mut row = FileApplied {
         file: path.clone(),
@@ -77,17 +80,16 @@ async fn apply_one(hands: &Hands, file: &ValidFile, place: &Place) -> FileApplie
         error: None,
         run: None,
     };
-    if let Err(error) = put_in_force(hands, file, &mut row).await {
+    if let Err(error) = put_in_force(hands, file, delays, &mut row).await {
         row.error = Some(error.advice(place).to_string());
     }
     row
 }
 
-async fn put_in_force(hands: &Hands, file: &ValidFile, row: &mut FileApplied) -> Result<(), CliError> {
+async fn put_in_force(hands: &Hands, file: &ValidFile, delays: &Delays, row: &mut FileApplied) -> Result<(), CliError> {
     let ValidFile { path, text, integration } = file;
     let before = hands.store.integration_file(&integration.id).await?;
-    // Of the delays only the look for drift counts here: until the first one, which is spread over the interval.
-    let applied = hands.operator().apply(integration, text, AfterApply::Sync, &Delays::default()).await;
+    let applied = hands.operator().apply(integration, text, AfterApply::Sync, delays).await;
     match &applied {
         Ok(Applied::Unchanged) => row.outcome = Outcome::Unchanged,
         Ok(Applied::Changed { .. }) | Err(OperateError::Queue(_)) => {

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use domain::ids::{DirectoryId, IntegrationId, TenantId};
-use domain::integration::{Integration, Mode, Tenancy};
+use domain::integration::{Integration, Tenancy};
 use domain::pending::{Pending, Switch};
 use serde::Serialize;
 
 use crate::commands::fleet::{self, Deployed};
+use crate::commands::modes::Modes;
 use crate::context::Context;
 use crate::error::CliError;
 use crate::output::{Answer, Exit, Page, Tone, lines, word};
@@ -24,7 +25,8 @@ pub(crate) struct Integrations {
 struct Row {
     id: IntegrationId,
     directory: DirectoryId,
-    mode: Option<Mode>,
+    /// Of its tenants.
+    mode: Option<Modes>,
     tenancy: Option<Tenancy>,
     tenants: Vec<TenantId>,
     switch: Option<Switch>,
@@ -55,7 +57,7 @@ fn row(in_force: Result<Integration, String>, Deployed { id, directory }: Deploy
     Row {
         id,
         directory,
-        mode: integration.as_ref().map(|integration| integration.mode),
+        mode: integration.as_ref().map(Modes::of),
         tenancy: integration.as_ref().map(|integration| integration.tenancy),
         tenants: integration.map(|integration| integration.tenants.into_iter().map(|tenant| tenant.id).collect()).unwrap_or_default(),
         switch: pending.map(|pending| pending.switch),

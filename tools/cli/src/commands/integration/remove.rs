@@ -8,7 +8,7 @@ use crate::args::RemoveArgs;
 use crate::commands::fleet::{self, Deployed};
 use crate::context::Context;
 use crate::error::CliError;
-use crate::output::{Answer, Exit, Page, Tone};
+use crate::output::{Answer, Exit, Page, Tone, counted};
 
 /// What goes, or would.
 #[derive(Debug, Serialize)]
@@ -62,10 +62,10 @@ impl Answer for Removal {
         };
         format!(
             "{id}: {what}\n\
-             gone: its file, the pending work of {directory}, what was kept of the tenants {}, and {n_held} held actions with the decisions \
-             about them\n\
+             gone: its file, the pending work of {directory}, what was kept of the tenants {}, and {} with the decisions about them\n\
              kept: every account in Orgvue, for nobody is deprovisioned; run records for 90 days, what operators did for 400\n",
-            tenants.join(", ")
+            tenants.join(", "),
+            counted(*n_held, "held action")
         )
     }
 

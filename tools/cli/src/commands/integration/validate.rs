@@ -62,6 +62,7 @@ impl Answer for Validated {
 
     fn hint(&self) -> Option<String> {
         let n_bad = self.files.iter().filter(|file| !file.problems.is_empty()).count();
-        (n_bad > 0).then(|| format!("error: {} mistakes in {n_bad} of {} files: correct them", self.n_problems(), self.files.len()))
+        let mistakes = || files::n_mistakes(self.n_problems(), n_bad, self.files.len());
+        (n_bad > 0).then(|| format!("error: {}: correct them", mistakes()))
     }
 }

@@ -12,6 +12,7 @@ use serde::Serialize;
 use super::fault::{Fault, Told};
 use super::work::Work;
 use crate::commands::fleet::{self, Deployed};
+use crate::commands::modes::Modes;
 use crate::commands::standing::Standing;
 use crate::commands::stop::Stop;
 use crate::error::CliError;
@@ -22,7 +23,8 @@ use crate::output::At;
 pub(super) struct Facts {
     pub(super) id: IntegrationId,
     pub(super) directory: DirectoryId,
-    pub(super) mode: Option<Mode>,
+    /// Of its tenants.
+    pub(super) mode: Option<Modes>,
     /// Why it cannot run as it stands in the table.
     pub(super) problem: Option<String>,
     /// What stops it.
@@ -65,12 +67,14 @@ pub(super) struct Held {
 impl Facts {
     pub(super) async fn read(store: &Store, deployment: &Deployment, Deployed { id, directory }: Deployed) -> Result<Self, CliError> {
         let directories = std::slice::from_ref(&directory);
-        let (in_force, pending, mut states, decisions, seen) = tokio::try_join!(
+        let (in_force, pending, mut states, decisions, seen, last_run) = tokio::try_join!(
             fleet::in_force(store, &id),
             store.each_pending(directories),
             store.tenant_states(&id),
             store.decisions(&id),
-            store.snapshot(&id)
+            store.snapshot(&id),
+            // What holds the directory without running, as an erasure does, leaves its id in the pending item, but no record.
+            store.latest_runs(&id, 1)
         )?;
         let pending: Option<Pending> = pending.into_iter().find_map(Result::ok);
         let (integration, problem) = match (in_force, &pending) {
@@ -97,12 +101,12 @@ impl Facts {
         };
         let pending = pending.as_ref();
         Ok(Self {
-            mode: integration.map(|integration| integration.mode),
+            mode: integration.as_ref().map(Modes::of),
             problem,
             stopped: pending.and_then(|pending| Stop::of(pending, deployment)),
             work: pending.map(|pending| Work::of(pending, now_ms())),
             next_drift_at: pending.map(|pending| At(pending.next_drift_ms)),
-            last_run: pending.and_then(|pending| pending.last_run.clone()),
+            last_run: last_run.into_iter().next().map(|head| head.id),
             last_success_at: last_success_at.map(At),
             fault: pending.and_then(|pending| told.of_directory(pending)),
             findings: seen.map(|seen| seen.findings.len()),

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::facts::Facts;
 use super::work::Work;
 use crate::commands::stop::Stop;
-use crate::output::Tone;
+use crate::output::{Tone, counted};
 
 /// How an integration is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -82,7 +82,10 @@ fn worst(facts: &Facts) -> (Health, Option<String>) {
     let n_asked: usize = facts.asked().map(|(_, held)| held.n_accounts).sum();
     if n_asked > 0 {
         let tenants: Vec<_> = facts.asked().map(|(tenant, _)| tenant.as_str()).collect();
-        return (Health::Held, Some(format!("{n_asked} accounts held in {}: see `orgvue-scim held {id}`", tenants.join(", "))));
+        return (
+            Health::Held,
+            Some(format!("{} held in {}: see `orgvue-scim held {id}`", counted(n_asked, "account"), tenants.join(", "))),
+        );
     }
     if let Some((whose, fault)) = facts.faults().next() {
         return (Health::Waiting, Some(format!("{whose}: {}; {}", fault.text(), fault.next())));
@@ -93,5 +96,6 @@ fn worst(facts: &Facts) -> (Health, Option<String>) {
         (Some(Work::Idle | Work::Retry { .. }) | None, Some(_)) => Health::Ok,
     };
     let findings = facts.findings.filter(|n| *n > 0);
-    (health, findings.map(|n| format!("{n} accounts or groups cannot be synced: see `orgvue-scim findings {id}`")))
+    let what = |n| if n == 1 { "1 account or group".to_owned() } else { format!("{n} accounts or groups") };
+    (health, findings.map(|n| format!("{} cannot be synced: see `orgvue-scim findings {id}`", what(n))))
 }
