@@ -83,9 +83,9 @@ fn a_record_from_before_and_one_from_behind_a_change_are_read() {
 
 #[test]
 fn the_status_of_a_run_is_the_one_of_most_concern() {
-    let order = [Status::Applied, Status::Simulated, Status::PartlyHeld, Status::Superseded, Status::Failed, Status::Refused];
+    let order = [Status::Simulated, Status::Applied, Status::PartlyHeld, Status::Superseded, Status::Failed, Status::Refused];
     assert!(order.is_sorted());
-    assert_eq!(serde_json::to_string(&order).unwrap(), r#"["applied","simulated","partly_held","superseded","failed","refused"]"#);
+    assert_eq!(serde_json::to_string(&order).unwrap(), r#"["simulated","applied","partly_held","superseded","failed","refused"]"#);
 }
 
 #[test]
