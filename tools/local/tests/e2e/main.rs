@@ -19,6 +19,7 @@ mod lifecycle;
 mod locks;
 mod logs;
 mod mistakes;
+mod outcome;
 mod pending;
 mod preview;
 mod quarantine;
