@@ -23,8 +23,8 @@ crate::tests![
     a_directory_that_is_gone_while_another_is_found_is_suspended_alone,
 ];
 
-/// So many customers that some of them wait while others run.
-const MORE_THAN_RUN_AT_ONCE: usize = 6;
+/// A deployment of so many customers that most of them wait while others run.
+const CUSTOMERS: usize = 20;
 /// No test waits for the end of it.
 const LONG: [i64; 3] = [3_600_000; 3];
 
@@ -165,7 +165,7 @@ async fn assert_all_recover(world: World) {
 }
 
 async fn an_outage_of_workos_quarantines_nobody() {
-    let world = customers(MORE_THAN_RUN_AT_ONCE).await;
+    let world = customers(CUSTOMERS).await;
     world.workos.fault(fault(Matcher::any(), Nth::From(1), outage()));
     poke_all(&world).await;
     let directory =
@@ -178,7 +178,7 @@ async fn an_outage_of_workos_quarantines_nobody() {
 }
 
 async fn an_outage_of_orgvue_quarantines_nobody() {
-    let world = customers(MORE_THAN_RUN_AT_ONCE).await;
+    let world = customers(CUSTOMERS).await;
     world.orgvue.fault(fault(Matcher::any(), Nth::From(1), outage()));
     poke_all(&world).await;
     let tenant = async |world: &World, customer: &Customer| world.state_of(customer, &customer.id.to_uppercase()).await.backoff;
