@@ -149,7 +149,8 @@ async fn unread(deps: &Deps, claim: &Claim, error: &ReadError, deadline: Deadlin
         ReadError::NotFound if stays_unfound(deps, claim).await? && is_gone(deps, claim.directory(), deadline).await? => {
             (Status::Refused, RunEnd::Suspended)
         }
-        ReadError::NotFound | ReadError::TooLarge { .. } | ReadError::Refused { .. } => (Status::Refused, retry()),
+        ReadError::Key(error) if error.is_passing() => (Status::Failed, retry()),
+        ReadError::NotFound | ReadError::Key(_) | ReadError::TooLarge { .. } | ReadError::Refused { .. } => (Status::Refused, retry()),
         ReadError::Unsettled { .. } | ReadError::Untrusted { .. } | ReadError::Unavailable { .. } | ReadError::OutOfTime => {
             (Status::Failed, retry())
         }

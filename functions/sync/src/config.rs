@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use adapters::settings::{SettingError, Settings};
+use adapters::secrets::{Ages, Source};
+use adapters::settings::{OneOf, SettingError, Settings};
 use adapters::workos;
 use domain::delays::Delays;
 use domain::ids::TenantId;
@@ -12,6 +13,9 @@ use secrecy::SecretString;
 use url::Url;
 
 const HTTP_TIMEOUT_EXPECTED: &str = "a whole number of seconds above 0 that, with HEARTBEAT_SECONDS, is below LEASE_SECONDS";
+
+/// Longest beginning of a secret's name, whose 512 characters end in a tenant's id.
+const PREFIX_CHARS_MAX: usize = 480;
 
 /// The configuration. `docs/configuration.md` describes each variable.
 #[derive(Debug, Clone)]
@@ -25,19 +29,33 @@ pub struct Config {
     /// Where WorkOS is.
     pub workos_url: Url,
     /// The key of the WorkOS environment.
-    pub workos_key: SecretString,
+    pub workos_key: Source,
     /// How many calls of `/directory_users` a second WorkOS allows for one directory.
     pub workos_users_per_second: u32,
     /// Where Orgvue is.
     pub orgvue_url: Url,
     /// The tokens of the tenants.
-    pub orgvue_tokens: Tokens,
+    pub orgvue_tokens: TokenSource,
+    /// How long secrets that are kept elsewhere count.
+    pub secret_ages: Ages,
     /// Longest that one request may take.
     pub http_timeout: Duration,
     /// How many tenants of a directory are worked on at once.
     pub tenants_at_once: usize,
     /// The delays.
     pub delays: Delays,
+}
+
+/// Where Orgvue's API tokens come from.
+#[derive(Debug, Clone)]
+pub enum TokenSource {
+    /// They are here.
+    Given(Tokens),
+    /// They are kept in Secrets Manager, each under this prefix and the tenant's id.
+    Kept {
+        /// The beginning of the secrets' names.
+        prefix: String,
+    },
 }
 
 /// Orgvue's API tokens: one for a tenant, or one for all that have none of their own.
@@ -82,14 +100,31 @@ impl Config {
             queue_url: settings.required("SYNC_QUEUE_URL")?,
             dead_letter_queue_url: settings.required("DEAD_LETTER_QUEUE_URL")?,
             workos_url: url("WORKOS_URL", settings.optional("WORKOS_URL").unwrap_or_else(|| workos::BASE_URL.to_owned()))?,
-            workos_key: settings.secret("WORKOS_API_KEY")?,
+            workos_key: settings.secret("WORKOS_API_KEY", "WORKOS_API_KEY_ARN")?,
             workos_users_per_second: above_zero("WORKOS_USERS_PER_SECOND")?,
             orgvue_url: url("ORGVUE_URL", settings.required("ORGVUE_URL")?)?,
-            orgvue_tokens: tokens(settings)?,
+            orgvue_tokens: token_source(settings)?,
+            secret_ages: Ages::default(),
             http_timeout: Duration::from_secs(http_timeout_seconds.into()),
             tenants_at_once: usize::try_from(above_zero("TENANTS_AT_ONCE")?).unwrap_or(usize::MAX),
             delays,
         })
+    }
+}
+
+/// A prefix is no secret, and takes only what may stand in the name of one.
+/// <https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html>
+fn token_source<L: Fn(&str) -> Option<String>>(settings: &Settings<L>) -> Result<TokenSource, SettingError> {
+    const KEPT: &str = "ORGVUE_TOKEN_PREFIX";
+    let is_prefix =
+        |text: &str| text.len() <= PREFIX_CHARS_MAX && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"/_+=.@-".contains(&b));
+    match settings.one_of("ORGVUE_TOKENS", KEPT)? {
+        OneOf::Direct => tokens(settings).map(TokenSource::Given),
+        OneOf::Kept(prefix) if is_prefix(&prefix) => Ok(TokenSource::Kept { prefix }),
+        OneOf::Kept(_) => Err(SettingError::Malformed {
+            name: KEPT.to_owned(),
+            expected: "the beginning of names in Secrets Manager, of letters, digits and /_+=.@-",
+        }),
     }
 }
 

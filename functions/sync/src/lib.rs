@@ -20,15 +20,17 @@ use adapters::aws::chain;
 use adapters::http::Deadline;
 use adapters::orgvue::{Orgvue, OrgvueOptions};
 use adapters::queue::Queue;
+use adapters::secrets::{Secret, Secrets};
 use adapters::store::Store;
 use adapters::workos::{self, WorkOs};
 use aws_config::SdkConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
+use domain::ids::TenantId;
 use domain::message::SyncMessage;
 use serde_json::Value;
 
-pub use config::{Config, Tokens};
+pub use config::{Config, TokenSource, Tokens};
 pub use operate::{DecidedOn, OperateError, Operator};
 pub use preview::{Obstacle, Preview, PreviewError, TenantPreview, check_directory, groups_of, preview};
 pub use restore::{Restoration, RestoreError, TenantRestoration, restoration, restore};
@@ -47,6 +49,7 @@ pub struct Deps {
     dead_letters: Queue,
     workos: WorkOs,
     orgvue: Orgvue,
+    secrets: Secrets,
 }
 
 /// The HTTP clients could not be made: a bug, or a machine without certificates.
@@ -68,10 +71,11 @@ impl Deps {
     pub fn new(config: Config, aws: &SdkConfig) -> Result<Self, BuildError> {
         let timeouts = TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT).operation_timeout(OPERATION_TIMEOUT).build();
         let aws = aws.to_builder().timeout_config(timeouts).build();
+        let secrets = Secrets::new(aws_sdk_secretsmanager::Client::new(&aws), config.secret_ages);
         let workos = workos::Options {
             timeout: config.http_timeout,
             users_interval: workos::users_interval(config.workos_users_per_second),
-            ..workos::Options::new(config.workos_url.clone(), config.workos_key.clone())
+            ..workos::Options::new(config.workos_url.clone(), secrets.of(&config.workos_key))
         };
         let orgvue = OrgvueOptions { timeout: config.http_timeout, ..OrgvueOptions::new(config.orgvue_url.clone()) };
         let sqs = aws_sdk_sqs::Client::new(&aws);
@@ -81,8 +85,17 @@ impl Deps {
             dead_letters: Queue::new(sqs, &config.dead_letter_queue_url),
             workos: WorkOs::new(workos)?,
             orgvue: Orgvue::new(orgvue)?,
+            secrets,
             config,
         })
+    }
+
+    /// The API token of a tenant, unless none is configured. One that is kept elsewhere is not read yet.
+    fn token(&self, tenant: &TenantId) -> Option<Secret> {
+        match &self.config.orgvue_tokens {
+            TokenSource::Given(tokens) => tokens.of(tenant).map(Secret::from),
+            TokenSource::Kept { prefix } => Some(self.secrets.kept(&format!("{prefix}{tenant}"))),
+        }
     }
 }
 

@@ -87,7 +87,7 @@ pub(crate) fn reading<'a>(tenant: &'a Tenant, integration: &'a Integration) -> i
 
 /// Opens the Users dataset of a tenant, with the tenant's own token.
 pub(crate) fn dataset(deps: &Deps, tenant: &Tenant, deadline: Deadline) -> Result<UsersDataset, TenantFault> {
-    let token = deps.config.orgvue_tokens.of(&tenant.id).ok_or(TenantFault::NoToken)?;
+    let token = deps.token(&tenant.id).ok_or(TenantFault::NoToken)?;
     Ok(deps.orgvue.users_dataset(tenant.id.clone(), &tenant.dataset, token, deadline)?)
 }
 

@@ -1,7 +1,8 @@
 //! What the webhook function is configured with.
 
 use adapters::scheduler::ScheduleTarget;
-use adapters::settings::{SettingError, Settings};
+use adapters::secrets::Ages;
+use adapters::settings::{OneOf, SettingError, Settings, secret_arn};
 use domain::delays::Delays;
 use secrecy::SecretString;
 
@@ -15,13 +16,24 @@ pub struct Config {
     /// Where windows are scheduled.
     pub schedule: ScheduleTarget,
     /// The secrets of the webhook endpoints in WorkOS; any of them may sign.
-    pub secrets: Vec<SecretString>,
+    pub secrets: WebhookSecrets,
+    /// How long secrets that are kept elsewhere count.
+    pub secret_ages: Ages,
     /// How far the clock of a signature may be off, either way.
     pub tolerance_ms: i64,
     /// What the URL's last segment must be, where one is configured.
     pub path_token: Option<SecretString>,
     /// The delays.
     pub delays: Delays,
+}
+
+/// Where the secrets of the webhook endpoints come from.
+#[derive(Debug, Clone)]
+pub enum WebhookSecrets {
+    /// They are here.
+    Given(Vec<SecretString>),
+    /// They are kept in Secrets Manager, all in one secret with this ARN.
+    Kept(String),
 }
 
 impl Config {
@@ -39,11 +51,21 @@ impl Config {
                 role_arn: settings.required("SCHEDULE_ROLE_ARN")?,
                 dead_letter_arn: settings.optional("SCHEDULE_DEAD_LETTER_ARN"),
             },
-            secrets: settings.secrets("WORKOS_WEBHOOK_SECRETS")?,
+            secrets: webhook_secrets(settings)?,
+            secret_ages: Ages::default(),
             tolerance_ms: i64::from(settings.parsed_or::<u32>("SIGNATURE_TOLERANCE_SECONDS", "a whole number of seconds", 180)?) * 1_000,
             path_token: path_token(settings)?,
             delays: settings.delays()?,
         })
+    }
+}
+
+fn webhook_secrets<L: Fn(&str) -> Option<String>>(settings: &Settings<L>) -> Result<WebhookSecrets, SettingError> {
+    const DIRECT: &str = "WORKOS_WEBHOOK_SECRETS";
+    const KEPT: &str = "WORKOS_WEBHOOK_SECRETS_ARN";
+    match settings.one_of(DIRECT, KEPT)? {
+        OneOf::Direct => settings.secrets(DIRECT).map(WebhookSecrets::Given),
+        OneOf::Kept(arn) => secret_arn(KEPT, arn).map(WebhookSecrets::Kept),
     }
 }
 

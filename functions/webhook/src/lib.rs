@@ -3,6 +3,7 @@
 //! The answer is 2xx only when the event is durable; WorkOS sends again what was not. An answer never says why it refuses.
 
 mod config;
+mod signers;
 
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use adapters::aws::{AwsError, chain};
 use adapters::clock::now_ms;
 use adapters::queue::Queue;
 use adapters::scheduler::Scheduler;
+use adapters::secrets::{SecretError, Secrets};
 use adapters::store::{EventRecord, Marked, Store, StoreError};
 use aws_config::SdkConfig;
 use aws_config::timeout::TimeoutConfig;
@@ -17,13 +19,15 @@ use domain::event::{self, DirectoryEvent, Event};
 use domain::message::{Reason, SyncMessage};
 use domain::pending::Pending;
 use domain::signature::{self, SignatureError, VerifiedWebhook};
-use lambda_http::http::{Method, StatusCode};
+use lambda_http::http::{HeaderMap, Method, StatusCode};
 use lambda_http::{Body, Request, Response};
 use secrecy::ExposeSecret;
 use subtle::ConstantTimeEq;
 use tokio::time::timeout;
 
-pub use config::Config;
+use signers::{Read, Signers};
+
+pub use config::{Config, WebhookSecrets};
 
 /// WorkOS's signature header: <https://workos.com/docs/events/data-syncing/webhooks>.
 const SIGNATURE_HEADER: &str = "workos-signature";
@@ -45,6 +49,7 @@ pub struct Deps {
     store: Store,
     queue: Queue,
     scheduler: Scheduler,
+    signers: Signers,
 }
 
 impl Deps {
@@ -52,10 +57,12 @@ impl Deps {
     pub fn new(config: Config, aws: &SdkConfig) -> Self {
         let timeouts = TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT).operation_timeout(OPERATION_TIMEOUT).build();
         let aws = aws.to_builder().timeout_config(timeouts).build();
+        let secrets = Secrets::new(aws_sdk_secretsmanager::Client::new(&aws), config.secret_ages);
         Self {
             store: Store::new(aws_sdk_dynamodb::Client::new(&aws), &config.table),
             queue: Queue::new(aws_sdk_sqs::Client::new(&aws), &config.queue_url),
             scheduler: Scheduler::new(aws_sdk_scheduler::Client::new(&aws), config.schedule.clone()),
+            signers: Signers::new(&config.secrets, &secrets),
             config,
         }
     }
@@ -70,13 +77,13 @@ enum Outcome {
     Ignored(&'static str),
     /// Not let in.
     Refused(StatusCode, &'static str),
-    /// Not durable: send it again.
+    /// Not durable, or not verified because there are no secrets to be had: send it again.
     NotDurable,
 }
 
 /// Handles one webhook.
 pub async fn handle(deps: &Deps, request: Request) -> Response<Body> {
-    let outcome = match admit(&deps.config, request) {
+    let outcome = match admit(deps, request).await {
         Ok(webhook) => accept(deps, &webhook).await,
         Err(refused) => refused,
     };
@@ -96,7 +103,8 @@ pub async fn handle(deps: &Deps, request: Request) -> Response<Body> {
 }
 
 /// The cheapest checks come first: unsigned traffic is turned away for the price of a comparison.
-fn admit(config: &Config, request: Request) -> Result<VerifiedWebhook, Outcome> {
+async fn admit(deps: &Deps, request: Request) -> Result<VerifiedWebhook, Outcome> {
+    let config = &deps.config;
     if !has_path_token(config, request.uri().path()) {
         return Err(Outcome::Refused(StatusCode::UNAUTHORIZED, "path_token"));
     }
@@ -107,9 +115,15 @@ fn admit(config: &Config, request: Request) -> Result<VerifiedWebhook, Outcome> 
     if body.len() > BODY_BYTES_MAX {
         return Err(Outcome::Refused(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"));
     }
-    let headers: Vec<&[u8]> = head.headers.get_all(SIGNATURE_HEADER).iter().map(|value| value.as_bytes()).collect();
-    let secrets: Vec<&[u8]> = config.secrets.iter().map(|secret| secret.expose_secret().as_bytes()).collect();
-    signature::verify(&headers, body.to_vec(), &secrets, now_ms(), config.tolerance_ms).map_err(|error| {
+    let read = deps.signers.read().await.map_err(|error| without_secrets(&error))?;
+    let mut verified = verify(config, &head.headers, &body, &read);
+    // The secret may have been replaced since it was read.
+    if matches!(verified, Err(SignatureError::Mismatch))
+        && let Some(newer) = deps.signers.newer(&read).await
+    {
+        verified = verify(config, &head.headers, &body, &newer.map_err(|error| without_secrets(&error))?);
+    }
+    verified.map_err(|error| {
         let why = match error {
             // Signed with our secret, so either a replay or clocks that disagree: worth an alarm of its own.
             SignatureError::Stale { age_ms } => {
@@ -124,6 +138,18 @@ fn admit(config: &Config, request: Request) -> Result<VerifiedWebhook, Outcome> 
         };
         Outcome::Refused(StatusCode::UNAUTHORIZED, why)
     })
+}
+
+fn verify(config: &Config, headers: &HeaderMap, body: &Body, read: &Read) -> Result<VerifiedWebhook, SignatureError> {
+    let headers: Vec<&[u8]> = headers.get_all(SIGNATURE_HEADER).iter().map(|value| value.as_bytes()).collect();
+    let secrets: Vec<&[u8]> = read.secrets.iter().map(|secret| secret.expose_secret().as_bytes()).collect();
+    signature::verify(&headers, body.to_vec(), &secrets, now_ms(), config.tolerance_ms)
+}
+
+/// Nobody can tell whether it is WorkOS's.
+fn without_secrets(error: &SecretError) -> Outcome {
+    tracing::error!(outcome = "no_secrets", error = chain(error), "webhook cannot be verified");
+    Outcome::NotDurable
 }
 
 fn has_path_token(config: &Config, path: &str) -> bool {

@@ -8,8 +8,12 @@ use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
 use bytes::{Bytes, BytesMut};
+use reqwest::header::HeaderValue;
 use reqwest::{RequestBuilder, StatusCode, header};
+use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
+
+use crate::secrets::{Secret, SecretError};
 
 /// Most tries of one call: with the waits between them, about 20 s before the run itself is tried again later.
 const TRIES_MAX: usize = 6;
@@ -89,6 +93,9 @@ pub enum CallError {
     /// The time of the run is over.
     #[error("out of time")]
     OutOfTime,
+    /// There is no secret to send it with; it was not sent.
+    #[error("nothing to be let in with")]
+    Secret(#[source] SecretError),
 }
 
 impl CallError {
@@ -104,14 +111,23 @@ impl CallError {
                 status.is_server_error() || matches!(*status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT)
             }
             Self::Transport(_) => true,
-            Self::TooLarge { .. } | Self::OutOfTime => false,
+            Self::TooLarge { .. } | Self::OutOfTime | Self::Secret(_) => false,
+        }
+    }
+
+    /// Whether the server does not accept the secret, and did nothing. Behind a 403 a part of a write may have been done.
+    fn refuses_secret(&self, effect: Effect) -> bool {
+        match self {
+            Self::Status { status: StatusCode::UNAUTHORIZED, .. } => true,
+            Self::Status { status: StatusCode::FORBIDDEN, .. } => effect == Effect::None,
+            Self::Status { .. } | Self::Transport(_) | Self::TooLarge { .. } | Self::OutOfTime | Self::Secret(_) => false,
         }
     }
 
     fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Status { retry_after, .. } => *retry_after,
-            Self::Transport(_) | Self::TooLarge { .. } | Self::OutOfTime => None,
+            Self::Transport(_) | Self::TooLarge { .. } | Self::OutOfTime | Self::Secret(_) => None,
         }
     }
 }
@@ -152,6 +168,36 @@ impl Calls {
     /// The longest that one try can take.
     pub fn timeout(&self) -> Duration {
         self.timeout
+    }
+
+    /// Sends a request as [`send`](Self::send) does, with a bearer token; once more if it is refused and there is a newer one, for then it
+    /// is being rotated.
+    ///
+    /// # Errors
+    /// [`CallError`]; without a token nothing is sent.
+    pub async fn send_as<R: Future<Output = ()>>(
+        &self,
+        token: &Secret,
+        effect: Effect,
+        bytes_max: usize,
+        request: impl Fn() -> RequestBuilder,
+        ready: impl Fn() -> R,
+    ) -> Result<Bytes, CallError> {
+        let unusable = || CallError::Secret(token.unusable("holds a character that no http header may"));
+        // Boxed: the SDK's futures are deep, and so are those around these.
+        let value = self.in_time(Box::pin(token.value())).await?.map_err(CallError::Secret)?;
+        let header = bearer(&value).ok_or_else(unusable)?;
+        let refused = match self.send(effect, bytes_max, || request().header(header::AUTHORIZATION, header.clone()), &ready).await {
+            Err(error) if error.refuses_secret(effect) => error,
+            outcome => return outcome,
+        };
+        let Some(value) = self.in_time(Box::pin(token.newer(&value))).await? else { return Err(refused) };
+        let header = bearer(&value).ok_or_else(unusable)?;
+        self.send(effect, bytes_max, || request().header(header::AUTHORIZATION, header.clone()), &ready).await
+    }
+
+    async fn in_time<T>(&self, work: impl Future<Output = T>) -> Result<T, CallError> {
+        tokio::time::timeout(self.deadline.remaining(), work).await.map_err(|_| CallError::OutOfTime)
     }
 
     /// Sends a request, again if need be, and returns the body of a 2xx answer.
@@ -209,6 +255,13 @@ impl Calls {
         let body = Unshown(read_body_start(response).await);
         Err(CallError::Status { status, body, retry_after, request_id })
     }
+}
+
+/// The header for a token, if one can carry it. White space around the token is none of it.
+pub(crate) fn bearer(token: &SecretString) -> Option<HeaderValue> {
+    let mut header = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret().trim())).ok()?;
+    header.set_sensitive(true);
+    Some(header)
 }
 
 fn transport(error: reqwest::Error) -> CallError {

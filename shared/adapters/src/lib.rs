@@ -1,4 +1,4 @@
-//! The edges of the Orgvue SCIM sync: WorkOS, Orgvue, DynamoDB, SQS and EventBridge Scheduler.
+//! The edges of the Orgvue SCIM sync: WorkOS, Orgvue, DynamoDB, SQS, EventBridge Scheduler and Secrets Manager.
 //!
 //! Each is a concrete client with an injectable base URL or endpoint, so that the same code talks to the vendor, to an
 //! emulator and to a stand-in. What they return are values of `domain`; nothing is decided here.
@@ -10,6 +10,7 @@ pub mod logs;
 pub mod orgvue;
 pub mod queue;
 pub mod scheduler;
+pub mod secrets;
 pub mod settings;
 pub mod store;
 pub mod workos;

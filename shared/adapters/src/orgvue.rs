@@ -18,16 +18,16 @@ use std::time::Duration;
 use bytes::Bytes;
 use domain::current::Row;
 use domain::ids::{DatasetId, TenantId};
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use reqwest::{Method, RequestBuilder};
-use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use url::Url;
 
 pub use error::OrgvueError;
 pub use write::{AccountFailure, Applied, Refusal, StopCause, Stopped};
 
-use crate::http::{CallError, Calls, Deadline, Effect};
+use crate::http::{CallError, Calls, Deadline, Effect, bearer};
+use crate::secrets::Secret;
 
 /// Asked of every call, reads too. <https://orgvue.eu-west-1.concentra.io/app/docs/1.0.0/guide/your_first_call/>
 const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=UTF-8");
@@ -98,29 +98,30 @@ impl Orgvue {
         Ok(Self { http, options: Arc::new(options) })
     }
 
-    /// One run's view of one tenant.
+    /// One run's view of one tenant. A token that is kept in Secrets Manager is read with the first request.
     ///
     /// # Errors
-    /// [`OrgvueError::UnusableToken`] when the token cannot be sent.
+    /// [`OrgvueError::UnusableToken`] when the token that was given cannot be sent.
     pub fn users_dataset(
         &self,
         tenant: TenantId,
         dataset: &DatasetId,
-        token: &SecretString,
+        token: impl Into<Secret>,
         deadline: Deadline,
     ) -> Result<UsersDataset, OrgvueError> {
         let base = self.options.base_url.as_str().trim_end_matches('/');
         let url = format!("{base}/api/v1/{tenant}/datasets/{dataset}");
-        let mut bearer =
-            HeaderValue::from_str(&format!("Bearer {}", token.expose_secret().trim())).map_err(|_| OrgvueError::UnusableToken)?;
-        bearer.set_sensitive(true);
+        let token = token.into();
+        if token.given().is_some_and(|token| bearer(token).is_none()) {
+            return Err(OrgvueError::UnusableToken);
+        }
         Ok(UsersDataset {
             http: self.http.clone(),
             options: self.options.clone(),
             calls: Calls::new(deadline, self.options.timeout),
             tenant,
             url,
-            bearer,
+            token,
         })
     }
 }
@@ -133,7 +134,7 @@ pub struct UsersDataset {
     calls: Calls,
     tenant: TenantId,
     url: String,
-    bearer: HeaderValue,
+    token: Secret,
 }
 
 impl UsersDataset {
@@ -162,18 +163,19 @@ impl UsersDataset {
 
     async fn read<T: DeserializeOwned>(&self, path: &str, bytes_max: usize, expected: &'static str) -> Result<T, OrgvueError> {
         let request = || self.request(Method::GET, path);
-        let body = self.calls.send(Effect::None, bytes_max, request, || std::future::ready(())).await.map_err(OrgvueError::from_call)?;
+        let sent = self.calls.send_as(&self.token, Effect::None, bytes_max, request, || std::future::ready(()));
+        let body = sent.await.map_err(OrgvueError::from_call)?;
         serde_json::from_slice(&body).map_err(|error| OrgvueError::malformed(expected, &error))
     }
 
     /// Sends one write. `ready` is awaited before each try of it.
     async fn put<R: Future<Output = ()>>(&self, body: Bytes, bytes_max: usize, ready: impl Fn() -> R) -> Result<Bytes, CallError> {
         let request = || self.request(Method::PUT, "/items").body(body.clone());
-        self.calls.send(Effect::Writes, bytes_max, request, ready).await
+        self.calls.send_as(&self.token, Effect::Writes, bytes_max, request, ready).await
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let url = format!("{}{path}", self.url);
-        self.http.request(method, url).header(AUTHORIZATION, self.bearer.clone()).header(CONTENT_TYPE, JSON)
+        self.http.request(method, url).header(CONTENT_TYPE, JSON)
     }
 }

@@ -8,6 +8,8 @@ use std::str::FromStr;
 use domain::delays::Delays;
 use secrecy::SecretString;
 
+use crate::secrets::{self, Source};
+
 /// A variable that is missing or wrong. Never shows a value: it may be a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SettingError {
@@ -17,6 +19,14 @@ pub enum SettingError {
         /// The variable.
         name: String,
     },
+    /// Neither of the two is there, or both are.
+    #[error("the environment variable {direct} or {kept} must be set, and not both: see docs/configuration.md")]
+    OneOf {
+        /// The variable that holds the value.
+        direct: &'static str,
+        /// The variable that says where the value is kept.
+        kept: &'static str,
+    },
     /// It cannot be read.
     #[error("the environment variable {name} must be {expected}: see docs/configuration.md")]
     Malformed {
@@ -25,6 +35,15 @@ pub enum SettingError {
         /// What it must be.
         expected: &'static str,
     },
+}
+
+/// Which of two variables is set, and what it says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OneOf {
+    /// The one that holds the value.
+    Direct,
+    /// The one that says where the value is kept.
+    Kept(String),
 }
 
 /// Looks variables up.
@@ -67,21 +86,39 @@ impl<L: Fn(&str) -> Option<String>> Settings<L> {
         }
     }
 
-    /// A secret.
+    /// Which one of two variables is set: the one that holds a value, or the one that says where it is kept.
     ///
     /// # Errors
-    /// [`SettingError::Missing`].
-    pub fn secret(&self, name: &str) -> Result<SecretString, SettingError> {
-        self.required(name).map(SecretString::from)
+    /// [`SettingError::OneOf`] if neither is, or both are.
+    pub fn one_of(&self, direct: &'static str, kept: &'static str) -> Result<OneOf, SettingError> {
+        match (self.optional(direct), self.optional(kept)) {
+            (Some(_), None) => Ok(OneOf::Direct),
+            (None, Some(place)) => Ok(OneOf::Kept(place)),
+            (None, None) | (Some(_), Some(_)) => Err(SettingError::OneOf { direct, kept }),
+        }
     }
 
-    /// One or more secrets, separated by commas or white space: while one is replaced, the old and the new both count.
+    /// A secret: in one variable, or kept in Secrets Manager under the ARN in another one.
     ///
     /// # Errors
-    /// [`SettingError::Missing`] if there is none.
+    /// [`SettingError`].
+    pub fn secret(&self, direct: &'static str, kept: &'static str) -> Result<Source, SettingError> {
+        match self.one_of(direct, kept)? {
+            OneOf::Direct => self.required(direct).map(SecretString::from).map(Source::Given),
+            OneOf::Kept(arn) => secret_arn(kept, arn).map(Source::Kept),
+        }
+    }
+
+    /// One or more secrets, as a JSON list, or separated by commas or white space: while one is replaced, the old and the new both count.
+    ///
+    /// # Errors
+    /// [`SettingError::Missing`] if there is none, [`SettingError::Malformed`].
     pub fn secrets(&self, name: &str) -> Result<Vec<SecretString>, SettingError> {
-        let text = self.required(name)?;
-        let secrets: Vec<_> = text.split([',', ' ', '\n', '\t']).filter(|secret| !secret.is_empty()).map(SecretString::from).collect();
+        let listed = secrets::list(&SecretString::from(self.required(name)?));
+        let secrets = listed.ok_or_else(|| SettingError::Malformed {
+            name: name.to_owned(),
+            expected: "secrets separated by commas or white space, or a JSON list of them",
+        })?;
         if secrets.is_empty() { Err(SettingError::Missing { name: name.to_owned() }) } else { Ok(secrets) }
     }
 
@@ -119,6 +156,16 @@ impl<L: Fn(&str) -> Option<String>> Settings<L> {
         }
         Ok(delays)
     }
+}
+
+/// The ARN of a secret. Ids of secrets are logged and told, and a secret that was put here by mistake must not be.
+///
+/// # Errors
+/// [`SettingError::Malformed`] if it is none.
+pub fn secret_arn(name: &str, text: String) -> Result<String, SettingError> {
+    let is_arn = text.starts_with("arn:") && text.contains(":secretsmanager:") && text.contains(":secret:");
+    let malformed = || SettingError::Malformed { name: name.to_owned(), expected: "the ARN of a secret in Secrets Manager" };
+    if is_arn { Ok(text) } else { Err(malformed()) }
 }
 
 fn three_waits_ms(text: &str) -> Option<[i64; 3]> {
@@ -171,8 +218,25 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_is_given_or_kept_and_not_both() {
+        let arn = "arn:aws:secretsmanager:eu-west-1:1:secret:key-AbCdEf";
+        let read = |value: &'static str, place: &'static str| {
+            Settings::new(move |name: &str| Some(if name == "KEY" { value } else { place }.to_owned())).secret("KEY", "KEY_ARN")
+        };
+        assert!(matches!(read("s3cret", " ").unwrap(), Source::Given(_)));
+        assert!(matches!(read("", arn).unwrap(), Source::Kept(id) if id == arn));
+        for (value, place) in [("", ""), ("s3cret", arn)] {
+            let error = read(value, place).unwrap_err().to_string();
+            assert_eq!(error, "the environment variable KEY or KEY_ARN must be set, and not both: see docs/configuration.md");
+        }
+        let error = read("", "s3cret").unwrap_err().to_string();
+        assert_eq!(error, "the environment variable KEY_ARN must be the ARN of a secret in Secrets Manager: see docs/configuration.md");
+    }
+
+    #[test]
     fn several_secrets_are_separated_by_commas_or_space() {
         assert_eq!(settings(&[("S", "a, b\nc")]).secrets("S").unwrap().len(), 3);
         assert!(settings(&[("S", ",")]).secrets("S").is_err());
+        assert!(!settings(&[("S", r#"["a", b]"#)]).secrets("S").unwrap_err().to_string().contains('['));
     }
 }

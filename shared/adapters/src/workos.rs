@@ -20,12 +20,11 @@ use std::time::Duration;
 
 use domain::backoff::FaultClass;
 use domain::ids::DirectoryId;
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::{Client, StatusCode, redirect};
-use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use crate::http::{CallError, Deadline};
+use crate::http::{CallError, Deadline, bearer};
+use crate::secrets::{Secret, SecretError};
 
 pub use read::DirectoryReader;
 
@@ -49,7 +48,7 @@ pub struct Options {
     /// The root of the API, with or without a path: [`BASE_URL`] or a stand-in.
     pub base_url: Url,
     /// The API key of the environment, `sk_…`.
-    pub key: SecretString,
+    pub key: Secret,
     /// Longest that one try of a call may take; [`TIMEOUT`] by default.
     pub timeout: Duration,
     /// From one call of `/directory_users` to the next; [`USERS_INTERVAL`] by default. Zero: no throttle.
@@ -58,8 +57,8 @@ pub struct Options {
 
 impl Options {
     /// The usual timing.
-    pub fn new(base_url: Url, key: SecretString) -> Self {
-        Self { base_url, key, timeout: TIMEOUT, users_interval: USERS_INTERVAL }
+    pub fn new(base_url: Url, key: impl Into<Secret>) -> Self {
+        Self { base_url, key: key.into(), timeout: TIMEOUT, users_interval: USERS_INTERVAL }
     }
 }
 
@@ -68,6 +67,7 @@ impl Options {
 pub struct WorkOs {
     client: Client,
     base_url: Url,
+    key: Secret,
     timeout: Duration,
     users_interval: Duration,
 }
@@ -78,7 +78,7 @@ pub enum OptionsError {
     /// Nothing can be appended to the URL, as to `mailto:`.
     #[error("workos base url has no path to append to")]
     BaseUrl,
-    /// The key holds a character that no header may, such as a line break.
+    /// The key that was given holds a character that no header may, such as a line break.
     #[error("workos key holds a character that no http header may")]
     Key,
     /// The TLS library could not be set up.
@@ -96,15 +96,12 @@ impl WorkOs {
         if base_url.cannot_be_a_base() {
             return Err(OptionsError::BaseUrl);
         }
-        let mut bearer = HeaderValue::from_str(&format!("Bearer {}", key.expose_secret())).map_err(|_| OptionsError::Key)?;
-        bearer.set_sensitive(true);
-        let client = Client::builder()
-            .default_headers(HeaderMap::from_iter([(AUTHORIZATION, bearer)]))
-            .user_agent("orgvue-scim")
-            .redirect(redirect::Policy::none())
-            .build()
-            .map_err(OptionsError::Client)?;
-        Ok(Self { client, base_url, timeout, users_interval })
+        if key.given().is_some_and(|key| bearer(key).is_none()) {
+            return Err(OptionsError::Key);
+        }
+        let client =
+            Client::builder().user_agent("orgvue-scim").redirect(redirect::Policy::none()).build().map_err(OptionsError::Client)?;
+        Ok(Self { client, base_url, key, timeout, users_interval })
     }
 
     /// A reader of one directory for one run. All that the run reads of it goes through this one, for it keeps the run's throttle.
@@ -168,6 +165,9 @@ pub enum ReadError {
         /// 401 or 403.
         status: StatusCode,
     },
+    /// There is no API key to use: a fault of the configuration or of Secrets Manager for all customers, not of this directory.
+    #[error(transparent)]
+    Key(SecretError),
     /// WorkOS cannot be reached, fails, or turns us away for too many calls. Try again later.
     #[error("workos is not available")]
     Unavailable(#[source] CallError),
@@ -186,6 +186,10 @@ impl ReadError {
             Self::TooLarge { .. } => "directory_too_large",
             Self::Untrusted { .. } => "directory_not_trusted",
             Self::Refused { .. } => "workos_key_refused",
+            Self::Key(SecretError::NotFound { .. }) => "workos_key_missing",
+            Self::Key(SecretError::Denied { .. }) => "workos_key_denied",
+            Self::Key(SecretError::Unusable { .. }) => "workos_key_unusable",
+            Self::Key(SecretError::Unavailable { .. }) => "secrets_unavailable",
             Self::Unavailable(_) => "workos_unavailable",
             Self::OutOfTime => "out_of_time",
         }
@@ -198,7 +202,9 @@ impl ReadError {
             Self::TooLarge { .. } => FaultClass::Configuration,
             Self::Gone { .. } => FaultClass::Own,
             Self::Untrusted { why, .. } => why.class(),
-            Self::NotFound | Self::Unsettled { .. } | Self::Refused { .. } | Self::Unavailable(_) | Self::OutOfTime => FaultClass::Vendor,
+            Self::NotFound | Self::Unsettled { .. } | Self::Refused { .. } | Self::Key(_) | Self::Unavailable(_) | Self::OutOfTime => {
+                FaultClass::Vendor
+            }
         }
     }
 
@@ -210,6 +216,16 @@ impl ReadError {
             Self::Unsettled { .. } => "nothing to do; ask the customer to mend the connection in WorkOS if it lasts",
             Self::TooLarge { .. } => "give the sync function more time, or have fewer users synced to WorkOS",
             Self::Refused { .. } => "store a valid WorkOS API key; every customer is concerned",
+            Self::Key(SecretError::NotFound { .. }) => {
+                "create it in Secrets Manager, with a WorkOS API key as its text; every customer is concerned"
+            }
+            Self::Key(SecretError::Denied { .. }) => {
+                "let the function's role read it and decrypt with its key; every customer is concerned"
+            }
+            Self::Key(SecretError::Unusable { .. }) => {
+                "store the WorkOS API key again, as text and nothing more; every customer is concerned"
+            }
+            Self::Key(SecretError::Unavailable { .. }) => "nothing to do: it is tried again; look at the state of AWS if it lasts",
             Self::Untrusted { .. } | Self::Unavailable(_) | Self::OutOfTime => {
                 "nothing to do: it is tried again; tell WorkOS's support if it lasts"
             }
@@ -296,6 +312,8 @@ impl Distrust {
 
 #[cfg(test)]
 mod tests {
+    use secrecy::SecretString;
+
     use super::*;
 
     fn options(base_url: &str, key: &str) -> Options {
@@ -313,7 +331,7 @@ mod tests {
     #[test]
     fn refuses_options_that_cannot_work() {
         assert!(matches!(WorkOs::new(options("mailto:a@b.example", "sk")), Err(OptionsError::BaseUrl)));
-        assert!(matches!(WorkOs::new(options(BASE_URL, "sk\n")), Err(OptionsError::Key)));
+        assert!(matches!(WorkOs::new(options(BASE_URL, "s\nk")), Err(OptionsError::Key)));
     }
 
     #[test]

@@ -90,7 +90,7 @@ async fn a_token_that_no_header_can_carry_is_refused_and_never_shown() {
     let orgvue = Orgvue::new(world.options.clone()).unwrap();
     let users = |token: &str| {
         let tenant = TenantId::parse(TENANT).unwrap();
-        orgvue.users_dataset(tenant, &world.dataset, &SecretString::from(token), Deadline::after(Duration::from_secs(5)))
+        orgvue.users_dataset(tenant, &world.dataset, SecretString::from(token), Deadline::after(Duration::from_secs(5)))
     };
     let error = users("a\nb").unwrap_err();
     assert!(error.needs_person() && !error.to_string().contains('\n'));

@@ -38,6 +38,7 @@ fn needed(command: &str, error: &SettingError) -> CliError {
     let next = "it has the same value as for the sync function; see docs/configuration.md";
     let what = match error {
         SettingError::Missing { name } => format!("`{command}` needs the environment variable {name}"),
+        SettingError::OneOf { direct, kept } => format!("`{command}` needs the environment variable {direct} or {kept}, and not both"),
         SettingError::Malformed { name, expected } => format!("`{command}` needs the environment variable {name} to be {expected}"),
     };
     Advice::new(what, next).into()
@@ -70,6 +71,7 @@ pub(crate) fn unread(error: &ReadError) -> Advice {
         ReadError::NotFound => error.remedy(),
         ReadError::Unsettled { .. } => "have the customer's IAM administrator mend the connection in WorkOS, and ask again",
         ReadError::TooLarge { .. } => "give it more time with --timeout-seconds",
+        ReadError::Key(_) => error.remedy(),
         ReadError::Refused { .. } => "set WORKOS_API_KEY to a valid key of the directory's environment",
         ReadError::Untrusted { .. } | ReadError::Unavailable(_) => "ask again in some minutes; tell WorkOS's support if it lasts",
         ReadError::OutOfTime => "ask again, or give it more time with --timeout-seconds",

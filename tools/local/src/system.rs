@@ -10,6 +10,7 @@ use adapters::clock::now_ms;
 use adapters::http::Deadline;
 use adapters::queue::Queue;
 use adapters::scheduler::ScheduleTarget;
+use adapters::secrets::Ages;
 use adapters::store::{AfterApply, Store, create_table};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
@@ -21,10 +22,11 @@ use domain::delays::Delays;
 use domain::ids::IntegrationId;
 use domain::integration::Integration;
 use secrecy::SecretString;
-use sync::{OperateError, Operator, Tokens};
+use sync::{OperateError, Operator, TokenSource, Tokens};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use url::Url;
+use webhook::WebhookSecrets;
 
 use crate::aws::{Dynamodb, QueueSettings, REGION, Scheduler, Sqs, Sts};
 
@@ -170,10 +172,11 @@ impl System {
                 queue_url: queue_url.clone(),
                 dead_letter_queue_url: dead_letter_queue_url.clone(),
                 workos_url: url(&options.workos_url)?,
-                workos_key: SecretString::from(options.workos_key.clone()),
+                workos_key: SecretString::from(options.workos_key.clone()).into(),
                 workos_users_per_second: options.workos_users_per_second,
                 orgvue_url: url(&options.orgvue_url)?,
-                orgvue_tokens: options.orgvue_tokens.clone(),
+                orgvue_tokens: TokenSource::Given(options.orgvue_tokens.clone()),
+                secret_ages: Ages::default(),
                 http_timeout: options.http_timeout,
                 tenants_at_once: 4,
                 delays: options.delays,
@@ -190,7 +193,8 @@ impl System {
                     role_arn: SCHEDULE_ROLE.to_owned(),
                     dead_letter_arn: Some(sqs.arn(DEAD_LETTERS)),
                 },
-                secrets: options.webhook_secrets.iter().map(|secret| SecretString::from(secret.clone())).collect(),
+                secrets: WebhookSecrets::Given(options.webhook_secrets.iter().cloned().map(SecretString::from).collect()),
+                secret_ages: Ages::default(),
                 tolerance_ms: 180_000,
                 path_token: None,
                 delays: options.delays,

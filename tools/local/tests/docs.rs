@@ -3,9 +3,14 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::process::Command;
+use std::sync::Arc;
 
+use adapters::aws::AwsError;
+use adapters::orgvue::OrgvueError;
+use adapters::secrets::SecretError;
 use adapters::settings::Settings;
 use adapters::workos::ReadError;
+use domain::backoff::FaultClass;
 use domain::current::DatasetRefusal;
 use domain::finding::FindingCode;
 use domain::guard::HoldReason;
@@ -41,6 +46,25 @@ fn every_fault_of_a_directory_or_dataset_is_documented() {
     }
 }
 
+#[test]
+fn every_fault_of_a_secret_is_documented_with_its_class() {
+    let (id, source) = ("id".to_owned(), Arc::new(AwsError::of("secretsmanager:GetSecretValue")(std::io::Error::other("cause"))));
+    for error in [
+        SecretError::NotFound { id: id.clone(), source: source.clone() },
+        SecretError::Denied { id: id.clone(), source: source.clone() },
+        SecretError::Unusable { id: id.clone(), why: "is blank" },
+        SecretError::Unavailable { id, source },
+    ] {
+        let class = if error.is_passing() { FaultClass::Vendor } else { FaultClass::Configuration };
+        let (run, tenant) = (ReadError::Key(error.clone()), OrgvueError::Token(error));
+        assert_eq!((run.class(), tenant.class()), (FaultClass::Vendor, class));
+        let word = if class == FaultClass::Vendor { "vendor" } else { "configuration" };
+        for row in [format!("| `{}` | vendor |", run.code()), format!("| `{}` | {word} |", tenant.code())] {
+            assert!(REASON_CODES.contains(&row), "{row}");
+        }
+    }
+}
+
 /// Reads a configuration with every variable at hand, and returns the names that were asked for.
 fn asked_for(read: impl Fn(&dyn Fn(&str) -> Option<String>)) -> BTreeSet<String> {
     let asked = RefCell::new(BTreeSet::new());
@@ -48,6 +72,8 @@ fn asked_for(read: impl Fn(&dyn Fn(&str) -> Option<String>)) -> BTreeSet<String>
         asked.borrow_mut().insert(name.to_owned());
         match name {
             "ORGVUE_TOKENS" => Some("{}".to_owned()),
+            // Of two variables for one secret, only one may be there.
+            "WORKOS_WEBHOOK_SECRETS_ARN" | "WORKOS_API_KEY_ARN" | "ORGVUE_TOKEN_PREFIX" => None,
             "ORGVUE_URL" => Some("https://orgvue.invalid".to_owned()),
             required if !required.ends_with("_SECONDS") && !required.contains("_SECOND") && required != "TENANTS_AT_ONCE" => {
                 (required != "WORKOS_URL").then(|| "x".to_owned())

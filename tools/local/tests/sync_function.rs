@@ -6,11 +6,14 @@ mod bench;
 
 #[path = "sync_function/config.rs"]
 mod config;
+#[path = "sync_function/secrets.rs"]
+mod secrets;
 
 use std::time::Duration;
 
 use adapters::clock::now_ms;
 use adapters::http::Deadline;
+use adapters::secrets::Ages;
 use aws_sdk_dynamodb::types::AttributeValue;
 use bench::{Bench, DEAD_LETTERS, DIRECTORY, QUEUE, TABLE, directory};
 use domain::delays::Delays;
@@ -20,34 +23,40 @@ use domain::run::Status;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use standins::workos::{Options, WorkOs};
-use sync::{Config, Deps, Invocation, Swept, Tokens, handle_batch, sweep};
+use sync::{Config, Deps, Invocation, Swept, TokenSource, Tokens, handle_batch, sweep};
 
 /// The function, the AWS around it, and a WorkOS that knows no directory.
 struct Function {
     bench: Bench,
     deps: Deps,
-    _workos: WorkOs,
+    workos: WorkOs,
 }
 
 impl Function {
     async fn new() -> Self {
+        Self::with(|_, _| {}).await
+    }
+
+    async fn with(change: impl FnOnce(&mut Config, &Bench)) -> Self {
         let bench = Bench::with_acme().await;
         let workos = WorkOs::start(Options::default()).await.unwrap();
-        let config = Config {
+        let mut config = Config {
             table: TABLE.to_owned(),
             queue_url: bench.queue_url.clone(),
             dead_letter_queue_url: bench.dead_letter_queue_url.clone(),
             workos_url: workos.url().parse().unwrap(),
-            workos_key: SecretString::from(workos.key()),
+            workos_key: SecretString::from(workos.key()).into(),
             workos_users_per_second: 4,
             // Nothing listens there; no run gets that far.
             orgvue_url: "http://127.0.0.1:9".parse().unwrap(),
-            orgvue_tokens: Tokens::default(),
+            orgvue_tokens: TokenSource::Given(Tokens::default()),
+            secret_ages: Ages::default(),
             http_timeout: Duration::from_secs(5),
             tenants_at_once: 4,
             delays: Delays::default(),
         };
-        Self { deps: Deps::new(config, &bench.aws).unwrap(), bench, _workos: workos }
+        change(&mut config, &bench);
+        Self { deps: Deps::new(config, &bench.aws).unwrap(), bench, workos }
     }
 
     /// The ids of the messages that come again, of a batch whose messages have the ids 0, 1 and so on.

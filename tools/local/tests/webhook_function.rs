@@ -10,11 +10,14 @@ mod admission;
 mod config;
 #[path = "webhook_function/gateways.rs"]
 mod gateways;
+#[path = "webhook_function/secrets.rs"]
+mod secrets;
 
 use std::collections::BTreeSet;
 
 use adapters::clock::now_ms;
 use adapters::scheduler::ScheduleTarget;
+use adapters::secrets::Ages;
 use bench::{Bench, DEAD_LETTERS, DIRECTORY, QUEUE, SCHEDULE_GROUP, directory};
 use domain::delays::Delays;
 use domain::message::{Reason, SyncMessage};
@@ -24,7 +27,7 @@ use local::aws::{Depth, FaultKind, Times};
 use secrecy::SecretString;
 use serde_json::json;
 use standins::workos::webhook::{SIGNATURE_HEADER, sign};
-use webhook::{Config, Deps, handle};
+use webhook::{Config, Deps, WebhookSecrets, handle};
 
 const SECRET: &str = "whsec_0FWAiVGkEfGBqqsJH4aNAGBJ4";
 const OTHER_SECRET: &str = "nTqlYkHe6GyqYkmUQWksUWYmQ";
@@ -43,7 +46,10 @@ impl Function {
     }
 
     async fn with(change: impl FnOnce(&mut Config)) -> Self {
-        let bench = Bench::with_acme().await;
+        Self::on(Bench::with_acme().await, change)
+    }
+
+    fn on(bench: Bench, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config {
             table: bench::TABLE.to_owned(),
             queue_url: bench.queue_url.clone(),
@@ -53,7 +59,8 @@ impl Function {
                 role_arn: ROLE.to_owned(),
                 dead_letter_arn: Some(bench.sqs.arn(DEAD_LETTERS)),
             },
-            secrets: vec![SecretString::from(SECRET), SecretString::from(OTHER_SECRET)],
+            secrets: WebhookSecrets::Given(vec![SecretString::from(SECRET), SecretString::from(OTHER_SECRET)]),
+            secret_ages: Ages::default(),
             tolerance_ms: 180_000,
             path_token: None,
             delays: Delays::default(),

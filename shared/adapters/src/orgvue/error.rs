@@ -8,6 +8,7 @@ use reqwest::StatusCode;
 
 use super::wire::VendorError;
 use crate::http::CallError;
+use crate::secrets::SecretError;
 
 /// Why a tenant's Users dataset could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +28,9 @@ pub enum OrgvueError {
     /// The token cannot be sent: refuse; a person must store it anew.
     #[error("the API token holds characters that a header cannot carry")]
     UnusableToken,
+    /// There is no token to use: refuse, unless Secrets Manager does not answer.
+    #[error(transparent)]
+    Token(SecretError),
     /// The dataset is not as configured: refuse; a person must act.
     #[error("the users dataset cannot be worked on")]
     Dataset(#[source] DatasetRefusal),
@@ -59,6 +63,7 @@ impl OrgvueError {
             CallError::OutOfTime => return Self::OutOfTime,
             CallError::TooLarge { .. } => return Self::DatasetTooLarge,
             CallError::Transport(_) => return Self::Unavailable(error),
+            CallError::Secret(secret) => return Self::Token(secret.clone()),
             CallError::Status { status, body, request_id, .. } => (*status, request_id.clone(), VendorError::read(body)),
         };
         match status.as_u16() {
@@ -82,7 +87,10 @@ impl OrgvueError {
         let code = match self {
             Self::Configuration { code: Some(code), .. } => return format!("orgvue_{code}"),
             Self::Configuration { code: None, .. } => "orgvue_configuration",
-            Self::UnusableToken => "unusable_token",
+            Self::UnusableToken | Self::Token(SecretError::Unusable { .. }) => "unusable_token",
+            Self::Token(SecretError::NotFound { .. }) => "no_token",
+            Self::Token(SecretError::Denied { .. }) => "token_denied",
+            Self::Token(SecretError::Unavailable { .. }) => "secrets_unavailable",
             Self::Dataset(refusal) => refusal.code(),
             Self::DatasetTooLarge => "dataset_too_large",
             Self::QuotaExceeded => "orgvue_quota_exceeded",
@@ -96,6 +104,7 @@ impl OrgvueError {
     /// Whether a person must act before another try can succeed.
     pub fn needs_person(&self) -> bool {
         match self {
+            Self::Token(error) => !error.is_passing(),
             Self::Configuration { .. } | Self::UnusableToken | Self::Dataset(_) | Self::DatasetTooLarge => true,
             Self::QuotaExceeded | Self::Unavailable(_) | Self::Malformed { .. } | Self::OutOfTime => false,
         }
@@ -105,9 +114,12 @@ impl OrgvueError {
     /// gateway's or a proxy's and pass by itself, so it has its short retries first.
     pub fn class(&self) -> FaultClass {
         match self {
-            Self::Configuration { code: Some(_), .. } | Self::UnusableToken | Self::Dataset(_) | Self::DatasetTooLarge => {
-                FaultClass::Configuration
-            }
+            Self::Token(error) if error.is_passing() => FaultClass::Vendor,
+            Self::Configuration { code: Some(_), .. }
+            | Self::UnusableToken
+            | Self::Token(_)
+            | Self::Dataset(_)
+            | Self::DatasetTooLarge => FaultClass::Configuration,
             Self::Configuration { code: None, .. } | Self::QuotaExceeded => FaultClass::Own,
             Self::Unavailable(_) | Self::Malformed { .. } | Self::OutOfTime => FaultClass::Vendor,
         }
@@ -118,8 +130,9 @@ impl OrgvueError {
         match self {
             Self::Configuration { trace_id, .. } => trace_id.as_deref(),
             Self::Unavailable(CallError::Status { request_id, .. }) => request_id.as_deref(),
-            Self::Unavailable(CallError::Transport(_) | CallError::TooLarge { .. } | CallError::OutOfTime)
+            Self::Unavailable(CallError::Transport(_) | CallError::TooLarge { .. } | CallError::OutOfTime | CallError::Secret(_))
             | Self::UnusableToken
+            | Self::Token(_)
             | Self::Dataset(_)
             | Self::DatasetTooLarge
             | Self::QuotaExceeded
@@ -132,7 +145,12 @@ impl OrgvueError {
     pub fn remedy(&self) -> &'static str {
         match self {
             Self::Configuration { status, code, .. } => remedy_of(*status, code.as_deref()),
-            Self::UnusableToken => "store the tenant's API token again, without line breaks or quotes",
+            Self::UnusableToken | Self::Token(SecretError::Unusable { .. }) => {
+                "store the tenant's API token again, as text, without line breaks or quotes"
+            }
+            Self::Token(SecretError::NotFound { .. }) => "create it in Secrets Manager, with the tenant's API token as its text",
+            Self::Token(SecretError::Denied { .. }) => "let the function's role read it and decrypt with its key",
+            Self::Token(SecretError::Unavailable { .. }) => "nothing to do: it is tried again; look at the state of AWS if it lasts",
             Self::Dataset(_) => "compare the tenant's dataset id, api_account and [dataset] with the Users list in Orgvue",
             Self::DatasetTooLarge => {
                 "the Users dataset is beyond the synchronous read; ask Orgvue to raise the limit or to split the tenant"

@@ -208,7 +208,8 @@ impl DirectoryReader {
                 }
             };
             let request = || self.workos.client.get(url.clone());
-            let body = self.calls.send(Effect::None, PAGE_BYTES_MAX, request, ready).await.map_err(GetError::Call)?;
+            let sent = self.calls.send_as(&self.workos.key, Effect::None, PAGE_BYTES_MAX, request, ready);
+            let body = sent.await.map_err(GetError::Call)?;
             match parse(&body) {
                 Ok(answer) => return Ok(answer),
                 Err(why) if n_tries == SHAPE_TRIES_MAX => return Err(GetError::Distrust(why)),
@@ -223,6 +224,7 @@ impl DirectoryReader {
         let why = match error {
             GetError::Distrust(why) => why,
             GetError::Call(CallError::OutOfTime) => return out_of_time(),
+            GetError::Call(CallError::Secret(error)) => return ReadError::Key(error),
             GetError::Call(_) if self.calls.deadline().remaining().is_zero() => return out_of_time(),
             GetError::Call(CallError::TooLarge { bytes_max }) => Distrust::TooManyBytes { bytes_max },
             GetError::Call(CallError::Status { status: status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN), .. }) => {

@@ -94,7 +94,7 @@ impl World {
 
     pub(crate) fn users_until(&self, deadline: Deadline) -> UsersDataset {
         let orgvue = Orgvue::new(self.options.clone()).unwrap();
-        orgvue.users_dataset(TenantId::parse(TENANT).unwrap(), &self.dataset, &SecretString::from(self.token.clone()), deadline).unwrap()
+        orgvue.users_dataset(TenantId::parse(TENANT).unwrap(), &self.dataset, SecretString::from(self.token.clone()), deadline).unwrap()
     }
 
     pub(crate) fn read(&self, rows: Vec<Row>) -> Result<Current, DatasetRefusal> {

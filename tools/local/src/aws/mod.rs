@@ -1,6 +1,6 @@
 //! The AWS services of the system, in this process, on loopback, spoken to by the real AWS SDK.
 //!
-//! [`Dynamodb`] is an emulator of its own crate; [`Sqs`], [`Scheduler`] and [`Sts`] are ours, because no emulator in Rust fires schedules.
+//! [`Dynamodb`] is an emulator of its own crate; [`Sqs`], [`Scheduler`], [`SecretsManager`] and [`Sts`] are ours, because no emulator in Rust fires schedules.
 //! Ours answer the calls this system makes and a few more for people at a prompt, and are strict:
 //! what AWS refuses is refused, and so is what AWS does not document or what is not built here.
 //! No signature is checked, and queues and schedule groups are created in code, as a template creates them in production.
@@ -17,6 +17,7 @@ mod error;
 mod line;
 mod recorder;
 mod scheduler;
+mod secrets;
 mod sqs;
 mod sts;
 
@@ -27,6 +28,7 @@ use jiff::Timestamp;
 pub use dynamodb::Dynamodb;
 pub use recorder::{FaultKind, Times};
 pub use scheduler::{Schedule, Scheduler};
+pub use secrets::SecretsManager;
 pub use sqs::{Depth, QueueSettings, QueueUrl, Sqs};
 pub use sts::Sts;
 

@@ -3,6 +3,8 @@
 #![allow(dead_code, reason = "a part of tests; each file of them uses a part of it")]
 
 use std::collections::HashMap;
+use std::fmt;
+use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -22,7 +24,7 @@ use domain::delays::Delays;
 use domain::ids::DirectoryId;
 use domain::integration::Integration;
 use domain::pending::Pending;
-use local::aws::{Dynamodb, QueueSettings, REGION, Scheduler, Sqs};
+use local::aws::{Dynamodb, QueueSettings, REGION, Scheduler, SecretsManager, Sqs};
 use serde_json::Value;
 use tokio::net::TcpListener;
 
@@ -39,6 +41,7 @@ pub(crate) struct Bench {
     pub(crate) queues: Relay,
     pub(crate) sqs: Sqs,
     pub(crate) scheduler: Scheduler,
+    pub(crate) secrets: SecretsManager,
     pub(crate) aws: SdkConfig,
     pub(crate) store: Store,
     pub(crate) queue_url: String,
@@ -57,7 +60,13 @@ impl Bench {
         let queue_url = sqs.create_queue(QUEUE, QueueSettings::default()).into();
         let scheduler = Scheduler::start(0, &sqs).await.unwrap();
         scheduler.create_group(SCHEDULE_GROUP);
-        let aws = aws([("DynamoDB", dynamodb.url.as_str()), ("SQS", queues.url.as_str()), ("Scheduler", scheduler.url())]);
+        let secrets = SecretsManager::start(0).await.unwrap();
+        let aws = aws([
+            ("DynamoDB", dynamodb.url.as_str()),
+            ("SQS", queues.url.as_str()),
+            ("Scheduler", scheduler.url()),
+            ("Secrets Manager", secrets.url()),
+        ]);
         let client = aws_sdk_dynamodb::Client::new(&aws);
         create_table(&client, TABLE).await.unwrap();
         Self {
@@ -66,6 +75,7 @@ impl Bench {
             queues,
             sqs,
             scheduler,
+            secrets,
             aws,
             queue_url,
             dead_letter_queue_url,
@@ -110,7 +120,7 @@ pub(crate) fn directory() -> DirectoryId {
 }
 
 /// An SDK that finds each service at its URL and does not wait long before it tries again.
-fn aws<'a>(urls: impl IntoIterator<Item = (&'static str, &'a str)>) -> SdkConfig {
+pub(crate) fn aws<'a>(urls: impl IntoIterator<Item = (&'static str, &'a str)>) -> SdkConfig {
     let urls = urls.into_iter().map(|(service, url)| (service, url.to_owned())).collect();
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
@@ -199,4 +209,39 @@ async fn relay(State(desk): State<Arc<Desk>>, headers: HeaderMap, body: Bytes) -
     let passed_on = headers.iter().filter(|(name, _)| **name != header::CONTENT_LENGTH && **name != header::TRANSFER_ENCODING);
     response.headers_mut().extend(passed_on.map(|(name, value)| (name.clone(), value.clone())));
     response
+}
+
+/// What is logged on this thread, as JSON: our own crates at every level, the others at production's.
+#[derive(Clone, Default)]
+pub(crate) struct Logs(Arc<Mutex<Vec<u8>>>);
+
+impl Logs {
+    /// Listens until the guard is dropped.
+    pub(crate) fn listen() -> (Self, tracing::subscriber::DefaultGuard) {
+        let (logs, heard) =
+            (Self::default(), "info,webhook=trace,sync=trace,adapters=trace,domain=trace,local=off,standins=off,dynoxide=off");
+        let writer = logs.clone();
+        let lines = tracing_subscriber::fmt().json().flatten_event(true).with_env_filter(heard).with_writer(move || writer.clone());
+        (logs, tracing::subscriber::set_default(lines.finish()))
+    }
+
+    pub(crate) fn have(&self, text: &str) -> bool {
+        format!("{self:?}").contains(text)
+    }
+}
+
+impl fmt::Debug for Logs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&String::from_utf8_lossy(&self.0.lock().unwrap()))
+    }
+}
+
+impl io::Write for Logs {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use adapters::secrets::Source;
 use adapters::settings::{SettingError, Settings};
 use domain::delays::Delays;
-use sync::Config;
+use sync::{Config, TokenSource};
 
 const GOOD: [(&str, &str); 6] = [
     ("TABLE_NAME", "table"),
@@ -78,4 +79,30 @@ fn what_may_be_missing_has_its_default() {
 fn the_configuration_shows_no_secret() {
     let shown = format!("{:?}", read("TENANTS_AT_ONCE", "2").unwrap());
     assert!(!shown.contains("s3cret"), "{shown}");
+}
+
+#[test]
+fn keys_and_tokens_are_given_or_kept_and_not_both() {
+    const ARN: &str = "arn:aws:secretsmanager:eu-west-1:1:secret:key-AbCdEf";
+    let read = |changes: &[(&'static str, &'static str)]| {
+        let mut variables = BTreeMap::from(GOOD);
+        variables.extend(changes.iter().copied());
+        Config::read(&Settings::new(move |name: &str| variables.get(name).map(|value| (*value).to_owned())))
+    };
+    let config = read(&[("WORKOS_API_KEY", ""), ("WORKOS_API_KEY_ARN", ARN)]).unwrap();
+    assert!(matches!(config.workos_key, Source::Kept(id) if id == ARN));
+    let config = read(&[("ORGVUE_TOKENS", ""), ("ORGVUE_TOKEN_PREFIX", "orgvue-scim/orgvue/")]).unwrap();
+    assert!(matches!(config.orgvue_tokens, TokenSource::Kept { prefix } if prefix == "orgvue-scim/orgvue/"));
+
+    for (changes, names) in [
+        (&[("WORKOS_API_KEY_ARN", ARN)][..], "WORKOS_API_KEY or WORKOS_API_KEY_ARN"),
+        (&[("WORKOS_API_KEY", "")], "WORKOS_API_KEY or WORKOS_API_KEY_ARN"),
+        (&[("ORGVUE_TOKEN_PREFIX", "orgvue/")], "ORGVUE_TOKENS or ORGVUE_TOKEN_PREFIX"),
+        (&[("ORGVUE_TOKENS", "")], "ORGVUE_TOKENS or ORGVUE_TOKEN_PREFIX"),
+        (&[("WORKOS_API_KEY", ""), ("WORKOS_API_KEY_ARN", "sk_s3cret")], "WORKOS_API_KEY_ARN"),
+        (&[("ORGVUE_TOKENS", ""), ("ORGVUE_TOKEN_PREFIX", r#"{"ACME":"s3cret"}"#)], "ORGVUE_TOKEN_PREFIX"),
+    ] {
+        let error = read(changes).unwrap_err().to_string();
+        assert!(error.contains(&format!("variable {names} must be")) && !error.contains("s3cret"), "{error}");
+    }
 }

@@ -5,6 +5,7 @@ use lambda_http::http::Method;
 use lambda_http::{Body, Request};
 use secrecy::SecretString;
 use standins::workos::webhook::{SIGNATURE_HEADER, sign};
+use webhook::WebhookSecrets;
 
 use crate::{Function, OTHER_SECRET, SECRET, event, request, signed};
 
@@ -55,7 +56,7 @@ async fn every_configured_secret_may_sign_and_no_other() {
 #[tokio::test]
 async fn without_a_configured_secret_nobody_is_let_in() {
     for secrets in [vec![], vec![SecretString::from("")]] {
-        let function = Function::with(|config| config.secrets = secrets).await;
+        let function = Function::with(|config| config.secrets = WebhookSecrets::Given(secrets)).await;
         assert_refused(&function, signed(&event()), 401).await;
         assert_refused(&function, request(event(), &sign("", now_ms(), event().as_bytes())), 401).await;
     }

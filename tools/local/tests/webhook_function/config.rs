@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use adapters::settings::{SettingError, Settings};
 use domain::delays::Delays;
-use webhook::Config;
+use webhook::{Config, WebhookSecrets};
 
 const GOOD: [(&str, &str); 8] = [
     ("TABLE_NAME", "table"),
@@ -44,6 +44,7 @@ fn a_malformed_variable_is_named_and_not_shown() {
         ("SIGNATURE_TOLERANCE_SECONDS", "3 minutes"),
         ("SIGNATURE_TOLERANCE_SECONDS", "-17"),
         ("WORKOS_WEBHOOK_SECRETS", ","),
+        ("WORKOS_WEBHOOK_SECRETS", r#"["s3cret", s3cret]"#),
         ("WEBHOOK_PATH_TOKEN", "s3cret/path"),
         ("WEBHOOK_PATH_TOKEN", "s3cret path"),
         ("WINDOW_SECONDS", "five"),
@@ -60,7 +61,7 @@ fn what_may_be_missing_has_its_default() {
     let config = read("WEBHOOK_PATH_TOKEN", " ").unwrap();
     assert!(config.path_token.is_none());
     assert_eq!((config.tolerance_ms, config.delays), (180_000, Delays::default()));
-    assert_eq!(config.secrets.len(), 2);
+    assert!(matches!(config.secrets, WebhookSecrets::Given(secrets) if secrets.len() == 2));
     assert_eq!(read("SCHEDULE_DEAD_LETTER_ARN", "").unwrap().schedule.dead_letter_arn, None);
 }
 
@@ -68,4 +69,24 @@ fn what_may_be_missing_has_its_default() {
 fn the_configuration_shows_no_secret() {
     let shown = format!("{:?}", read("WEBHOOK_PATH_TOKEN", "s3cret").unwrap());
     assert!(!shown.contains("s3cret") && !shown.contains("two"), "{shown}");
+}
+
+#[test]
+fn the_secrets_are_given_or_kept_and_not_both() {
+    const ARN: &str = "arn:aws:secretsmanager:eu-west-1:1:secret:webhook-AbCdEf";
+    let read = |direct: &'static str, arn: &'static str| {
+        let variables = BTreeMap::from(GOOD);
+        Config::read(&Settings::new(move |name: &str| match name {
+            "WORKOS_WEBHOOK_SECRETS" => Some(direct.to_owned()),
+            "WORKOS_WEBHOOK_SECRETS_ARN" => Some(arn.to_owned()),
+            _ => variables.get(name).map(|value| (*value).to_owned()),
+        }))
+    };
+    assert!(matches!(read("", ARN).unwrap().secrets, WebhookSecrets::Kept(arn) if arn == ARN));
+    for (direct, arn) in [("s3cret", ARN), ("", "")] {
+        let error = read(direct, arn).unwrap_err().to_string();
+        assert!(error.contains(" WORKOS_WEBHOOK_SECRETS or WORKOS_WEBHOOK_SECRETS_ARN ") && !error.contains("s3cret"), "{error}");
+    }
+    let error = read("", "s3cret").unwrap_err().to_string();
+    assert!(error.contains(" WORKOS_WEBHOOK_SECRETS_ARN must be the ARN ") && !error.contains("s3cret"), "{error}");
 }

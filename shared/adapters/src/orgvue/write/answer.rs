@@ -75,6 +75,7 @@ impl Answer {
         };
         match &error {
             CallError::OutOfTime => Err(OrgvueError::OutOfTime),
+            CallError::Secret(secret) => Err(OrgvueError::Token(secret.clone())),
             CallError::TooLarge { .. } => lost(OrgvueError::Malformed { expected: RESULTS, at: None }, false),
             CallError::Transport(source) => {
                 let still_running = source.is_timeout() && !source.is_connect();
