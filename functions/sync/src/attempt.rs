@@ -1,5 +1,7 @@
 //! One attempt: the directory is read once and serves all the tenants of its integration, which succeed and fail each on its own.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use adapters::aws::chain;
 use adapters::clock::now_ms;
 use adapters::http::Deadline;
@@ -9,10 +11,12 @@ use domain::backoff::FaultClass;
 use domain::desired::desired;
 use domain::directory::Directory;
 use domain::finding::Finding;
+use domain::fleet::Tally;
 use domain::group_name;
 use domain::guard::Completeness;
 use domain::ids::{DirectoryId, TenantId};
 use domain::integration::{Integration, Tenant};
+use domain::notice::{FindingNews, is_newly_held};
 use domain::pending::RunEnd;
 use domain::run::{RunRecord, Status, TenantRecord};
 use domain::snapshot::Snapshot;
@@ -42,7 +46,18 @@ pub(crate) struct Attempt {
     pub(crate) states: Vec<(TenantId, TenantState)>,
     /// What was seen, if it differs from what is stored.
     pub(crate) snapshot: Option<Snapshot>,
+    /// What is to be counted from now on, if the tenants were looked at.
+    pub(crate) tally: Option<Tally>,
+    pub(crate) news: News,
     pub(crate) end: RunEnd,
+}
+
+/// What people are told of once.
+#[derive(Default)]
+pub(crate) struct News {
+    /// Tenants where something is held that was not held before.
+    pub(crate) held: BTreeSet<TenantId>,
+    pub(crate) findings: FindingNews,
 }
 
 /// Reads, decides and applies. Only that the table does not answer is an error; everything else is an outcome.
@@ -73,7 +88,8 @@ async fn try_once(deps: &Deps, claim: &Claim, opening: &Opening, deadline: Deadl
     let began_ms = now_ms();
     let due: Vec<_> = worked_on(&integration).filter(|tenant| state_of(&tenant.id).is_due(demand, began_ms)).collect();
     if due.is_empty() {
-        return Ok(Attempt::idle(earliest_retry(&integration, &states)));
+        let tally = tally(deps, &integration, &states, None).await;
+        return Ok(Attempt { tally: Some(tally), ..Attempt::idle(earliest_retry(&integration, &states)) });
     }
     let reader = deps.workos.reader(integration.directory.clone(), deadline);
     let directory = match reader.read(|name| matches!(group_name::parse(name, &integration), Some(Ok(_)))).await {
@@ -103,16 +119,31 @@ async fn try_once(deps: &Deps, claim: &Claim, opening: &Opening, deadline: Deadl
         })
         .collect();
     let reconciled: Vec<Reconciled> = stream::iter(work).buffer_unordered(deps.config.tenants_at_once).collect().await;
+    let held_before = |tenant: &TenantId| states.get(tenant).and_then(|state| state.held.as_ref());
+    let newly_held = reconciled.iter().map(|one| &one.record).filter(|record| is_newly_held(held_before(&record.tenant), record));
+    let newly_held = newly_held.map(|record| record.tenant.clone()).collect();
     let mut states = states;
     states.extend(reconciled.iter().map(|one| (one.record.tenant.clone(), one.state.clone())));
     let is_held = |tenant: &Tenant| states.get(&tenant.id).is_some_and(|state| state.held.is_some());
     let holds = worked_on(&integration).any(is_held) || reconciled.iter().any(|one| !one.record.held.is_empty());
     let view = View { run: claim.run(), integration: &integration, directory: &directory, before, holds };
     let seen = view.seen(decision.findings, &reconciled);
+    let n_findings = seen.n_open;
     let mut attempt = Attempt::summed(reconciled, seen);
+    attempt.news.held = newly_held;
+    attempt.tally = Some(tally(deps, &integration, &states, Some(n_findings)).await);
     attempt.workos_calls = reader.calls();
     attempt.end = RunEnd::Reconciled { retry_at_ms: earliest_retry(&integration, &states) };
     Ok(attempt)
+}
+
+/// What the sweep is to count. Decisions that cannot be read are none: then what is held waits for a person.
+async fn tally(deps: &Deps, integration: &Integration, states: &BTreeMap<TenantId, TenantState>, n_findings: Option<usize>) -> Tally {
+    let held: Vec<_> = states.iter().filter_map(|(tenant, state)| Some((tenant, &state.held.as_ref()?.hash))).collect();
+    let decisions = if held.is_empty() { BTreeMap::new() } else { deps.store.decisions(&integration.id).await.unwrap_or_default() };
+    let is_rejected = |tenant: &TenantId, hash| decisions.get(tenant).is_some_and(|decision| decision.rejects(hash));
+    let rejected = held.into_iter().filter(|(tenant, hash)| is_rejected(tenant, hash)).map(|(tenant, _)| tenant.clone()).collect();
+    Tally::of(integration, states, &rejected, n_findings)
 }
 
 /// Whether the list of users agrees with the directory's own count.
@@ -200,6 +231,8 @@ impl Attempt {
             orgvue_calls: 0,
             states: Vec::new(),
             snapshot: None,
+            tally: None,
+            news: News::default(),
             end: RunEnd::Reconciled { retry_at_ms },
         }
     }
@@ -215,13 +248,9 @@ impl Attempt {
         attempt.tenants.sort_by(|a, b| a.tenant.cmp(&b.tenant));
         attempt.status = attempt.tenants.iter().map(|tenant| tenant.status).max().unwrap_or(Status::Applied);
         attempt.findings = seen.findings;
+        attempt.news.findings = seen.changes;
         attempt.snapshot = seen.news;
         attempt
-    }
-
-    /// Whether there is nothing to tell of it.
-    pub(crate) fn is_idle(&self) -> bool {
-        self.tenants.is_empty() && self.error.is_none()
     }
 
     /// The run's record with what the attempt found and did.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use adapters::metrics::Metrics;
 use adapters::secrets::{Ages, Source};
 use adapters::settings::{OneOf, SettingError, Settings};
 use adapters::workos;
@@ -44,6 +45,10 @@ pub struct Config {
     pub tenants_at_once: usize,
     /// The delays.
     pub delays: Delays,
+    /// The topic of notices, if there is one.
+    pub notice_topic_arn: Option<String>,
+    /// Where metrics go.
+    pub metrics: Metrics,
 }
 
 /// Where Orgvue's API tokens come from.
@@ -108,6 +113,8 @@ impl Config {
             http_timeout: Duration::from_secs(http_timeout_seconds.into()),
             tenants_at_once: usize::try_from(above_zero("TENANTS_AT_ONCE")?).unwrap_or(usize::MAX),
             delays,
+            notice_topic_arn: settings.optional("NOTICE_TOPIC_ARN"),
+            metrics: Metrics::read(settings),
         })
     }
 }

@@ -6,6 +6,7 @@ mod attempt;
 mod config;
 mod fault;
 mod look;
+mod metrics;
 mod operate;
 mod preview;
 mod restore;
@@ -17,7 +18,10 @@ mod tenant;
 use std::time::Duration;
 
 use adapters::aws::chain;
+use adapters::clock::now_ms;
 use adapters::http::Deadline;
+use adapters::metrics::Metric;
+use adapters::notices::Notices;
 use adapters::orgvue::{Orgvue, OrgvueOptions};
 use adapters::queue::Queue;
 use adapters::secrets::{Secret, Secrets};
@@ -29,6 +33,8 @@ use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMe
 use domain::ids::TenantId;
 use domain::message::SyncMessage;
 use serde_json::Value;
+use tracing::Instrument as _;
+use tracing::field::Empty;
 
 pub use config::{Config, TokenSource, Tokens};
 pub use operate::{DecidedOn, OperateError, Operator};
@@ -50,6 +56,7 @@ pub struct Deps {
     workos: WorkOs,
     orgvue: Orgvue,
     secrets: Secrets,
+    notices: Option<Notices>,
 }
 
 /// The HTTP clients could not be made: a bug, or a machine without certificates.
@@ -86,6 +93,7 @@ impl Deps {
             workos: WorkOs::new(workos)?,
             orgvue: Orgvue::new(orgvue)?,
             secrets,
+            notices: config.notice_topic_arn.as_ref().map(|topic| Notices::new(aws_sdk_sns::Client::new(&aws), topic)),
             config,
         })
     }
@@ -134,26 +142,36 @@ impl Invocation {
 /// A message comes again only if the table could not be used. Whatever else happens to a run is recorded and owed.
 pub async fn handle_batch(deps: &Deps, event: SqsEvent, deadline: Deadline) -> SqsBatchResponse {
     let mut response = SqsBatchResponse::default();
+    let mut measured = Vec::new();
     for message in event.records {
-        if !handle_message(deps, &message, deadline).await {
+        let span = tracing::info_span!("message", run.id = Empty);
+        if !handle_message(deps, &message, deadline, &mut measured).instrument(span).await {
             let mut failure = BatchItemFailure::default();
             failure.item_identifier = message.message_id.unwrap_or_default();
             response.batch_item_failures.push(failure);
         }
     }
+    deps.config.metrics.write(now_ms(), &measured);
     response
 }
 
 /// Whether the message is done with.
-async fn handle_message(deps: &Deps, message: &SqsMessage, deadline: Deadline) -> bool {
+async fn handle_message(deps: &Deps, message: &SqsMessage, deadline: Deadline, measured: &mut Vec<Metric>) -> bool {
     let message_id = message.message_id.as_deref().unwrap_or_default();
     let body = message.body.as_deref().unwrap_or_default();
     let done = match SyncMessage::from_json(body) {
         // Boxed: the compiler gives up on futures within futures that are as deep as these.
-        Ok(message) => Box::pin(run::run(deps, &message, deadline)).await.map_err(|error| chain(&error)),
+        Ok(message) => match Box::pin(run::run(deps, &message, deadline)).await {
+            Ok(record) => {
+                measured.extend(record.iter().flat_map(metrics::of_run));
+                Ok(())
+            }
+            Err(error) => Err(chain(&error)),
+        },
         Err(error) => {
             // Another try cannot help, and must not hold up anything else: it goes where people look, at once.
             tracing::error!(message.id = message_id, %error, "malformed message goes to the dead-letter queue");
+            measured.push(metrics::MALFORMED);
             deps.dead_letters.send_unread(body).await.map_err(|error| chain(&error))
         }
     };

@@ -12,27 +12,34 @@ use adapters::http::Deadline;
 use adapters::store::{Claim, Lease, LeaseLost, StoreError};
 use domain::ids::RunId;
 use domain::message::{Reason, SyncMessage};
+use domain::notice::{FindingNews, Notice};
 use domain::pending::{NotClaimed, RunEnd};
 use domain::run::{RunRecord, Status};
 use tokio::sync::OnceCell;
+use tracing::Span;
 use uuid::Uuid;
 
 use crate::Deps;
-use crate::attempt::{Attempt, attempt};
+use crate::attempt::{Attempt, News, attempt};
 
 /// Time for a run that may not write any more to notice it and to tell what it did, beyond the longest request.
 const LEAVING: Duration = Duration::from_secs(5);
 
-/// Handles a message: claims what is pending, tries, records. A message that finds nothing to claim is done with.
-pub(crate) async fn run(deps: &Deps, message: &SyncMessage, deadline: Deadline) -> Result<(), StoreError> {
+/// Time for a notice. Nobody waits for one, and what is left of the invocation may be short.
+const NOTICE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Handles a message: claims what is pending, tries, records, tells. A message that finds nothing to claim, or nothing to do, is done with and
+/// leaves no record.
+pub(crate) async fn run(deps: &Deps, message: &SyncMessage, deadline: Deadline) -> Result<Option<RunRecord>, StoreError> {
     let run = new_id();
     let claim = match deps.store.claim(message, &run, now_ms(), &deps.config.delays).await? {
         Ok(claim) => claim,
         Err(why) => {
             log_unclaimed(message, why);
-            return Ok(());
+            return Ok(None);
         }
     };
+    Span::current().record("run.id", run.as_str());
     let began = Instant::now();
     let record = new_record(&claim, message.reason);
     let lease = claim.lease().clone();
@@ -42,19 +49,26 @@ pub(crate) async fn run(deps: &Deps, message: &SyncMessage, deadline: Deadline) 
     let record = RunRecord { seconds: began.elapsed().as_secs_f64(), ..record };
     match (attempted, lost) {
         (Some(attempt), None) => {
-            let (recorded, lost) = beside_heartbeat(deps, &lease, record_work(deps, &lease, attempt, record)).await;
+            let (recorded, lost) = beside_heartbeat(deps, &lease, record_work(deps, &claim, attempt, record)).await;
             match recorded.transpose()?.flatten() {
-                Some((record, end)) => release(deps, claim, &record, end).await?,
-                None => log_lost(&run, lost.unwrap_or(LeaseLost::TakenOver)),
+                Some(Recorded { record, end, notice }) => {
+                    release(deps, claim, &record, end).await?;
+                    send(deps, notice, &record).await;
+                    Ok(is_told(&record).then_some(record))
+                }
+                None => {
+                    log_lost(&run, lost.unwrap_or(LeaseLost::TakenOver));
+                    Ok(None)
+                }
             }
         }
         (attempt, lost) => {
             let lost = lost.unwrap_or(LeaseLost::TakenOver);
-            record_stopped(deps, attempt, record, lost).await;
+            let record = record_stopped(deps, attempt, record, lost).await;
             release_stopped(deps, claim).await?;
+            Ok(Some(record))
         }
     }
-    Ok(())
 }
 
 /// The id of a new run; ids sort by time.
@@ -124,30 +138,60 @@ pub(crate) async fn beside_heartbeat<T>(deps: &Deps, lease: &Lease, work: impl F
     (done, Some(lost))
 }
 
+/// A run that is stored, but for its end.
+struct Recorded {
+    record: RunRecord,
+    end: RunEnd,
+    notice: Option<Notice>,
+}
+
 /// Stores everything of a run but its end; `None` if another run has taken over. A run that had nothing to do leaves no record.
-async fn record_work(deps: &Deps, lease: &Lease, attempt: Attempt, record: RunRecord) -> Result<Option<(RunRecord, RunEnd)>, StoreError> {
-    let is_idle = attempt.is_idle();
-    let Attempt { states, snapshot, end, .. } = &attempt;
+async fn record_work(deps: &Deps, claim: &Claim, attempt: Attempt, record: RunRecord) -> Result<Option<Recorded>, StoreError> {
     let record = attempt.tell(record);
-    if !is_idle {
+    let Attempt { states, snapshot, end, tally, news, .. } = attempt;
+    if is_told(&record) {
         deps.store.put_run(&record).await?;
     }
-    for (tenant, state) in states {
-        if !is_ours(lease).await {
+    for (tenant, state) in &states {
+        if !is_ours(claim.lease()).await {
             return Ok(None);
         }
         deps.store.put_tenant_state(&record.integration, tenant, state).await?;
     }
-    if let Some(snapshot) = snapshot {
-        if !is_ours(lease).await {
+    let News { held, mut findings } = news;
+    if let Some(snapshot) = &snapshot {
+        if !is_ours(claim.lease()).await {
             return Ok(None);
         }
-        // The next run sees the same and stores it; for that alone nothing need be done again.
+        // The next run sees the same, stores it and tells it; for that alone nothing need be done again.
         if let Err(error) = deps.store.put_snapshot(&record.integration, snapshot).await {
             tracing::warn!(run.id = %record.id, error = chain(&error), "what the run saw could not be stored");
+            findings = FindingNews::default();
         }
     }
-    Ok(Some((record, *end)))
+    if let Some(tally) = &tally {
+        // Nothing is decided from it, and the next run leaves its own.
+        if let Err(error) = deps.store.put_tally(claim, tally).await {
+            tracing::warn!(run.id = %record.id, error = chain(&error), "what is counted could not be stored");
+        }
+    }
+    let notice = Notice::of(&record, &held, &findings);
+    Ok(Some(Recorded { record, end, notice }))
+}
+
+/// Whether there is anything to tell of a run.
+fn is_told(record: &RunRecord) -> bool {
+    !record.tenants.is_empty() || record.error.is_some()
+}
+
+/// Best effort: the record has it all, and what is held has an alarm.
+async fn send(deps: &Deps, notice: Option<Notice>, record: &RunRecord) {
+    let Some((notices, notice)) = deps.notices.as_ref().zip(notice) else { return };
+    match tokio::time::timeout(NOTICE_TIMEOUT, notices.send(&notice)).await {
+        Ok(Ok(())) => tracing::info!(run.id = %record.id, integration.id = %record.integration, "notice sent"),
+        Ok(Err(error)) => tracing::warn!(run.id = %record.id, error = chain(&error), "the notice was not sent"),
+        Err(_) => tracing::warn!(run.id = %record.id, "the notice was not sent in time"),
+    }
 }
 
 async fn release(deps: &Deps, claim: Claim, record: &RunRecord, end: RunEnd) -> Result<(), StoreError> {
@@ -159,7 +203,7 @@ async fn release(deps: &Deps, claim: Claim, record: &RunRecord, end: RunEnd) -> 
 }
 
 /// A run that had to stop: what it did until then is told. The tenants' states are not stored, for another run may be at work on them.
-async fn record_stopped(deps: &Deps, attempt: Option<Attempt>, record: RunRecord, lost: LeaseLost) {
+async fn record_stopped(deps: &Deps, attempt: Option<Attempt>, record: RunRecord, lost: LeaseLost) -> RunRecord {
     log_lost(&record.id, lost);
     let record = match &attempt {
         Some(attempt) => attempt.tell(record),
@@ -173,6 +217,7 @@ async fn record_stopped(deps: &Deps, attempt: Option<Attempt>, record: RunRecord
     if let Err(error) = deps.store.put_run(&record).await {
         tracing::warn!(run.id = %record.id, error = chain(&error), "the run that was stopped could not be recorded");
     }
+    record
 }
 
 /// Gives the lease back, if it is still this run's: a person who resumes need not wait for it to end.

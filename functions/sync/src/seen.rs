@@ -8,6 +8,7 @@ use domain::directory::Directory;
 use domain::finding::Finding;
 use domain::ids::{RunId, TenantId, UserId};
 use domain::integration::Integration;
+use domain::notice::FindingNews;
 use domain::snapshot::{Snapshot, Undone};
 
 use crate::tenant::Reconciled;
@@ -29,6 +30,10 @@ pub(crate) struct View<'a> {
 pub(crate) struct Seen {
     /// The run's own findings.
     pub(crate) findings: Vec<Finding>,
+    /// How many findings are open, in whichever tenant.
+    pub(crate) n_open: usize,
+    /// How these differ from those of the run before.
+    pub(crate) changes: FindingNews,
     /// The snapshot, if it differs from the stored one.
     pub(crate) news: Option<Snapshot>,
 }
@@ -53,7 +58,8 @@ impl View<'_> {
             |finding: &&Finding| finding.code.is_of_the_dataset() && finding.tenant.as_ref().is_some_and(|tenant| others.contains(tenant));
         let findings = snapshot.findings.iter().filter(|finding| !is_of_others(finding)).cloned().collect();
         let is_known = before.as_ref().is_some_and(|before| is_alike(before, &snapshot));
-        Seen { findings, news: (!is_known).then_some(snapshot) }
+        let changes = FindingNews::between(before.as_ref().map_or(&[], |before| &before.findings), &snapshot.findings);
+        Seen { findings, n_open: snapshot.findings.len(), changes, news: (!is_known).then_some(snapshot) }
     }
 
     /// What the run has to tell: what the lists said of users who were looked at again no longer counts.

@@ -1,5 +1,6 @@
 //! What the webhook function is configured with.
 
+use adapters::metrics::Metrics;
 use adapters::scheduler::ScheduleTarget;
 use adapters::secrets::Ages;
 use adapters::settings::{OneOf, SettingError, Settings, secret_arn};
@@ -25,6 +26,8 @@ pub struct Config {
     pub path_token: Option<SecretString>,
     /// The delays.
     pub delays: Delays,
+    /// Where metrics go.
+    pub metrics: Metrics,
 }
 
 /// Where the secrets of the webhook endpoints come from.
@@ -56,6 +59,7 @@ impl Config {
             tolerance_ms: i64::from(settings.parsed_or::<u32>("SIGNATURE_TOLERANCE_SECONDS", "a whole number of seconds", 180)?) * 1_000,
             path_token: path_token(settings)?,
             delays: settings.delays()?,
+            metrics: Metrics::read(settings),
         })
     }
 }

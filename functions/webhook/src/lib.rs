@@ -3,6 +3,7 @@
 //! The answer is 2xx only when the event is durable; WorkOS sends again what was not. An answer never says why it refuses.
 
 mod config;
+mod metrics;
 mod signers;
 
 use std::time::Duration;
@@ -24,6 +25,8 @@ use lambda_http::{Body, Request, Response};
 use secrecy::ExposeSecret;
 use subtle::ConstantTimeEq;
 use tokio::time::timeout;
+use tracing::field::Empty;
+use tracing::{Instrument as _, Span};
 
 use signers::{Read, Signers};
 
@@ -83,6 +86,10 @@ enum Outcome {
 
 /// Handles one webhook.
 pub async fn handle(deps: &Deps, request: Request) -> Response<Body> {
+    respond(deps, request).instrument(tracing::info_span!("webhook", event.id = Empty)).await
+}
+
+async fn respond(deps: &Deps, request: Request) -> Response<Body> {
     let outcome = match admit(deps, request).await {
         Ok(webhook) => accept(deps, &webhook).await,
         Err(refused) => refused,
@@ -97,6 +104,7 @@ pub async fn handle(deps: &Deps, request: Request) -> Response<Body> {
         Outcome::Ignored(why) => tracing::info!(outcome = "ignored", why, "webhook ignored"),
         Outcome::Accepted | Outcome::NotDurable => {}
     }
+    deps.config.metrics.write(now_ms(), metrics::of(outcome).as_slice());
     let mut response = Response::new(Body::Empty);
     *response.status_mut() = status;
     response
@@ -168,6 +176,7 @@ async fn accept(deps: &Deps, webhook: &VerifiedWebhook) -> Outcome {
             return Outcome::Ignored("unparseable");
         }
     };
+    Span::current().record("event.id", event.id.as_ref().map(|id| id.as_str()));
     let received_at_ms = now_ms();
     let pending = match timeout(DURABLE_TIMEOUT, make_durable(deps, &event, received_at_ms)).await {
         Ok(Ok(Marked::Pending(pending))) => pending,

@@ -2,7 +2,7 @@
 //!
 //! | partition key | sort key | what | who writes | kept | logins |
 //! |---|---|---|---|---|---|
-//! | `PENDING#<directory>` | `PENDING` | the mark that work is owed; alone in its partition, so that a burst meets nothing else | everybody | until removed | no |
+//! | `PENDING#<directory>` | `PENDING` | the mark that work is owed; alone in its partition, so that a burst meets nothing else; beside it, what the sweep counts | everybody | until removed | no |
 //! | `INTEGRATIONS` | `<integration>` | the integration file as applied, and who applied it | operators | until removed | those in the file |
 //! | `LOCK#TENANT#<tenant>`, `LOCK#DATASET#<dataset>` | `LOCK` | which integration alone may have it | operators | until removed | no |
 //! | `TENANTS#<integration>` | `<tenant>` | what outlives a run: retry, fault, settled scope, recent harm, what is held | sync | until the tenant leaves | no |
@@ -25,6 +25,7 @@ mod claim;
 mod deployment;
 mod erase;
 mod events;
+mod fleet;
 mod held;
 mod integrations;
 mod item;

@@ -12,6 +12,8 @@ mod claims;
 mod corrupt;
 #[path = "store/erase.rs"]
 mod erase;
+#[path = "store/fleet.rs"]
+mod fleet;
 #[path = "store/leave.rs"]
 mod leave;
 #[path = "store/locks.rs"]

@@ -128,6 +128,7 @@ fn ready(args: &Args, vendors: &Vendors, system: &System, operator_env: &Path) -
         sync_queue_url: system.queue_url.clone(),
         aws_endpoint_url_sts: system.sts.url().to_owned(),
         operator_env: operator_env.display().to_string(),
+        aws_endpoint_url_sns: system.sns.url().to_owned(),
     }
 }
 

@@ -54,6 +54,7 @@ impl System {
             ("RETRY_MAX_SECONDS", seconds(retry_max_ms)),
             ("QUARANTINE_SECONDS", quarantine_ms.map(seconds).join(",")),
             ("DRIFT_SECONDS", seconds(drift_ms)),
+            ("AWS_ENDPOINT_URL_SNS", self.sns.url().to_owned()),
         ];
         variables.map(|(name, value)| (name.to_owned(), value)).into()
     }

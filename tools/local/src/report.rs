@@ -46,6 +46,8 @@ pub struct Ready {
     pub aws_endpoint_url_sts: String,
     /// The file of the operators' variables.
     pub operator_env: String,
+    /// SNS.
+    pub aws_endpoint_url_sns: String,
 }
 
 impl Ready {
@@ -59,7 +61,8 @@ impl Ready {
              DynamoDB   {}   table {}\n  \
              SQS        {}\n  \
              Scheduler  {}\n  \
-             STS        {}\n\
+             STS        {}\n  \
+             SNS        {}\n\
              as an operator, in another terminal: {}, then cargo run -p cli -- status\n",
             self.webhook_url,
             self.webhook_secret,
@@ -72,6 +75,7 @@ impl Ready {
             self.aws_endpoint_url_sqs,
             self.aws_endpoint_url_scheduler,
             self.aws_endpoint_url_sts,
+            self.aws_endpoint_url_sns,
             operator::source_line(Path::new(&self.operator_env)),
         )
     }
@@ -209,6 +213,7 @@ mod tests {
             table: word(),
             sync_queue_url: word(),
             aws_endpoint_url_sts: "http://127.0.0.1:9404".to_owned(),
+            aws_endpoint_url_sns: "http://127.0.0.1:9407".to_owned(),
             operator_env: "/tmp/a folder/operator.env".to_owned(),
         };
         let text = ready.to_text();

@@ -8,6 +8,7 @@ use std::time::Duration;
 use adapters::aws::AwsError;
 use adapters::clock::now_ms;
 use adapters::http::Deadline;
+use adapters::metrics::Metrics;
 use adapters::queue::Queue;
 use adapters::scheduler::ScheduleTarget;
 use adapters::secrets::Ages;
@@ -28,7 +29,7 @@ use tokio::task::JoinSet;
 use url::Url;
 use webhook::WebhookSecrets;
 
-use crate::aws::{Dynamodb, QueueSettings, REGION, Scheduler, Sqs, Sts};
+use crate::aws::{Dynamodb, QueueSettings, REGION, Scheduler, Sns, Sqs, Sts};
 
 /// The table's name.
 pub const TABLE: &str = "orgvue-scim";
@@ -36,6 +37,8 @@ pub const TABLE: &str = "orgvue-scim";
 pub const QUEUE: &str = "sync";
 /// The dead-letter queue's name.
 pub const DEAD_LETTERS: &str = "sync-dead-letters";
+/// The topic of notices.
+const NOTICES: &str = "notices";
 const SCHEDULE_GROUP: &str = "windows";
 const SCHEDULE_ROLE: &str = "arn:aws:iam::000000000000:role/scheduler";
 /// The access key id of everything here, and its secret.
@@ -51,7 +54,7 @@ const SYNCS_AT_ONCE: usize = 4;
 /// Where the vendors are, and the delays.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The first port of webhook, DynamoDB, SQS, Scheduler and STS; 0 is any free one.
+    /// The first port of webhook, DynamoDB, SQS, Scheduler, STS and SNS; 0 is any free one.
     pub port: u16,
     /// DynamoDB's file; in memory if there is none.
     pub database: Option<PathBuf>,
@@ -100,6 +103,8 @@ pub struct System {
     pub scheduler: Scheduler,
     /// STS.
     pub sts: Sts,
+    /// SNS.
+    pub sns: Sns,
     /// The table.
     pub store: Store,
     /// The sync queue.
@@ -153,9 +158,15 @@ impl System {
         let scheduler = Scheduler::start(port(3), &sqs).await?;
         scheduler.create_group(SCHEDULE_GROUP);
         let sts = Sts::start(port(6)).await?;
+        let sns = Sns::start(port(7)).await?;
+        let notice_topic_arn = sns.create_topic(NOTICES);
 
-        let aws =
-            aws_config(Endpoints { dynamodb: dynamodb.url().to_owned(), sqs: sqs.url().to_owned(), scheduler: scheduler.url().to_owned() });
+        let aws = aws_config(Endpoints {
+            dynamodb: dynamodb.url().to_owned(),
+            sqs: sqs.url().to_owned(),
+            scheduler: scheduler.url().to_owned(),
+            sns: sns.url().to_owned(),
+        });
         let dynamodb_client = aws_sdk_dynamodb::Client::new(&aws);
         create_table(&dynamodb_client, TABLE).await?;
         let store = Store::new(dynamodb_client, TABLE);
@@ -180,6 +191,8 @@ impl System {
                 http_timeout: options.http_timeout,
                 tenants_at_once: 4,
                 delays: options.delays,
+                notice_topic_arn: Some(notice_topic_arn),
+                metrics: Metrics::off(),
             },
             &aws,
         )?);
@@ -198,6 +211,7 @@ impl System {
                 tolerance_ms: 180_000,
                 path_token: None,
                 delays: options.delays,
+                metrics: Metrics::off(),
             },
             &aws,
         ));
@@ -213,6 +227,7 @@ impl System {
             sqs,
             scheduler,
             sts,
+            sns,
             store,
             queue,
             queue_url,
@@ -257,6 +272,7 @@ struct Endpoints {
     dynamodb: String,
     sqs: String,
     scheduler: String,
+    sns: String,
 }
 
 impl LoadServiceConfig for Endpoints {
@@ -265,6 +281,7 @@ impl LoadServiceConfig for Endpoints {
             ("AWS_ENDPOINT_URL", "DynamoDB") => Some(self.dynamodb.clone()),
             ("AWS_ENDPOINT_URL", "SQS") => Some(self.sqs.clone()),
             ("AWS_ENDPOINT_URL", "Scheduler") => Some(self.scheduler.clone()),
+            ("AWS_ENDPOINT_URL", "SNS") => Some(self.sns.clone()),
             _ => None,
         }
     }

@@ -13,13 +13,13 @@ use crate::args::Args;
 
 const WORKOS_KEY: &str = "sk_local";
 const ORGVUE_TOKEN: &str = "orgvue_local";
-/// The ports behind the webhook's: DynamoDB, SQS, Scheduler, these, then STS.
+/// The ports behind the webhook's: DynamoDB, SQS, Scheduler, these, then STS and SNS.
 const WORKOS_PORT_OFFSET: u16 = 4;
 const ORGVUE_PORT_OFFSET: u16 = 5;
 
 /// Why nothing listens.
 pub(crate) fn unheard(args: &Args, error: &io::Error) -> String {
-    format!("--port {}: a server cannot be started on this port or one of the six behind it: {error}", args.port)
+    format!("--port {}: a server cannot be started on this port or one of the seven behind it: {error}", args.port)
 }
 
 /// The folder that keeps the state; a temporary one is gone with the process.

@@ -6,6 +6,8 @@ mod bench;
 
 #[path = "sync_function/config.rs"]
 mod config;
+#[path = "sync_function/metrics.rs"]
+mod metrics;
 #[path = "sync_function/secrets.rs"]
 mod secrets;
 
@@ -13,6 +15,7 @@ use std::time::Duration;
 
 use adapters::clock::now_ms;
 use adapters::http::Deadline;
+use adapters::metrics::Metrics;
 use adapters::secrets::Ages;
 use aws_sdk_dynamodb::types::AttributeValue;
 use bench::{Bench, DEAD_LETTERS, DIRECTORY, QUEUE, TABLE, directory};
@@ -54,6 +57,8 @@ impl Function {
             http_timeout: Duration::from_secs(5),
             tenants_at_once: 4,
             delays: Delays::default(),
+            notice_topic_arn: None,
+            metrics: Metrics::off(),
         };
         change(&mut config, &bench);
         Self { deps: Deps::new(config, &bench.aws).unwrap(), bench, workos }

@@ -10,12 +10,15 @@ mod admission;
 mod config;
 #[path = "webhook_function/gateways.rs"]
 mod gateways;
+#[path = "webhook_function/metrics.rs"]
+mod metrics;
 #[path = "webhook_function/secrets.rs"]
 mod secrets;
 
 use std::collections::BTreeSet;
 
 use adapters::clock::now_ms;
+use adapters::metrics::Metrics;
 use adapters::scheduler::ScheduleTarget;
 use adapters::secrets::Ages;
 use bench::{Bench, DEAD_LETTERS, DIRECTORY, QUEUE, SCHEDULE_GROUP, directory};
@@ -64,6 +67,7 @@ impl Function {
             tolerance_ms: 180_000,
             path_token: None,
             delays: Delays::default(),
+            metrics: Metrics::off(),
         };
         change(&mut config);
         Self { deps: Deps::new(config, &bench.aws), bench }

@@ -115,11 +115,9 @@ impl OrgvueError {
     pub fn class(&self) -> FaultClass {
         match self {
             Self::Token(error) if error.is_passing() => FaultClass::Vendor,
-            Self::Configuration { code: Some(_), .. }
-            | Self::UnusableToken
-            | Self::Token(_)
-            | Self::Dataset(_)
-            | Self::DatasetTooLarge => FaultClass::Configuration,
+            Self::Configuration { code: Some(_), .. } | Self::UnusableToken | Self::Token(_) | Self::Dataset(_) | Self::DatasetTooLarge => {
+                FaultClass::Configuration
+            }
             Self::Configuration { code: None, .. } | Self::QuotaExceeded => FaultClass::Own,
             Self::Unavailable(_) | Self::Malformed { .. } | Self::OutOfTime => FaultClass::Vendor,
         }

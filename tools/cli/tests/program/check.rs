@@ -132,7 +132,11 @@ async fn a_variable_that_is_missing_or_wrong_is_named_with_the_command() {
     };
     let missing = with("WORKOS_API_KEY", "").await;
     assert_eq!(missing.code, 1);
-    assert!(missing.stderr.starts_with("error: `check` needs the environment variable WORKOS_API_KEY or WORKOS_API_KEY_ARN, and not both: "), "{}", missing.stderr);
+    assert!(
+        missing.stderr.starts_with("error: `check` needs the environment variable WORKOS_API_KEY or WORKOS_API_KEY_ARN, and not both: "),
+        "{}",
+        missing.stderr
+    );
     let wrong = with("ORGVUE_URL", "orgvue.example").await;
     assert!(wrong.stderr.starts_with("error: `check` needs the environment variable ORGVUE_URL to be a URL"), "{}", wrong.stderr);
     let neither = deployment.run(&["check", "Acme Corp"]).await;

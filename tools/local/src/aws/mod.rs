@@ -1,9 +1,10 @@
 //! The AWS services of the system, in this process, on loopback, spoken to by the real AWS SDK.
 //!
-//! [`Dynamodb`] is an emulator of its own crate; [`Sqs`], [`Scheduler`], [`SecretsManager`] and [`Sts`] are ours, because no emulator in Rust fires schedules.
+//! [`Dynamodb`] is an emulator of its own crate; [`Sqs`], [`Scheduler`], [`SecretsManager`], [`Sns`] and [`Sts`] are ours, because no emulator
+//! in Rust fires schedules.
 //! Ours answer the calls this system makes and a few more for people at a prompt, and are strict:
 //! what AWS refuses is refused, and so is what AWS does not document or what is not built here.
-//! No signature is checked, and queues and schedule groups are created in code, as a template creates them in production.
+//! No signature is checked, and queues, schedule groups and topics are created in code, as a template creates them in production.
 //!
 //! SQS and Scheduler keep their state in memory only.
 //! After a restart the system recovers what was queued or scheduled from DynamoDB, through the sweep;
@@ -15,9 +16,11 @@ mod dynamodb;
 mod endpoint;
 mod error;
 mod line;
+mod query;
 mod recorder;
 mod scheduler;
 mod secrets;
+mod sns;
 mod sqs;
 mod sts;
 
@@ -29,6 +32,7 @@ pub use dynamodb::Dynamodb;
 pub use recorder::{FaultKind, Times};
 pub use scheduler::{Schedule, Scheduler};
 pub use secrets::SecretsManager;
+pub use sns::{Published, Sns};
 pub use sqs::{Depth, QueueSettings, QueueUrl, Sqs};
 pub use sts::Sts;
 

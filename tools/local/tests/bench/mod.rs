@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "a part of tests; each file of them uses a part of it")]
 
+pub(crate) mod emf;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::io;
@@ -9,6 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use adapters::clock::now_ms;
+use adapters::queue::Queue;
 use adapters::store::{AfterApply, Store, create_table};
 use aws_config::retry::RetryConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -44,6 +47,7 @@ pub(crate) struct Bench {
     pub(crate) secrets: SecretsManager,
     pub(crate) aws: SdkConfig,
     pub(crate) store: Store,
+    pub(crate) queue: Queue,
     pub(crate) queue_url: String,
     pub(crate) dead_letter_queue_url: String,
     _emulator: Dynamodb,
@@ -71,6 +75,7 @@ impl Bench {
         create_table(&client, TABLE).await.unwrap();
         Self {
             store: Store::new(client, TABLE),
+            queue: Queue::new(aws_sdk_sqs::Client::new(&aws), &queue_url),
             dynamodb,
             queues,
             sqs,

@@ -265,6 +265,7 @@ async fn an_operator_is_given_a_file_of_variables() {
         ("AWS_ENDPOINT_URL_SQS", "aws_endpoint_url_sqs"),
         ("AWS_ENDPOINT_URL_SCHEDULER", "aws_endpoint_url_scheduler"),
         ("AWS_ENDPOINT_URL_STS", "aws_endpoint_url_sts"),
+        ("AWS_ENDPOINT_URL_SNS", "aws_endpoint_url_sns"),
         ("TABLE_NAME", "table"),
         ("SYNC_QUEUE_URL", "sync_queue_url"),
         ("WORKOS_URL", "workos_url"),

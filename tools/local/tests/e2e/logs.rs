@@ -67,5 +67,7 @@ async fn every_outcome_is_logged_and_nothing_private() {
     assert!(logged("webhook accepted", &directory));
     assert!(logged("accounts were not applied", "LOGGED"));
     assert!(logged("run ended", &id));
+    let ours = lines.iter().filter(|line| line.contains("accounts were not applied") && line.contains("LOGGED"));
+    assert!(ours.into_iter().all(|line| line.contains(&id)), "every line of a run names it");
     assert!(["ada@acme.com", "email=ada%40acme.com", world.workos.key()].into_iter().all(is_leak));
 }

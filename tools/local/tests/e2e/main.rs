@@ -19,6 +19,7 @@ mod lifecycle;
 mod locks;
 mod logs;
 mod mistakes;
+mod notices;
 mod outcome;
 mod pending;
 mod preview;
@@ -73,6 +74,7 @@ fn main() -> ExitCode {
         locks::tests,
         logs::tests,
         mistakes::tests,
+        notices::tests,
         pending::tests,
         preview::tests,
         quarantine::tests,

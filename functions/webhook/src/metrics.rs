@@ -1,0 +1,22 @@
+//! What is counted of webhooks.
+
+use adapters::metrics::Metric;
+use lambda_http::http::StatusCode;
+
+use crate::Outcome;
+
+/// The metric of a request. What is turned away unread, for its method or size, is none.
+pub(crate) fn of(outcome: Outcome) -> Option<Metric> {
+    let name = match outcome {
+        Outcome::Accepted => "WebhooksAccepted",
+        Outcome::Ignored("unparseable") => "WebhooksUnparseable",
+        Outcome::Ignored(_) => "WebhooksIgnored",
+        // Signed with our secret, so no stranger's.
+        Outcome::Refused(StatusCode::UNAUTHORIZED, "stale") => "StaleSignatures",
+        // Also a wrong path token: one that is not as in WorkOS turns every webhook away.
+        Outcome::Refused(StatusCode::UNAUTHORIZED, _) => "SignatureFailures",
+        Outcome::Refused(_, _) => return None,
+        Outcome::NotDurable => "WebhooksNotDurable",
+    };
+    Some(Metric::count(name, 1))
+}

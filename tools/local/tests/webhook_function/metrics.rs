@@ -1,0 +1,44 @@
+//! What is counted of webhooks: one line for each, with one metric.
+
+use adapters::clock::now_ms;
+use lambda_http::Request;
+use lambda_http::http::Method;
+use standins::workos::webhook::sign;
+
+use super::bench::emf::{measured, metrics};
+use super::{Function, SECRET, event, event_of, request, signed};
+
+#[tokio::test]
+async fn every_outcome_is_counted_once() {
+    let name = "webhooks";
+    let function = Function::with(|config| config.metrics = metrics(name)).await;
+    let stale = request(event(), &sign(SECRET, now_ms() - 200_000, event().as_bytes()));
+    let mut got: Request = signed(&event());
+    *got.method_mut() = Method::GET;
+    for (request, status, expected) in [
+        (signed(&event()), 200, Some("WebhooksAccepted=1")),
+        (signed(r#"{"id":"event_02","event":"user.created","data":{}}"#), 200, Some("WebhooksIgnored=1")),
+        (signed(&event_of("event_03", "directory_01UNKNOWN")), 200, Some("WebhooksIgnored=1")),
+        (signed("no JSON"), 200, Some("WebhooksUnparseable=1")),
+        (request(event(), "t=1, v1=00"), 401, Some("SignatureFailures=1")),
+        (request(event(), ""), 401, Some("SignatureFailures=1")),
+        (stale, 401, Some("StaleSignatures=1")),
+        (got, 405, None),
+    ] {
+        assert_eq!(function.answer(request).await, status, "{expected:?}");
+        assert_eq!(measured(name), Vec::from_iter(expected));
+    }
+    function.bench.dynamodb.refuse("UpdateItem", "");
+    assert_eq!((function.send(&event()).await, measured(name)), (503, vec!["WebhooksNotDurable=1".to_owned()]));
+}
+
+#[tokio::test]
+async fn a_wrong_path_token_is_a_signature_failure() {
+    let name = "path-token";
+    let function = Function::with(|config| {
+        config.metrics = metrics(name);
+        config.path_token = Some("token".into());
+    });
+    assert_eq!(function.await.send(&event()).await, 401);
+    assert_eq!(measured(name), ["SignatureFailures=1"]);
+}
