@@ -6,6 +6,7 @@ mod config;
 mod metrics;
 mod signers;
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use adapters::aws::{AwsError, chain};
@@ -20,8 +21,10 @@ use domain::event::{self, DirectoryEvent, Event};
 use domain::message::{Reason, SyncMessage};
 use domain::pending::Pending;
 use domain::signature::{self, SignatureError, VerifiedWebhook};
+use ipnet::IpNet;
 use lambda_http::http::{HeaderMap, Method, StatusCode};
-use lambda_http::{Body, Request, Response};
+use lambda_http::request::RequestContext;
+use lambda_http::{Body, Request, RequestExt as _, Response};
 use secrecy::ExposeSecret;
 use subtle::ConstantTimeEq;
 use tokio::time::timeout;
@@ -116,6 +119,9 @@ async fn admit(deps: &Deps, request: Request) -> Result<VerifiedWebhook, Outcome
     if !has_path_token(config, request.uri().path()) {
         return Err(Outcome::Refused(StatusCode::UNAUTHORIZED, "path_token"));
     }
+    if !comes_from(&config.sources, &request) {
+        return Err(Outcome::Refused(StatusCode::UNAUTHORIZED, "source"));
+    }
     if request.method() != Method::POST {
         return Err(Outcome::Refused(StatusCode::METHOD_NOT_ALLOWED, "method"));
     }
@@ -164,6 +170,17 @@ fn has_path_token(config: &Config, path: &str) -> bool {
     let Some(token) = &config.path_token else { return true };
     let last = path.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
     last.as_bytes().ct_eq(token.expose_secret().as_bytes()).into()
+}
+
+/// Whether the request comes from one of these networks, if any are named. Lambda's event tells the address; a header could be anybody's.
+fn comes_from(sources: &[IpNet], request: &Request) -> bool {
+    let text = match request.request_context_ref() {
+        Some(RequestContext::ApiGatewayV2(context)) => context.http.source_ip.as_deref(),
+        Some(RequestContext::ApiGatewayV1(context)) => context.identity.source_ip.as_deref(),
+        _ => None,
+    };
+    let address: Option<IpAddr> = text.and_then(|text| text.parse().ok());
+    sources.is_empty() || address.is_some_and(|address| sources.iter().any(|network| network.contains(&address)))
 }
 
 async fn accept(deps: &Deps, webhook: &VerifiedWebhook) -> Outcome {

@@ -13,7 +13,7 @@ pub(crate) fn of(outcome: Outcome) -> Option<Metric> {
         Outcome::Ignored(_) => "WebhooksIgnored",
         // Signed with our secret, so no stranger's.
         Outcome::Refused(StatusCode::UNAUTHORIZED, "stale") => "StaleSignatures",
-        // Also a wrong path token: one that is not as in WorkOS turns every webhook away.
+        // Also a wrong path token or source: one that is not as in WorkOS turns every webhook away.
         Outcome::Refused(StatusCode::UNAUTHORIZED, _) => "SignatureFailures",
         Outcome::Refused(_, _) => return None,
         Outcome::NotDurable => "WebhooksNotDurable",
