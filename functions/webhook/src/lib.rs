@@ -47,6 +47,8 @@ const OPERATION_TIMEOUT: Duration = Duration::from_secs(3);
 /// Longest that making an event durable may take, and recording it then: WorkOS waits for the answer, for how long it does not say.
 const DURABLE_TIMEOUT: Duration = Duration::from_secs(4);
 const RECORD_TIMEOUT: Duration = Duration::from_millis(500);
+/// Longest that all of it may take, secrets that have to be read included: the invocation ends after ten seconds, and an answer must come before.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// What the handler works with, built once.
 #[derive(Debug)]
@@ -72,6 +74,14 @@ impl Deps {
             config,
         }
     }
+
+    /// Reads the secrets, so that what is wrong with them shows at the start and not with the first webhook.
+    ///
+    /// # Errors
+    /// [`SecretError`], unless it passes: a function starts also while Secrets Manager is down.
+    pub async fn check_secrets(&self) -> Result<(), SecretError> {
+        self.signers.read().await.map(drop).or_else(SecretError::unless_passing)
+    }
 }
 
 /// What becomes of a request.
@@ -93,10 +103,10 @@ pub async fn handle(deps: &Deps, request: Request) -> Response<Body> {
 }
 
 async fn respond(deps: &Deps, request: Request) -> Response<Body> {
-    let outcome = match admit(deps, request).await {
-        Ok(webhook) => accept(deps, &webhook).await,
-        Err(refused) => refused,
-    };
+    let outcome = timeout(ANSWER_TIMEOUT, settle(deps, request)).await.unwrap_or_else(|_| {
+        tracing::error!(outcome = "out_of_time", "webhook was not dealt with in time");
+        Outcome::NotDurable
+    });
     let status = match outcome {
         Outcome::Accepted | Outcome::Ignored(_) => StatusCode::OK,
         Outcome::Refused(status, _) => status,
@@ -111,6 +121,13 @@ async fn respond(deps: &Deps, request: Request) -> Response<Body> {
     let mut response = Response::new(Body::Empty);
     *response.status_mut() = status;
     response
+}
+
+async fn settle(deps: &Deps, request: Request) -> Outcome {
+    match admit(deps, request).await {
+        Ok(webhook) => accept(deps, &webhook).await,
+        Err(refused) => refused,
+    }
 }
 
 /// The cheapest checks come first: unsigned traffic is turned away for the price of a comparison.

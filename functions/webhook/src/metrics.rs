@@ -13,6 +13,8 @@ pub(crate) fn of(outcome: Outcome) -> Option<Metric> {
         Outcome::Ignored(_) => "WebhooksIgnored",
         // Signed with our secret, so no stranger's.
         Outcome::Refused(StatusCode::UNAUTHORIZED, "stale") => "StaleSignatures",
+        // Signed, by a secret that is not ours: WorkOS's, after a rotation that went wrong, or forged.
+        Outcome::Refused(StatusCode::UNAUTHORIZED, "signature_mismatch") => "SignatureMismatches",
         // Also a wrong path token or source: one that is not as in WorkOS turns every webhook away.
         Outcome::Refused(StatusCode::UNAUTHORIZED, _) => "SignatureFailures",
         Outcome::Refused(_, _) => return None,
