@@ -202,7 +202,7 @@ async fn one_customer_never_delays_another() {
     let world = World::start(Setup { customers: vec![slow.clone(), quick.clone()], ..Setup::default() }).await;
     world.add_to(&slow, User::new("ada").in_group("user"));
     world.add_to(&quick, User::new("bob").in_group("user"));
-    world.orgvue.fault(fault(Matcher::path("/SLOW/"), Nth::First(2), FaultKind::Slow(Duration::from_secs(3))));
+    world.orgvue.fault(fault(Matcher::path("/SLOW/"), Nth::First(3), FaultKind::Slow(Duration::from_secs(3))));
     world.ask_of(&slow).await;
     world.ask_of(&quick).await;
     until("the quick customer's account", || world.rows("QUICK") == ["bob user"]).await;
