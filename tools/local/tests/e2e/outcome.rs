@@ -31,12 +31,13 @@ impl World {
     }
 
     async fn undrained(&self) -> Option<String> {
-        let depth = self.home().depth().await;
-        if depth != Depth::default() {
-            return Some(format!("the queue has {depth:?}"));
-        }
+        // In this order: at the end of a window the message is in the queue before the schedule is gone.
         let windows = self.home().windows().await;
-        (!windows.is_empty()).then(|| format!("a schedule waits: {windows:?}"))
+        if !windows.is_empty() {
+            return Some(format!("a schedule waits: {windows:?}"));
+        }
+        let depth = self.home().depth().await;
+        (depth != Depth::default()).then(|| format!("the queue has {depth:?}"))
     }
 
     /// Waits until no message is on its way or being handled, whatever is owed.
