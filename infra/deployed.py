@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import time
+import tomllib
 import traceback
 import urllib.error
 import urllib.request
@@ -275,7 +276,7 @@ class Check:
     def names(self):
         """What the template sets and watches is what the functions know."""
         documented = set(re.findall(r"^\| `(\w+)` \|", Path("docs/configuration.md").read_text(), re.MULTILINE))
-        source = "".join(path.read_text() for folder in ["functions", "shared"] for path in Path(folder).rglob("*.rs"))
+        source = "".join(path.read_text() for folder in ["functions", "shared"] for path in Path(folder).glob("*/src/**/*.rs"))
         for function in ["webhook", "sync"]:
             variables = self.lambda_.get_function_configuration(FunctionName=f"{STACK}-{function}")["Environment"]["Variables"]
             assert set(variables) <= documented, f"{function} is given {sorted(set(variables) - documented)}, which docs/configuration.md does not know"
@@ -284,6 +285,19 @@ class Check:
         watched = {alarm["MetricName"] for alarm in self.cloudwatch.describe_alarms()["MetricAlarms"] if alarm["Namespace"] == "OrgvueScim"}
         unknown = {name for name in shown | watched if f'"{name}"' not in source}
         assert not unknown, f"no function writes {sorted(unknown)}"
+
+    def environments(self):
+        """samconfig.toml says nothing that the template would not take. SAM passes over a name that it does not know."""
+        parameters = self.template.split("\nParameters:\n")[1].split("\nConditions:\n")[0]
+        patterns = {name: re.search(r"AllowedPattern: (.*)", text) for name, text in re.findall(r"^  (\w+):\n((?:    .*\n|\n)+)", parameters, re.MULTILINE)}
+        assert len(patterns) >= 20, sorted(patterns)
+        environments = tomllib.loads(Path("infra/samconfig.toml").read_text())
+        for name in ["staging", "production"]:
+            for override in environments[name]["deploy"]["parameters"]["parameter_overrides"]:
+                parameter, value = override.split("=", 1)
+                assert parameter in patterns, f"{name} sets {parameter}, which the template does not have"
+                pattern = patterns[parameter]
+                assert not pattern or re.search(pattern[1].strip("\"'"), value), f"{name} sets {parameter} to what the template refuses"
 
     def role_policies(self, role):
         names = self.iam.list_role_policies(RoleName=role)["PolicyNames"]
@@ -442,6 +456,8 @@ def main():
             check.alarms_and_documents()
         with step("variables, metrics"):
             check.names()
+        with step("staging, production"):
+            check.environments()
         with step("orgvue-scim as an operator"):
             check.make_operator()
             check.use_command_line()
