@@ -336,8 +336,16 @@ impl Pending {
             return SweepStep::Send(Reason::Owed);
         }
         if !self.is_owed() && self.next_drift_ms <= now_ms {
-            return SweepStep::Drift { next_drift_ms: now_ms + delays.drift_ms };
+            return SweepStep::Drift { next_drift_ms: self.drift_behind(now_ms, delays) };
         }
         SweepStep::Nothing
+    }
+
+    /// The look for drift behind the one that is due now: at this integration's own time in the interval, so that those that fell due together,
+    /// as behind a pause of everything, go apart again; and not before half of the interval is over.
+    fn drift_behind(&self, now_ms: i64, delays: &Delays) -> i64 {
+        let interval_ms = delays.drift_ms.max(1);
+        let next_ms = now_ms - (now_ms - self.next_drift_ms).rem_euclid(interval_ms) + interval_ms;
+        if next_ms - now_ms < interval_ms / 2 { next_ms + interval_ms } else { next_ms }
     }
 }

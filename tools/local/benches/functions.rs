@@ -1,4 +1,4 @@
-//! Measures the functions on this machine: `cargo bench -p local`.
+//! Measures the functions on this machine: `cargo bench -p local --bench functions`.
 //!
 //! * From the start of a process to its first request for work, and its memory then, for the release binaries of both functions
 //!   (`cargo build --release -p webhook -p sync` first; without them this part is left out).

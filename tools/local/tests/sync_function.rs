@@ -235,13 +235,13 @@ async fn the_sweep_sends_for_what_is_owed_and_tells_how_many() {
 async fn the_sweep_asks_for_one_generation_when_drift_is_due() {
     let function = Function::new().await;
     let seen = function.bench.pending().await;
-    function.bench.put(with_number(&function, "next_drift_ms", now_ms() - 1).await).await;
-    let from = now_ms();
+    let due_ms = now_ms() - 1;
+    function.bench.put(with_number(&function, "next_drift_ms", due_ms).await).await;
     assert_eq!(sweep(&function.deps).await.unwrap(), Swept { n_integrations: 1, n_sent: 1, n_failed: 0 });
 
     let pending = function.bench.pending().await;
     assert_eq!(pending.generation, seen.generation + 1);
-    assert!(pending.next_drift_ms >= from + Delays::default().drift_ms);
+    assert_eq!(pending.next_drift_ms, due_ms + Delays::default().drift_ms);
     assert_eq!(function.bench.sqs.bodies(QUEUE), [SyncMessage::new(directory(), 1, Reason::Drift).to_json()]);
     assert_eq!(sweep(&function.deps).await.unwrap().n_sent, 0);
 }

@@ -268,6 +268,14 @@ fn drift_is_looked_for_when_nothing_else_is_owed() {
 }
 
 #[test]
+fn looks_for_drift_that_fell_due_together_go_apart_again() {
+    // Due at 10,000 and every 21,600 from then on, whenever the sweep comes to it; but for a look that would follow too soon.
+    for (late, next) in [(0, 31_600), (59, 31_600), (10_800, 31_600), (10_801, 53_200), (21_600, 53_200), (50_000, 74_800)] {
+        assert_eq!(sweep(&pending(), 10_000 + late), SweepStep::Drift { next_drift_ms: next }, "{late} late");
+    }
+}
+
+#[test]
 fn the_switch_is_stored_as_its_text() {
     for switch in [Switch::Live, Switch::Paused, Switch::Suspended] {
         assert_eq!(Switch::parse(switch.as_str()), Some(switch));
