@@ -361,7 +361,7 @@ fn perhaps_owned(actions: &[Action], facts: &Facts<'_>) -> BTreeSet<Login> {
 fn admins_after<'a>(admins: &BTreeSet<Login>, actions: impl Iterator<Item = &'a Action>) -> BTreeSet<Login> {
     let gained = actions
         .filter(|action| !action.is_expired_after())
-        .filter(|action| action.roles_after().is_some_and(|roles| roles.iter().any(|role| role.means(&Role::admin()))))
+        .filter(|action| action.roles_after().is_some_and(|roles| roles.iter().any(Role::is_admin)))
         .map(|action| action.login.clone());
     admins.iter().cloned().chain(gained).collect()
 }

@@ -5,7 +5,7 @@
 mod text;
 mod trace;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 
@@ -192,7 +192,7 @@ impl Action {
 
     fn weight_of_losses(&self) -> Weight {
         let Some(after) = self.roles_after() else { return Weight::Harm };
-        let is_made_up_for = |role: &Role| role.means(&Role::user()) && after.iter().any(|role| role.means(&Role::admin()));
+        let is_made_up_for = |role: &Role| role.is_user() && after.iter().any(Role::is_admin);
         let lost: Vec<_> = self.lost_roles().into_iter().filter(|role| !is_made_up_for(role)).collect();
         match lost.iter().any(Role::is_platform) {
             true => Weight::Harm,
@@ -277,13 +277,13 @@ pub fn plan(desired: &Desired, current: &Current, tenant: &Tenant, integration: 
         if blocked(login) || untouched(login) {
             continue;
         }
-        if was_blocked(&wanted.user) && account.is_none() && !protected(login) {
-            let what = "the user is blocked under an earlier address, so no account is made under this one";
-            plan.findings.push(Finding::new(FindingCode::Blocked, what).login(login).user(&wanted.user).tenant(&tenant.id));
-            continue;
-        }
         if protected(login) {
             plan.findings.extend(protected_difference(wanted, account, tenant));
+            continue;
+        }
+        if account.is_none() && was_blocked(&wanted.user) {
+            let what = "the user is blocked under an earlier address, so no account is made under this one";
+            plan.findings.push(Finding::new(FindingCode::Blocked, what).login(login).user(&wanted.user).tenant(&tenant.id));
             continue;
         }
         if account.is_some_and(|account| account.expired) {
@@ -300,7 +300,7 @@ pub fn plan(desired: &Desired, current: &Current, tenant: &Tenant, integration: 
         }
     }
     plan.findings.extend(blocked_in_vain(current, tenant, integration));
-    let renamed = renamed(desired, users.former);
+    let mut leavers = Vec::new();
     for (login, account) in &current.accounts {
         if protected(login) {
             continue;
@@ -313,21 +313,28 @@ pub fn plan(desired: &Desired, current: &Current, tenant: &Tenant, integration: 
         if desired.accounts.contains_key(login) || untouched(login) {
             continue;
         }
-        if let Some(change) = deprovision(account, integration.deprovision) {
-            let renamed_to = renamed.get(login).map(|login| (*login).clone());
-            plan.actions.push(Action { renamed_to, ..Action::new(login.clone(), users.active.get(login).cloned(), change) });
-        }
+        leavers.extend(deprovision(account, integration.deprovision).map(|change| (login, change)));
+    }
+    let renamed = renamed(&leavers.iter().map(|(login, _)| *login).collect(), desired, users.former);
+    for (login, change) in leavers {
+        let renamed_to = renamed.get(login).map(|login| (*login).clone());
+        plan.actions.push(Action { renamed_to, ..Action::new(login.clone(), users.active.get(login).cloned(), change) });
     }
     plan.actions.sort_by(|a, b| a.login.cmp(&b.login));
     plan.findings.sort();
     plan
 }
 
-/// The new logins of the users who had another when the directory was last read, by the old one.
-fn renamed<'a>(desired: &'a Desired, former: &'a FormerLogins) -> BTreeMap<&'a Login, &'a Login> {
+/// The new logins of the users who had one of those that are `leaving` when the directory was last read, by the old one.
+fn renamed<'a>(leaving: &BTreeSet<&Login>, desired: &'a Desired, former: &'a FormerLogins) -> BTreeMap<&'a Login, &'a Login> {
+    if leaving.is_empty() {
+        return BTreeMap::new();
+    }
+    let is_leaving = |old: &&Login| leaving.contains(old);
+    let had: HashMap<&UserId, &BTreeSet<Login>> = former.iter().filter(|(_, logins)| logins.iter().any(|old| is_leaving(&old))).collect();
     let renamed = |account: &'a DesiredAccount| {
-        let old = former.get(&account.user).into_iter().flatten().filter(|old| **old != account.login);
-        old.map(|old| (old, &account.login))
+        let old = had.get(&account.user).copied().into_iter().flatten().filter(|old| **old != account.login);
+        old.filter(is_leaving).map(|old| (old, &account.login))
     };
     desired.accounts.values().flat_map(renamed).collect()
 }
