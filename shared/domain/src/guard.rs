@@ -280,7 +280,7 @@ pub fn guard(plan: Plan, facts: Facts<'_>) -> (Approved, Vec<Held>) {
         perhaps_owned: perhaps_owned(&plan.actions, &facts),
     };
 
-    let mut additions = Vec::new();
+    let mut additions = Vec::with_capacity(plan.actions.len() - planned.n_accounts);
     let mut approved = Vec::new();
     let mut held = Vec::new();
     for action in plan.actions {
