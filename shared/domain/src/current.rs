@@ -91,7 +91,7 @@ pub struct Account {
 impl Account {
     /// Whether somebody can administer the tenant with this account today.
     pub fn is_usable_admin(&self) -> bool {
-        self.enabled && !self.expired && self.roles.iter().any(|role| role.means(&Role::admin()))
+        self.enabled && !self.expired && self.roles.iter().any(Role::is_admin)
     }
 }
 

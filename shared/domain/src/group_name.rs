@@ -9,6 +9,7 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -19,36 +20,40 @@ use crate::integration::{Integration, Tenancy, Tenant};
 /// Most characters of a role.
 const ROLE_CHARS_MAX: usize = 128;
 
+/// The platform roles.
+const USER: &str = "user";
+const ADMIN: &str = "admin";
+
 /// What stands between tenant and role.
 const TENANT_MARK: char = '_';
 
 /// Most edits between a prefix and the beginning of a group name for it to be a slip of the pen.
 const NEAR_MISS_MAX: usize = 2;
 
-/// A role: what gives rights in Orgvue. Roles that differ by case are two roles.
+/// A role: what gives rights in Orgvue. Roles that differ by case are two roles. A copy shares its text.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Role(String);
+pub struct Role(Arc<str>);
 
 impl Role {
     /// The platform role of everybody who may log in.
     pub fn user() -> Self {
-        Self("user".to_owned())
+        Self(USER.into())
     }
 
     /// The platform role of those who manage the tenant.
     pub fn admin() -> Self {
-        Self("admin".to_owned())
+        Self(ADMIN.into())
     }
 
     /// A role as it stands in a dataset: trimmed, its case kept.
     pub fn as_found(text: &str) -> Self {
-        Self(text.trim().to_owned())
+        Self(text.trim().into())
     }
 
     /// A role as a group name gives it: the platform roles in lower case, every other one as it is.
     fn from_group(text: &str) -> Self {
-        [Self::user(), Self::admin()].into_iter().find(|role| role.0.eq_ignore_ascii_case(text)).unwrap_or_else(|| Self(text.to_owned()))
+        Self([USER, ADMIN].into_iter().find(|role| role.eq_ignore_ascii_case(text)).unwrap_or(text).into())
     }
 
     /// The role as text.
@@ -63,7 +68,17 @@ impl Role {
 
     /// Whether the role is `user` or `admin`, in any case.
     pub fn is_platform(&self) -> bool {
-        ["user", "admin"].iter().any(|platform| self.0.eq_ignore_ascii_case(platform))
+        self.is_user() || self.is_admin()
+    }
+
+    /// Whether the role is `user`, in any case.
+    pub fn is_user(&self) -> bool {
+        self.0.eq_ignore_ascii_case(USER)
+    }
+
+    /// Whether the role is `admin`, in any case.
+    pub fn is_admin(&self) -> bool {
+        self.0.eq_ignore_ascii_case(ADMIN)
     }
 }
 

@@ -280,7 +280,7 @@ pub fn guard(plan: Plan, facts: Facts<'_>) -> (Approved, Vec<Held>) {
         perhaps_owned: perhaps_owned(&plan.actions, &facts),
     };
 
-    let mut additions = Vec::new();
+    let mut additions = Vec::with_capacity(plan.actions.len() - planned.n_accounts);
     let mut approved = Vec::new();
     let mut held = Vec::new();
     for action in plan.actions {
@@ -361,7 +361,7 @@ fn perhaps_owned(actions: &[Action], facts: &Facts<'_>) -> BTreeSet<Login> {
 fn admins_after<'a>(admins: &BTreeSet<Login>, actions: impl Iterator<Item = &'a Action>) -> BTreeSet<Login> {
     let gained = actions
         .filter(|action| !action.is_expired_after())
-        .filter(|action| action.roles_after().is_some_and(|roles| roles.iter().any(|role| role.means(&Role::admin()))))
+        .filter(|action| action.roles_after().is_some_and(|roles| roles.iter().any(Role::is_admin)))
         .map(|action| action.login.clone());
     admins.iter().cloned().chain(gained).collect()
 }

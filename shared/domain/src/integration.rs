@@ -103,7 +103,7 @@ pub struct Protected {
 impl Protected {
     /// Whether this account is never touched.
     pub fn covers(&self, login: &Login) -> bool {
-        self.logins.contains(login) || login.domain().is_some_and(|domain| self.domains.contains(&domain))
+        self.logins.contains(login) || login.is_of(&self.domains)
     }
 }
 
@@ -186,7 +186,7 @@ pub enum EnabledForm {
 impl Integration {
     /// Whether an account of this domain may exist.
     pub fn allows_domain(&self, login: &Login) -> bool {
-        self.domains.is_empty() || login.domain().is_some_and(|domain| self.domains.contains(&domain))
+        self.domains.is_empty() || login.is_of(&self.domains)
     }
 
     /// Whether this account of this tenant is never touched: it is on the list, or it owns the API token.

@@ -1,8 +1,11 @@
 //! Logins: an account's e-mail address, compared without case and written as it was found.
 
+use std::borrow::Borrow;
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -11,12 +14,13 @@ const LOGIN_BYTES_MAX: usize = 254;
 
 /// An account's e-mail address, trimmed.
 ///
-/// Equality, order and hash ignore case; the text keeps the case it came with.
+/// Equality, order and hash ignore case; the text keeps the case it came with. A copy shares it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 pub struct Login {
-    text: String,
-    folded: String,
+    text: Arc<str>,
+    /// The same as `text` where that is in lower case, as most are.
+    folded: Arc<str>,
 }
 
 /// A text that is no e-mail address.
@@ -40,8 +44,10 @@ impl Login {
 
     /// A login as it stands in a dataset, whatever it looks like.
     pub fn as_found(text: &str) -> Self {
-        let text = text.trim().to_owned();
-        Self { folded: text.to_lowercase(), text }
+        let text: Arc<str> = text.trim().into();
+        let is_folded = text.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase());
+        let folded = if is_folded { Arc::clone(&text) } else { text.to_lowercase().into() };
+        Self { text, folded }
     }
 
     /// The address in the case it came with.
@@ -54,9 +60,9 @@ impl Login {
         self.text.is_empty()
     }
 
-    /// What follows the last `@`.
-    pub fn domain(&self) -> Option<Domain> {
-        self.folded.rsplit_once('@').map(|(_, domain)| Domain(domain.to_owned()))
+    /// Whether what follows the last `@` is one of these.
+    pub fn is_of(&self, domains: &BTreeSet<Domain>) -> bool {
+        self.folded.rsplit_once('@').is_some_and(|(_, domain)| domains.contains(domain))
     }
 }
 
@@ -75,7 +81,7 @@ impl From<String> for Login {
 
 impl From<Login> for String {
     fn from(login: Login) -> String {
-        login.text
+        login.as_str().to_owned()
     }
 }
 
@@ -128,6 +134,13 @@ impl Domain {
     }
 }
 
+/// A domain is found by its text in lower case.
+impl Borrow<str> for Domain {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
 impl fmt::Display for Domain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -143,7 +156,8 @@ mod tests {
         let ada = Login::parse(" Ada@Example.com ").unwrap();
         assert_eq!(ada, Login::as_found("ada@example.COM"));
         assert_eq!(ada.as_str(), "Ada@Example.com");
-        assert_eq!(ada.domain().unwrap().to_string(), "example.com");
+        assert!(ada.is_of(&BTreeSet::from([Domain::parse("EXAMPLE.com").unwrap()])));
+        assert!(!ada.is_of(&BTreeSet::from([Domain::parse("com.example.com").unwrap()])));
     }
 
     #[test]

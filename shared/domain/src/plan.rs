@@ -5,7 +5,8 @@
 mod text;
 mod trace;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, btree_map};
+use std::iter::Peekable;
 
 use serde::{Deserialize, Serialize};
 
@@ -192,7 +193,7 @@ impl Action {
 
     fn weight_of_losses(&self) -> Weight {
         let Some(after) = self.roles_after() else { return Weight::Harm };
-        let is_made_up_for = |role: &Role| role.means(&Role::user()) && after.iter().any(|role| role.means(&Role::admin()));
+        let is_made_up_for = |role: &Role| role.is_user() && after.iter().any(Role::is_admin);
         let lost: Vec<_> = self.lost_roles().into_iter().filter(|role| !is_made_up_for(role)).collect();
         match lost.iter().any(Role::is_platform) {
             true => Weight::Harm,
@@ -272,18 +273,19 @@ pub fn plan(desired: &Desired, current: &Current, tenant: &Tenant, integration: 
     let was_blocked = |user: &UserId| users.former.get(user).is_some_and(|logins| logins.iter().any(blocked));
 
     plan.managed = current.accounts.values().filter(|account| account.enabled && !protected(&account.login)).count();
+    let mut accounts = InOrder::of(&current.accounts);
     for (login, wanted) in &desired.accounts {
-        let account = current.accounts.get(login);
+        let account = accounts.get(login);
         if blocked(login) || untouched(login) {
-            continue;
-        }
-        if was_blocked(&wanted.user) && account.is_none() && !protected(login) {
-            let what = "the user is blocked under an earlier address, so no account is made under this one";
-            plan.findings.push(Finding::new(FindingCode::Blocked, what).login(login).user(&wanted.user).tenant(&tenant.id));
             continue;
         }
         if protected(login) {
             plan.findings.extend(protected_difference(wanted, account, tenant));
+            continue;
+        }
+        if account.is_none() && was_blocked(&wanted.user) {
+            let what = "the user is blocked under an earlier address, so no account is made under this one";
+            plan.findings.push(Finding::new(FindingCode::Blocked, what).login(login).user(&wanted.user).tenant(&tenant.id));
             continue;
         }
         if account.is_some_and(|account| account.expired) {
@@ -300,7 +302,8 @@ pub fn plan(desired: &Desired, current: &Current, tenant: &Tenant, integration: 
         }
     }
     plan.findings.extend(blocked_in_vain(current, tenant, integration));
-    let renamed = renamed(desired, users.former);
+    let mut leavers = Vec::new();
+    let mut wanted = InOrder::of(&desired.accounts);
     for (login, account) in &current.accounts {
         if protected(login) {
             continue;
@@ -310,24 +313,47 @@ pub fn plan(desired: &Desired, current: &Current, tenant: &Tenant, integration: 
             plan.actions.extend(change.map(|change| Action::new(login.clone(), users.active.get(login).cloned(), change)));
             continue;
         }
-        if desired.accounts.contains_key(login) || untouched(login) {
+        if wanted.get(login).is_some() || untouched(login) {
             continue;
         }
-        if let Some(change) = deprovision(account, integration.deprovision) {
-            let renamed_to = renamed.get(login).map(|login| (*login).clone());
-            plan.actions.push(Action { renamed_to, ..Action::new(login.clone(), users.active.get(login).cloned(), change) });
-        }
+        leavers.extend(deprovision(account, integration.deprovision).map(|change| (login, change)));
+    }
+    let renamed = renamed(&leavers.iter().map(|(login, _)| *login).collect(), desired, users.former);
+    for (login, change) in leavers {
+        let renamed_to = renamed.get(login).map(|login| (*login).clone());
+        plan.actions.push(Action { renamed_to, ..Action::new(login.clone(), users.active.get(login).cloned(), change) });
     }
     plan.actions.sort_by(|a, b| a.login.cmp(&b.login));
     plan.findings.sort();
     plan
 }
 
-/// The new logins of the users who had another when the directory was last read, by the old one.
-fn renamed<'a>(desired: &'a Desired, former: &'a FormerLogins) -> BTreeMap<&'a Login, &'a Login> {
+/// Looks logins up that are asked for in their order: one walk along the map, where to begin anew for each takes many times as long.
+struct InOrder<'a, V> {
+    ahead: Peekable<btree_map::Iter<'a, Login, V>>,
+}
+
+impl<'a, V> InOrder<'a, V> {
+    fn of(map: &'a BTreeMap<Login, V>) -> Self {
+        Self { ahead: map.iter().peekable() }
+    }
+
+    fn get(&mut self, login: &Login) -> Option<&'a V> {
+        while self.ahead.next_if(|(at, _)| *at < login).is_some() {}
+        self.ahead.peek().filter(|(at, _)| *at == login).map(|(_, found)| *found)
+    }
+}
+
+/// The new logins of the users who had one of those that are `leaving` when the directory was last read, by the old one.
+fn renamed<'a>(leaving: &BTreeSet<&Login>, desired: &'a Desired, former: &'a FormerLogins) -> BTreeMap<&'a Login, &'a Login> {
+    if leaving.is_empty() {
+        return BTreeMap::new();
+    }
+    let is_leaving = |old: &&Login| leaving.contains(old);
+    let had: HashMap<&UserId, &BTreeSet<Login>> = former.iter().filter(|(_, logins)| logins.iter().any(|old| is_leaving(&old))).collect();
     let renamed = |account: &'a DesiredAccount| {
-        let old = former.get(&account.user).into_iter().flatten().filter(|old| **old != account.login);
-        old.map(|old| (old, &account.login))
+        let old = had.get(&account.user).copied().into_iter().flatten().filter(|old| **old != account.login);
+        old.filter(is_leaving).map(|old| (old, &account.login))
     };
     desired.accounts.values().flat_map(renamed).collect()
 }
