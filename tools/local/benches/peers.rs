@@ -77,7 +77,7 @@ fn ours() -> Option<Side> {
     Some(Side { is_ours: true, files: [webhook.command.clone(), sync.command.clone()], webhook, sync, environment })
 }
 
-/// The machine's roots in one file, which is how Amazon Linux has them. Debian and others have each in a file of its own as well, and unless
+/// The machine's roots in one file, which is how the Red Hat family has them, Amazon Linux among it. Debian and others have each in a file of its own as well, and unless
 /// told otherwise a function reads both. Node.js has its roots in the program.
 fn roots_bundle() -> Option<&'static str> {
     ["/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/certs/ca-certificates.crt"].into_iter().find(|file| Path::new(file).exists())
