@@ -71,9 +71,12 @@ pub(crate) struct Play {
     /// The invocation before was a sweep, and found nothing to do.
     pub(crate) swept_in_vain: bool,
     /// What happens at the next call that is held.
-    pub(crate) meanwhile: Option<Box<dyn FnOnce(&Stage)>>,
+    pub(crate) meanwhile: Option<Happens>,
     pub(crate) oracle: Oracle,
 }
+
+/// What a story has happen at some moment.
+pub(crate) type Happens = Box<dyn FnOnce(&Stage)>;
 
 /// An event on its way.
 pub(crate) struct Outgoing {
