@@ -84,9 +84,10 @@ start_ministack() {
     local port
     port=$(free_port)
     export AWS_ENDPOINT_URL=http://127.0.0.1:$port
-    # Its caches go into our folder, and the functions find it by AWS_ENDPOINT_URL.
+    # Its caches go into our folder, and the functions find it by AWS_ENDPOINT_URL. It would look for due schedules every ten seconds.
+    local launch='from ministack.services import scheduler; scheduler._SCHEDULE_TICK_INTERVAL = 1; from ministack.app import main; main()'
     env "$@" TMPDIR="$scratch" BIND_HOST=127.0.0.1 GATEWAY_PORT="$port" MINISTACK_HOST=127.0.0.1 MINISTACK_REGION=$AWS_DEFAULT_REGION \
-        IOT_MTLS_ENABLED=0 SFTP_ENABLED=0 "$tools/ministack-1.5.33/bin/ministack" >"$scratch/emulator.log" 2>&1 &
+        IOT_MTLS_ENABLED=0 SFTP_ENABLED=0 "$tools/ministack-1.5.33/bin/python" -c "$launch" >"$scratch/emulator.log" 2>&1 &
     emulator=$!
     answers "$AWS_ENDPOINT_URL/_ministack/health"
 }

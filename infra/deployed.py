@@ -1,16 +1,20 @@
-"""Deploys the template into the emulator at AWS_ENDPOINT_URL, uses it, and looks at what was made. Started by infra/check."""
+"""Deploys the template into the emulator at AWS_ENDPOINT_URL, looks at what was made, and tells the end-to-end tests' stories of it.
+
+Started by infra/check. What the functions do is for the tests in tools/local/tests/e2e to prove; here is what only a stack has.
+"""
 
 import argparse
 import contextlib
-import hashlib
-import hmac
 import json
 import os
 import platform
+import random
 import re
+import socket
 import subprocess
 import sys
 import time
+import tomllib
 import traceback
 import urllib.error
 import urllib.request
@@ -26,10 +30,16 @@ STACK = "orgvue-scim-check"
 TOKEN_PREFIX = f"{STACK}/tokens/"
 WINDOW_SECONDS = 5
 PATH_TOKEN = "a-path-token-of-the-check"
-WORKOS_KEY, WEBHOOK_SECRETS, ORGVUE_TOKEN = "sk_check", ["whsec_old", "whsec_check"], "orgvue_check"
+# In every secret and name, here and in the tests: nothing that is logged may hold it.
+PRIVATE = "pr1vate"
 DIRECTORY = json.loads(Path("tools/local/example/single-directory.json").read_text())
 INTEGRATION = "tools/local/example/single.toml"
 TENANT, DATASET = "TESTORG", "0B533DE6-7107-9FCD-48FC-31C0856745CC"
+WORKOS_KEY, WEBHOOK_SECRETS = f"sk_{PRIVATE}", [f"whsec_second_{PRIVATE}", f"whsec_{PRIVATE}"]
+# As the tests name them: their stories have this tenant too, and the functions remember its token.
+ORGVUE_TOKEN = f"orgvue_{TENANT}_{PRIVATE}"
+# The tests put one such message into the queue; whatever else is an error is one.
+EXPECTED_ERROR = "malformed message goes to the dead-letter queue"
 API_ACCOUNT = {"Login": "sync@orgvue.com", "Role": "admin", "Enabled": True}
 
 # What a cell of the table of roles stands for.
@@ -63,6 +73,15 @@ def until(what, found, seconds):
             return value
         time.sleep(0.5)
     raise AssertionError(f"{what}: not within {seconds} s")
+
+
+def free_port():
+    """One that no outgoing connection takes in the meantime: the stand-ins come and go at it."""
+    for port in random.sample(range(20_000, 32_000), 100):
+        with contextlib.suppress(OSError), socket.socket() as listener:
+            listener.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("there is no free port")
 
 
 def run(*command, env=None, ends=(0,)):
@@ -100,6 +119,7 @@ class Check:
         self.standins = subprocess.Popen(
             [
                 f"{self.args.binaries}/debug/standins",
+                *("--workos-port", str(free_port()), "--orgvue-port", str(free_port())),
                 *("--workos-key", WORKOS_KEY, "--webhook-secret", WEBHOOK_SECRETS[-1], "--orgvue-token", ORGVUE_TOKEN),
             ],
             stdout=subprocess.PIPE,
@@ -108,11 +128,14 @@ class Check:
         ready = json.loads(self.standins.stdout.readline())
         self.workos, self.orgvue = ready["workos_url"].rstrip("/"), ready["orgvue_url"].rstrip("/")
         assert called("PUT", f"{self.orgvue}/_standin/tenants/{TENANT}", {"dataset_id": DATASET, "rows": [API_ACCOUNT]})[0] == 204
-        self.put_directory(DIRECTORY)
-
-    def put_directory(self, directory):
-        status, body = called("POST", f"{self.workos}/_standin/directories", directory)
+        status, body = called("POST", f"{self.workos}/_standin/directories", DIRECTORY)
         assert status == 200, body
+
+    def stop_standins(self):
+        """The tests have their own, at the same addresses."""
+        if standins := getattr(self, "standins", None):
+            standins.kill()
+            standins.wait()
 
     def make_secrets(self):
         def secret(name, text):
@@ -165,95 +188,95 @@ class Check:
     def make_operator(self):
         """A person with the operator policy and nothing else; and what the emulator needs besides."""
         self.iam.create_user(UserName="operator")
-        self.iam.attach_user_policy(UserName="operator", PolicyArn=self.outputs["OperatorPolicy"])
-        key = self.iam.create_access_key(UserName="operator")["AccessKey"]
-        environment = dict(pair.split("=", 1) for pair in self.outputs["OperatorEnvironment"].removeprefix("export ").split())
-        self.operator = {
-            **os.environ,
-            **environment,
-            "AWS_ACCESS_KEY_ID": key["AccessKeyId"],
-            "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"],
-        }
+        self.key = self.iam.create_access_key(UserName="operator")["AccessKey"]
+        self.environment = {}
+        self.give("Operator", "OperatorPolicy")
 
         # The emulator asks the role as if every schedule were in the default group, whatever the request says. By now the policies have been compared.
         default_group = "arn:aws:scheduler:eu-west-1:000000000000:schedule/default/*"
         allow = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "scheduler:CreateSchedule", "Resource": default_group}}
         self.iam.put_role_policy(RoleName=self.ids["WebhookRole"], PolicyName="emulator", PolicyDocument=json.dumps(allow))
 
+    def give(self, name, policy):
+        """The operator may do what this policy lets, and knows the variables for it."""
+        self.iam.attach_user_policy(UserName="operator", PolicyArn=self.outputs[policy])
+        pairs = self.outputs[f"{name}Environment"].removeprefix("export ").split()
+        self.environment.update(pair.split("=", 1) for pair in pairs)
+
     def orgvue_scim(self, *command):
         """What it answers. It may end with 2, as when a person should look: here at the finding of the guide's fifth user."""
-        return run(f"{self.args.binaries}/debug/orgvue-scim", *command, env=self.operator, ends=(0, 2))
+        key = {"AWS_ACCESS_KEY_ID": self.key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": self.key["SecretAccessKey"]}
+        return run(f"{self.args.binaries}/debug/orgvue-scim", *command, env={**os.environ, **self.environment, **key}, ends=(0, 2))
 
     def accounts(self):
         """Login to roles of the enabled accounts, but for the one that owns the token."""
         rows = json.loads(called("GET", f"{self.orgvue}/_standin/state")[1])["tenants"][TENANT]["rows"]
         return {row["Login"]: set(row["Role"].split(",")) for row in rows if row["Enabled"] and row["Login"] != API_ACCOUNT["Login"]}
 
-    def webhook(self, secret, token=PATH_TOKEN):
-        """The status with which a signed webhook is answered."""
-        url = re.sub(r"https://([^.]+)\..*", rf"{self.emulator}/_aws/lambda-url/\1/{token}", self.outputs["WebhookUrl"])
-        body = json.dumps({"id": "event_01CHECK", "event": "dsync.user.created", "data": {"directory_id": DIRECTORY["id"]}}).encode()
-        now_ms = int(time.time() * 1000)
-        signature = hmac.new(secret.encode(), f"{now_ms}.".encode() + body, hashlib.sha256).hexdigest()
-        return called("POST", url, body, {"WorkOS-Signature": f"t={now_ms}, v1={signature}"})[0]
-
-    def windows(self):
-        return [s["Name"] for s in self.scheduler.list_schedules()["Schedules"] if s["GroupName"] == f"{STACK}-windows"]
-
-    def log(self, function, text):
-        """Whether the function has logged this."""
-        group = f"/aws/lambda/{STACK}-{function}"
-        return [e["message"] for e in self.logs.filter_log_events(logGroupName=group)["events"] if text in e["message"]]
-
-    def apply_integration(self):
+    def use_command_line(self):
         failed = [check for check in json.loads(self.orgvue_scim("doctor", "--output", "json"))["checks"] if not check["ok"]]
         assert not failed, failed
         self.orgvue_scim("integration", "apply", INTEGRATION, "--wait")
         expected = {"testuser1@testOrg.com": {"user"}, "testuser2@testOrg.com": {"admin"}, "testuser3@testOrg.com": {"user", "Retail", "ManagerRetail"}}
         assert self.accounts() == expected, self.accounts()
 
-    def send_webhook(self):
-        joiner = {"idp_id": "7", "email": "testuser7@testOrg.com", "state": "active", "groups": ["IMAPP_Orgvue_SCIM_user"]}
-        self.put_directory({**DIRECTORY, "users": [*DIRECTORY["users"], joiner]})
-        assert self.webhook("whsec_wrong") == 401
-        assert self.webhook(WEBHOOK_SECRETS[-1], token="another-path") == 401
-        assert not self.windows(), "unsigned webhooks made a schedule"
-        began = time.monotonic()
-        assert self.webhook(WEBHOOK_SECRETS[-1]) == 200
-        assert len(self.windows()) == 1, "the webhook made no schedule"
-        until("the joiner's account", lambda: "testuser7@testOrg.com" in self.accounts(), 60)
-        assert time.monotonic() - began >= WINDOW_SECONDS, "the run did not wait for the end of the window"
-        assert not self.windows(), "the schedule is still there"
-
-    def settle(self):
-        """Nothing is owed, nothing fails, and nothing is left in a queue."""
-
         def idle():
             (integration,) = json.loads(self.orgvue_scim("status", "guide-single", "--output", "json"))["integrations"]
             return integration["work"] == {"state": "idle"} and not integration["fault"]
 
         until("an idle integration", idle, 30)
-        for name in ["SyncQueue", "DeadLetterQueue", "ScheduleDeadLetterQueue"]:
-            queue = self.ids[name]
-            kinds = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed"]
+        self.stop_standins()
 
-            def empty():
-                found = self.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=kinds)["Attributes"]
-                return all(int(found[kind]) == 0 for kind in kinds)
+    def webhook_url(self, token):
+        return re.sub(r"https://([^.]+)\..*", rf"{self.emulator}/_aws/lambda-url/\1/{token}", self.outputs["WebhookUrl"])
 
-            until(f"an empty {name}", empty, 30)
+    def path_token(self):
+        """The tests know the right one only."""
+        assert called("POST", self.webhook_url("another-path"), {})[0] == 401
+        until("a refusal for the path", lambda: self.log("webhook", '"path_token"'), 10)
 
-    def sweep(self):
+    def tell_stories(self):
+        """The tests that are for both, of this stack. They are built already. Some restore, or look ahead."""
+        self.give("Vendor", "VendorAccessPolicy")
+        description = {
+            "endpoint_url": self.emulator,
+            "owner": {"id": os.environ["AWS_ACCESS_KEY_ID"], "secret": os.environ["AWS_SECRET_ACCESS_KEY"]},
+            "operator": {"id": self.key["AccessKeyId"], "secret": self.key["SecretAccessKey"]},
+            "environment": self.environment,
+            "webhook_url": self.webhook_url(PATH_TOKEN),
+            "window_group": f"{STACK}-windows",
+            "dead_letter_queue_urls": [self.ids["DeadLetterQueue"], self.ids["ScheduleDeadLetterQueue"]],
+            "workos_key": WORKOS_KEY,
+            "webhook_secrets": WEBHOOK_SECRETS,
+        }
+        file = self.scratch / "stack.json"
+        file.write_text(json.dumps(description))
+        environment = {**os.environ, "ORGVUE_SCIM_STACK": str(file), "RUST_BACKTRACE": "0"}
+        told = run("cargo", "test", "--locked", "--workspace", "--test", "e2e", env=environment)
+        n_told = len(re.findall(r"^test .* \.\.\. ok$", told, re.MULTILINE))
+        assert n_told >= 12, told
+
+    def log(self, function, text):
+        """The lines of a function's log that hold this."""
+        pages = self.logs.get_paginator("filter_log_events").paginate(logGroupName=f"/aws/lambda/{STACK}-{function}")
+        return [event["message"] for page in pages for event in page["events"] if text in event["message"]]
+
+    def look_at_logs(self):
         until("a sweep by the schedule", lambda: self.log("sync", "sweep ended"), 100)
-        assert not self.log("sync", '"ERROR"'), self.log("sync", '"ERROR"')
-        assert not self.log("webhook", '"ERROR"'), self.log("webhook", '"ERROR"')
+        assert self.log("sync", "notice sent"), "nobody was told of what is held"
+        for function in ["webhook", "sync"]:
+            errors = [line for line in self.log(function, '"ERROR"') if EXPECTED_ERROR not in line]
+            assert not errors, errors
+            # As in the tests, which hear what runs in their own process.
+            private = [line for line in self.log(function, "") if any(text in line for text in ["@", "%40", PRIVATE])]
+            assert not private, private
 
     # ------------------------------------------------------------ looking at what was made
 
     def names(self):
         """What the template sets and watches is what the functions know."""
         documented = set(re.findall(r"^\| `(\w+)` \|", Path("docs/configuration.md").read_text(), re.MULTILINE))
-        source = "".join(path.read_text() for folder in ["functions", "shared"] for path in Path(folder).rglob("*.rs"))
+        source = "".join(path.read_text() for folder in ["functions", "shared"] for path in Path(folder).glob("*/src/**/*.rs"))
         for function in ["webhook", "sync"]:
             variables = self.lambda_.get_function_configuration(FunctionName=f"{STACK}-{function}")["Environment"]["Variables"]
             assert set(variables) <= documented, f"{function} is given {sorted(set(variables) - documented)}, which docs/configuration.md does not know"
@@ -262,6 +285,19 @@ class Check:
         watched = {alarm["MetricName"] for alarm in self.cloudwatch.describe_alarms()["MetricAlarms"] if alarm["Namespace"] == "OrgvueScim"}
         unknown = {name for name in shown | watched if f'"{name}"' not in source}
         assert not unknown, f"no function writes {sorted(unknown)}"
+
+    def environments(self):
+        """samconfig.toml says nothing that the template would not take. SAM passes over a name that it does not know."""
+        parameters = self.template.split("\nParameters:\n")[1].split("\nConditions:\n")[0]
+        patterns = {name: re.search(r"AllowedPattern: (.*)", text) for name, text in re.findall(r"^  (\w+):\n((?:    .*\n|\n)+)", parameters, re.MULTILINE)}
+        assert len(patterns) >= 20, sorted(patterns)
+        environments = tomllib.loads(Path("infra/samconfig.toml").read_text())
+        for name in ["staging", "production"]:
+            for override in environments[name]["deploy"]["parameters"]["parameter_overrides"]:
+                parameter, value = override.split("=", 1)
+                assert parameter in patterns, f"{name} sets {parameter}, which the template does not have"
+                pattern = patterns[parameter]
+                assert not pattern or re.search(pattern[1].strip("\"'"), value), f"{name} sets {parameter} to what the template refuses"
 
     def role_policies(self, role):
         names = self.iam.list_role_policies(RoleName=role)["PolicyNames"]
@@ -400,11 +436,6 @@ class Check:
             with contextlib.suppress(Exception):
                 print(f"\nThe end of the {function} function's log:", *self.log(function, "")[-20:], sep="\n")
 
-    def close(self):
-        if standins := getattr(self, "standins", None):
-            standins.kill()
-            standins.wait()
-
 
 def main():
     parser = argparse.ArgumentParser()
@@ -425,20 +456,22 @@ def main():
             check.alarms_and_documents()
         with step("variables, metrics"):
             check.names()
+        with step("staging, production"):
+            check.environments()
         with step("orgvue-scim as an operator"):
             check.make_operator()
-            check.apply_integration()
-        with step("a webhook becomes an account"):
-            check.send_webhook()
-        with step("nothing is left over"):
-            check.settle()
-        with step("the sweep, by its schedule"):
-            check.sweep()
+            check.use_command_line()
+        with step("the path token"):
+            check.path_token()
+        with step("the end-to-end tests' stories"):
+            check.tell_stories()
+        with step("the sweep by its schedule, logs"):
+            check.look_at_logs()
     except SystemExit:
         check.last_words()
         raise
     finally:
-        check.close()
+        check.stop_standins()
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ use futures::{StreamExt, stream};
 
 use crate::Deps;
 use crate::look::Look;
+use crate::metrics;
 use crate::run::Opening;
 use crate::seen::{Seen, View};
 use crate::tenant::{Reconciled, Writer};
@@ -167,6 +168,9 @@ async fn integration(deps: &Deps, claim: &Claim) -> Result<Result<Integration, S
 
 fn retry(deps: &Deps, claim: &Claim, class: FaultClass) -> RunEnd {
     let (backoff, retry_at_ms) = claim.backoff().failed(class, now_ms(), &deps.config.delays);
+    if backoff.is_quarantined() && !claim.backoff().is_quarantined() {
+        deps.config.metrics.write(now_ms(), &[metrics::QUARANTINE_BEGUN]);
+    }
     RunEnd::Failed { retry_at_ms, backoff }
 }
 

@@ -24,7 +24,7 @@ use adapters::metrics::Metric;
 use adapters::notices::Notices;
 use adapters::orgvue::{Orgvue, OrgvueOptions};
 use adapters::queue::Queue;
-use adapters::secrets::{Secret, Secrets};
+use adapters::secrets::{Secret, SecretError, Secrets};
 use adapters::store::Store;
 use adapters::workos::{self, WorkOs};
 use aws_config::SdkConfig;
@@ -96,6 +96,14 @@ impl Deps {
             notices: config.notice_topic_arn.as_ref().map(|topic| Notices::new(aws_sdk_sns::Client::new(&aws), topic)),
             config,
         })
+    }
+
+    /// Reads the WorkOS key, so that what is wrong with it shows at the start and not with the first run.
+    ///
+    /// # Errors
+    /// [`SecretError`], unless it passes: a function starts also while Secrets Manager is down.
+    pub async fn check_secrets(&self) -> Result<(), SecretError> {
+        self.secrets.of(&self.config.workos_key).value().await.map(drop).or_else(SecretError::unless_passing)
     }
 
     /// The API token of a tenant, unless none is configured. One that is kept elsewhere is not read yet.

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use adapters::aws::chain;
 use adapters::http::Deadline;
 use adapters::logs;
 use adapters::settings::Settings;
@@ -20,6 +21,7 @@ async fn main() -> Result<(), Error> {
     logs::init("info");
     let config = Config::read(&Settings::from_environment()).inspect_err(|error| tracing::error!(%error, "the function cannot start"))?;
     let deps = Deps::new(config, &aws_config::load_defaults(aws_config::BehaviorVersion::latest()).await)?;
+    deps.check_secrets().await.inspect_err(|error| tracing::error!(error = chain(error), "the function cannot start"))?;
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| handle(&deps, event))).await
 }
 

@@ -12,6 +12,11 @@ pub(crate) const MALFORMED: Metric = Metric::count("MalformedMessages", 1);
 /// A sweep that could not look.
 pub(crate) const NOT_SWEPT: Metric = Metric::count("SweepFailures", 1);
 
+/// A notice that nobody got.
+pub(crate) const NOTICE_LOST: Metric = Metric::count("NoticesLost", 1);
+/// A tenant or directory that was not in quarantine and now is.
+pub(crate) const QUARANTINE_BEGUN: Metric = Metric::count("QuarantinesBegun", 1);
+
 /// The metrics of a run. Accounts are counted that were written, not those that would be.
 pub(crate) fn of_run(record: &RunRecord) -> Vec<Metric> {
     let enforced = || record.tenants.iter().filter(|tenant| tenant.mode == Mode::Enforce);
@@ -40,13 +45,10 @@ pub(crate) fn of_run(record: &RunRecord) -> Vec<Metric> {
 /// The vendor whose fault a code stands for: one that concerns every customer, and no tenant's or directory's own.
 fn vendor_of(code: &str) -> Option<Vendor> {
     match code {
-        "workos_unavailable"
-        | "workos_key_refused"
-        | "workos_key_missing"
-        | "workos_key_denied"
-        | "workos_key_unusable"
-        | "users_not_confirmed" => Some(Vendor::WorkOs),
-        "orgvue_unavailable" | "orgvue_answer_malformed" | "missing_item_id" => Some(Vendor::Orgvue),
+        "workos_unavailable" | "workos_key_refused" | "workos_key_missing" | "workos_key_denied" | "workos_key_unusable" => {
+            Some(Vendor::WorkOs)
+        }
+        "orgvue_unavailable" | "orgvue_answer_malformed" => Some(Vendor::Orgvue),
         _ => None,
     }
 }

@@ -21,6 +21,7 @@ use uuid::Uuid;
 
 use crate::Deps;
 use crate::attempt::{Attempt, News, attempt};
+use crate::metrics;
 
 /// Time for a run that may not write any more to notice it and to tell what it did, beyond the longest request.
 const LEAVING: Duration = Duration::from_secs(5);
@@ -52,8 +53,10 @@ pub(crate) async fn run(deps: &Deps, message: &SyncMessage, deadline: Deadline) 
             let (recorded, lost) = beside_heartbeat(deps, &lease, record_work(deps, &claim, attempt, record)).await;
             match recorded.transpose()?.flatten() {
                 Some(Recorded { record, end, notice }) => {
-                    release(deps, claim, &record, end).await?;
+                    let released = release(deps, claim, &record, end).await;
+                    // What is news is stored as seen by now, so that no other run tells it.
                     send(deps, notice, &record).await;
+                    released?;
                     Ok(is_told(&record).then_some(record))
                 }
                 None => {
@@ -187,10 +190,16 @@ fn is_told(record: &RunRecord) -> bool {
 /// Best effort: the record has it all, and what is held has an alarm.
 async fn send(deps: &Deps, notice: Option<Notice>, record: &RunRecord) {
     let Some((notices, notice)) = deps.notices.as_ref().zip(notice) else { return };
-    match tokio::time::timeout(NOTICE_TIMEOUT, notices.send(&notice)).await {
+    match tokio::time::timeout(NOTICE_TIMEOUT, notices.send(&record.integration, &notice)).await {
         Ok(Ok(())) => tracing::info!(run.id = %record.id, integration.id = %record.integration, "notice sent"),
-        Ok(Err(error)) => tracing::warn!(run.id = %record.id, error = chain(&error), "the notice was not sent"),
-        Err(_) => tracing::warn!(run.id = %record.id, "the notice was not sent in time"),
+        Ok(Err(error)) => {
+            tracing::warn!(run.id = %record.id, error = chain(&error), "the notice was not sent");
+            deps.config.metrics.write(now_ms(), &[metrics::NOTICE_LOST]);
+        }
+        Err(_) => {
+            tracing::warn!(run.id = %record.id, "the notice was not sent in time");
+            deps.config.metrics.write(now_ms(), &[metrics::NOTICE_LOST]);
+        }
     }
 }
 

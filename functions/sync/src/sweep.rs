@@ -46,10 +46,14 @@ async fn look_and_send(deps: &Deps) -> Result<(Swept, Gauges), StoreError> {
     let (integrations, corrupt): (Vec<_>, Vec<_>) = deps.store.each_integration().await?.into_iter().partition(Result::is_ok);
     let directories: Vec<_> = integrations.into_iter().flatten().map(|(_, directory)| directory).collect();
     let mut fleet = deps.store.each_standing(&directories).await?;
+    let n_missing = directories.len().saturating_sub(fleet.len());
+    if n_missing > 0 {
+        tracing::error!(n_missing, "integrations without a pending item are never run: apply their files again");
+    }
     fleet.extend(corrupt.into_iter().filter_map(Result::err).map(Err));
     let known: Vec<Standing> = fleet.iter().flatten().cloned().collect();
     let gauges = Gauges::of(now_ms(), &known, &deps.config.delays);
-    let mut swept = Swept { n_integrations: fleet.len(), ..Swept::default() };
+    let mut swept = Swept { n_integrations: fleet.len() + n_missing, n_failed: n_missing, ..Swept::default() };
     let see_to = |standing: Result<Standing, StoreError>| see_to(deps, &deployment, standing);
     let steps: Vec<Result<bool, SweepFault>> = stream::iter(fleet).map(see_to).buffer_unordered(AT_ONCE).collect().await;
     for step in steps {

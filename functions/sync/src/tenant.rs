@@ -24,6 +24,7 @@ use domain::tenant_state::TenantState;
 use crate::Deps;
 use crate::fault::TenantFault;
 use crate::look::{Known, Look, Looked, begun, dataset, reading};
+use crate::metrics;
 use crate::run::Opening;
 
 /// When what stays held is stored again, although it is there: long before it expires.
@@ -97,7 +98,11 @@ impl Writer<'_> {
         };
         let class = self.tell_fault(outcome, &mut progress);
         let Progress { record, state, findings, held: _, confirmed, renamed, unknown: _, n_refused: _ } = progress;
+        let was_quarantined = state.backoff.is_quarantined();
         let state = state.after(&record, class, self.integration, now_ms(), &self.deps.config.delays);
+        if state.backoff.is_quarantined() && !was_quarantined {
+            self.deps.config.metrics.write(now_ms(), &[metrics::QUARANTINE_BEGUN]);
+        }
         let renamed = renamed.map(|by_login| {
             let is_done = |login: &Login| record.mode == Mode::Enforce && record.removed.contains(login);
             by_login.into_iter().filter(|(login, _)| !is_done(login)).map(|(_, user)| user).collect()

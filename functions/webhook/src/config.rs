@@ -1,10 +1,13 @@
 //! What the webhook function is configured with.
 
+use std::net::IpAddr;
+
 use adapters::metrics::Metrics;
 use adapters::scheduler::ScheduleTarget;
 use adapters::secrets::Ages;
 use adapters::settings::{OneOf, SettingError, Settings, secret_arn};
 use domain::delays::Delays;
+use ipnet::IpNet;
 use secrecy::SecretString;
 
 /// The configuration. `docs/configuration.md` describes each variable.
@@ -24,6 +27,8 @@ pub struct Config {
     pub tolerance_ms: i64,
     /// What the URL's last segment must be, where one is configured.
     pub path_token: Option<SecretString>,
+    /// The networks that webhooks may come from; none is any.
+    pub sources: Vec<IpNet>,
     /// The delays.
     pub delays: Delays,
     /// Where metrics go.
@@ -58,6 +63,7 @@ impl Config {
             secret_ages: Ages::default(),
             tolerance_ms: i64::from(settings.parsed_or::<u32>("SIGNATURE_TOLERANCE_SECONDS", "a whole number of seconds", 180)?) * 1_000,
             path_token: path_token(settings)?,
+            sources: sources(settings)?,
             delays: settings.delays()?,
             metrics: Metrics::read(settings),
         })
@@ -83,4 +89,16 @@ fn path_token<L: Fn(&str) -> Option<String>>(settings: &Settings<L>) -> Result<O
         }
         token => Ok(token.map(SecretString::from)),
     }
+}
+
+/// Addresses and networks, separated by commas or white space.
+fn sources<L: Fn(&str) -> Option<String>>(settings: &Settings<L>) -> Result<Vec<IpNet>, SettingError> {
+    const NAME: &str = "WEBHOOK_SOURCES";
+    let text = settings.optional(NAME).unwrap_or_default();
+    let listed = text.split(|c: char| c == ',' || c.is_whitespace()).filter(|part| !part.is_empty());
+    let network = |part: &str| part.parse().or_else(|_| part.parse::<IpAddr>().map(IpNet::from)).ok();
+    listed.map(network).collect::<Option<_>>().ok_or_else(|| SettingError::Malformed {
+        name: NAME.to_owned(),
+        expected: "IP addresses or networks such as 192.0.2.0/24, separated by commas",
+    })
 }

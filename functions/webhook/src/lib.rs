@@ -6,6 +6,7 @@ mod config;
 mod metrics;
 mod signers;
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use adapters::aws::{AwsError, chain};
@@ -20,8 +21,10 @@ use domain::event::{self, DirectoryEvent, Event};
 use domain::message::{Reason, SyncMessage};
 use domain::pending::Pending;
 use domain::signature::{self, SignatureError, VerifiedWebhook};
+use ipnet::IpNet;
 use lambda_http::http::{HeaderMap, Method, StatusCode};
-use lambda_http::{Body, Request, Response};
+use lambda_http::request::RequestContext;
+use lambda_http::{Body, Request, RequestExt as _, Response};
 use secrecy::ExposeSecret;
 use subtle::ConstantTimeEq;
 use tokio::time::timeout;
@@ -44,6 +47,8 @@ const OPERATION_TIMEOUT: Duration = Duration::from_secs(3);
 /// Longest that making an event durable may take, and recording it then: WorkOS waits for the answer, for how long it does not say.
 const DURABLE_TIMEOUT: Duration = Duration::from_secs(4);
 const RECORD_TIMEOUT: Duration = Duration::from_millis(500);
+/// Longest that all of it may take, secrets that have to be read included: the invocation ends after ten seconds, and an answer must come before.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// What the handler works with, built once.
 #[derive(Debug)]
@@ -69,6 +74,14 @@ impl Deps {
             config,
         }
     }
+
+    /// Reads the secrets, so that what is wrong with them shows at the start and not with the first webhook.
+    ///
+    /// # Errors
+    /// [`SecretError`], unless it passes: a function starts also while Secrets Manager is down.
+    pub async fn check_secrets(&self) -> Result<(), SecretError> {
+        self.signers.read().await.map(drop).or_else(SecretError::unless_passing)
+    }
 }
 
 /// What becomes of a request.
@@ -90,10 +103,10 @@ pub async fn handle(deps: &Deps, request: Request) -> Response<Body> {
 }
 
 async fn respond(deps: &Deps, request: Request) -> Response<Body> {
-    let outcome = match admit(deps, request).await {
-        Ok(webhook) => accept(deps, &webhook).await,
-        Err(refused) => refused,
-    };
+    let outcome = timeout(ANSWER_TIMEOUT, settle(deps, request)).await.unwrap_or_else(|_| {
+        tracing::error!(outcome = "out_of_time", "webhook was not dealt with in time");
+        Outcome::NotDurable
+    });
     let status = match outcome {
         Outcome::Accepted | Outcome::Ignored(_) => StatusCode::OK,
         Outcome::Refused(status, _) => status,
@@ -110,11 +123,21 @@ async fn respond(deps: &Deps, request: Request) -> Response<Body> {
     response
 }
 
+async fn settle(deps: &Deps, request: Request) -> Outcome {
+    match admit(deps, request).await {
+        Ok(webhook) => accept(deps, &webhook).await,
+        Err(refused) => refused,
+    }
+}
+
 /// The cheapest checks come first: unsigned traffic is turned away for the price of a comparison.
 async fn admit(deps: &Deps, request: Request) -> Result<VerifiedWebhook, Outcome> {
     let config = &deps.config;
     if !has_path_token(config, request.uri().path()) {
         return Err(Outcome::Refused(StatusCode::UNAUTHORIZED, "path_token"));
+    }
+    if !comes_from(&config.sources, &request) {
+        return Err(Outcome::Refused(StatusCode::UNAUTHORIZED, "source"));
     }
     if request.method() != Method::POST {
         return Err(Outcome::Refused(StatusCode::METHOD_NOT_ALLOWED, "method"));
@@ -164,6 +187,17 @@ fn has_path_token(config: &Config, path: &str) -> bool {
     let Some(token) = &config.path_token else { return true };
     let last = path.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
     last.as_bytes().ct_eq(token.expose_secret().as_bytes()).into()
+}
+
+/// Whether the request comes from one of these networks, if any are named. Lambda's event tells the address; a header could be anybody's.
+fn comes_from(sources: &[IpNet], request: &Request) -> bool {
+    let text = match request.request_context_ref() {
+        Some(RequestContext::ApiGatewayV2(context)) => context.http.source_ip.as_deref(),
+        Some(RequestContext::ApiGatewayV1(context)) => context.identity.source_ip.as_deref(),
+        _ => None,
+    };
+    let address: Option<IpAddr> = text.and_then(|text| text.parse().ok());
+    sources.is_empty() || address.is_some_and(|address| sources.iter().any(|network| network.contains(&address)))
 }
 
 async fn accept(deps: &Deps, webhook: &VerifiedWebhook) -> Outcome {

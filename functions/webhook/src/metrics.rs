@@ -13,7 +13,9 @@ pub(crate) fn of(outcome: Outcome) -> Option<Metric> {
         Outcome::Ignored(_) => "WebhooksIgnored",
         // Signed with our secret, so no stranger's.
         Outcome::Refused(StatusCode::UNAUTHORIZED, "stale") => "StaleSignatures",
-        // Also a wrong path token: one that is not as in WorkOS turns every webhook away.
+        // Signed, by a secret that is not ours: WorkOS's, after a rotation that went wrong, or forged.
+        Outcome::Refused(StatusCode::UNAUTHORIZED, "signature_mismatch") => "SignatureMismatches",
+        // Also a wrong path token or source: one that is not as in WorkOS turns every webhook away.
         Outcome::Refused(StatusCode::UNAUTHORIZED, _) => "SignatureFailures",
         Outcome::Refused(_, _) => return None,
         Outcome::NotDurable => "WebhooksNotDurable",

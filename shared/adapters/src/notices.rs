@@ -1,6 +1,8 @@
 //! Notices to people, by SNS.
 
 use aws_sdk_sns::Client;
+use aws_sdk_sns::types::MessageAttributeValue;
+use domain::ids::IntegrationId;
 use domain::notice::Notice;
 
 use crate::aws::AwsError;
@@ -18,13 +20,16 @@ impl Notices {
         Self { client, topic_arn: topic_arn.into() }
     }
 
-    /// Publishes a notice.
+    /// Publishes a notice about an integration, whose id is also the message's attribute `integration`: a subscription may filter by it, so
+    /// that a customer's administrator is told of that customer alone.
     ///
     /// # Errors
     /// [`AwsError`] when SNS did not take it.
-    pub async fn send(&self, notice: &Notice) -> Result<(), AwsError> {
+    pub async fn send(&self, integration: &IntegrationId, notice: &Notice) -> Result<(), AwsError> {
         let Notice { subject, text } = notice;
-        let request = self.client.publish().topic_arn(&self.topic_arn).subject(subject).message(text);
+        let id = MessageAttributeValue::builder().data_type("String").string_value(integration.as_str());
+        let id = id.build().map_err(AwsError::of("sns:Publish"))?;
+        let request = self.client.publish().message_attributes("integration", id).topic_arn(&self.topic_arn).subject(subject).message(text);
         request.send().await.map(drop).map_err(AwsError::of("sns:Publish"))
     }
 }

@@ -116,6 +116,14 @@ impl SecretError {
             Self::NotFound { .. } | Self::Denied { .. } | Self::Unusable { .. } => false,
         }
     }
+
+    /// Nothing, if it may pass without a person.
+    ///
+    /// # Errors
+    /// Itself, if it may not.
+    pub fn unless_passing(self) -> Result<(), Self> {
+        if self.is_passing() { Ok(()) } else { Err(self) }
+    }
 }
 
 /// The secrets of one process: whoever asks for the same one shares what was read.

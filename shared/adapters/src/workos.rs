@@ -217,7 +217,7 @@ impl ReadError {
             Self::TooLarge { .. } => "give the sync function more time, or have fewer users synced to WorkOS",
             Self::Refused { .. } => "store a valid WorkOS API key; every customer is concerned",
             Self::Key(SecretError::NotFound { .. }) => {
-                "create it in Secrets Manager, with a WorkOS API key as its text; every customer is concerned"
+                "restore it in Secrets Manager, or deploy with the ARN of a new one; every customer is concerned"
             }
             Self::Key(SecretError::Denied { .. }) => {
                 "let the function's role read it and decrypt with its key; every customer is concerned"

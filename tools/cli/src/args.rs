@@ -1,6 +1,7 @@
 //! The command line: every command and option, with what `--help` says about it.
 
 mod accounts;
+mod diff;
 mod integration;
 mod operate;
 mod runs;
@@ -15,7 +16,8 @@ use operate::{APPROVE_HELP, EVENTS_HELP, HELD_HELP, PAUSE_HELP, REJECT_HELP, RES
 use runs::{FINDINGS_HELP, RUNS_HELP, STATUS_HELP, SYNC_HELP, run_id};
 
 pub(crate) use accounts::{CheckArgs, EraseArgs, ExplainArgs, PlanArgs, RestoreArgs};
-pub(crate) use integration::{ApplyArgs, DiffArgs, IntegrationCommand, RemoveArgs, ShowArgs, ValidateArgs};
+pub(crate) use diff::{DeploymentsArgs, DiffArgs, SideArgs};
+pub(crate) use integration::{ApplyArgs, IntegrationCommand, RemoveArgs, ShowArgs, ValidateArgs};
 pub(crate) use operate::{ApproveArgs, DecideArgs, EventsArgs, HeldArgs, PauseArgs, ResumeArgs};
 pub(crate) use runs::{FindingsArgs, RunCommand, RunsArgs, StatusArgs, SyncArgs};
 

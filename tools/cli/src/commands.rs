@@ -26,7 +26,7 @@ mod switch;
 mod sync;
 mod wait;
 
-use crate::args::{Command, IntegrationCommand, RunCommand};
+use crate::args::{Command, DiffArgs, IntegrationCommand, RunCommand};
 use crate::context::Context;
 use crate::error::CliError;
 use crate::output::{Answer as _, Exit, Screen};
@@ -39,7 +39,8 @@ pub(crate) async fn run(command: Command, cx: &Context, screen: &Screen) -> Resu
             IntegrationCommand::Apply(args) => screen.show(&integration::apply(cx, &args).await?),
             IntegrationCommand::List => screen.show(&integration::list(cx).await?),
             IntegrationCommand::Show(args) => screen.show(&integration::show(cx, &args).await?),
-            IntegrationCommand::Diff(args) => screen.show(&integration::diff(cx, &args).await?),
+            IntegrationCommand::Diff(DiffArgs::File(file)) => screen.show(&integration::diff(cx, &file).await?),
+            IntegrationCommand::Diff(DiffArgs::Deployments(args)) => screen.show(&integration::compare(cx, &args).await?),
             IntegrationCommand::Remove(args) => screen.show(&integration::remove(cx, &args).await?),
         },
         Command::Check(args) => screen.show(&check::check(cx, &args).await?),

@@ -1,5 +1,7 @@
 //! What commands work with. Nothing is looked up before a command needs it: `integration validate` runs without AWS.
 
+mod profile;
+
 use std::env;
 use std::time::Duration;
 
@@ -15,8 +17,8 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use sync::Operator;
 use tokio::sync::OnceCell;
 
-use crate::args::Global;
-use crate::error::{CliError, NO_PROFILE, Place};
+use crate::args::{Global, SideArgs};
+use crate::error::{Advice, CliError, NO_PROFILE, Named, Place};
 
 /// A person waits for the answer.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -28,6 +30,7 @@ const ATTEMPTS_MAX: u32 = 3;
 #[derive(Debug)]
 pub(crate) struct Context {
     global: Global,
+    named: Named,
     aws: OnceCell<SdkConfig>,
 }
 
@@ -50,7 +53,38 @@ impl Hands {
 impl Context {
     /// Looks nothing up yet.
     pub(crate) fn new(global: Global) -> Self {
-        Self { global, aws: OnceCell::new() }
+        Self { global, named: Named::Alone, aws: OnceCell::new() }
+    }
+
+    /// One of two deployments that are compared: that of a profile, which says its table and region unless the command line does.
+    /// `TABLE_NAME` and `AWS_REGION` are about the one deployment that the shell was made ready for, so they must not decide about two.
+    pub(crate) async fn side(&self, named: Named, side: &SideArgs) -> Result<Self, CliError> {
+        let (name, option) = (side.profile.as_str(), named.table_option());
+        let of_one = |given: &str| {
+            CliError::Usage(Advice::new(format!("{given} is about one deployment"), "leave it out beside --from and --to, which name two"))
+        };
+        if self.global.profile.is_some() {
+            return Err(of_one("--profile"));
+        }
+        // What the variable says arrives as if it had been passed.
+        if self.global.table.is_some() && self.global.table != env::var("TABLE_NAME").ok() {
+            return Err(of_one("--table"));
+        }
+        let said = profile::read(name, named).await?;
+        let table = named_or(&side.table, said.table).ok_or_else(|| {
+            let next = format!(
+                "write {} = NAME, the stack's output TableName, into its section of ~/.aws/config, or pass {option} NAME",
+                profile::TABLE_KEY
+            );
+            CliError::Usage(Advice::new(format!("no table is known for the profile {name}"), next))
+        })?;
+        let global = Global {
+            table: Some(table),
+            profile: Some(name.to_owned()),
+            region: named_or(&self.global.region, said.region),
+            ..self.global.clone()
+        };
+        Ok(Self { global, named, aws: OnceCell::new() })
     }
 
     /// The deployment's table.
@@ -107,6 +141,7 @@ impl Context {
             queue_url: text(named(&self.global.queue_url)),
             profile: text(named(&self.global.profile).or(named(&from_environment)).or(Some(NO_PROFILE))),
             region: text(region),
+            named: self.named,
         }
     }
 
@@ -139,6 +174,11 @@ async fn load(global: &Global) -> SdkConfig {
         loader = loader.region(region);
     }
     loader.load().await
+}
+
+/// What the command line names, else something else.
+fn named_or(text: &Option<String>, other: Option<String>) -> Option<String> {
+    named(text).map(str::to_owned).or(other)
 }
 
 /// A variable that is set to nothing names nothing.

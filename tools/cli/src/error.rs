@@ -11,7 +11,7 @@ use adapters::store::{ApplyError, StoreError};
 use domain::ids::{IntegrationId, RunId};
 use sync::OperateError;
 
-pub(crate) use aws::{NO_PROFILE, Place};
+pub(crate) use aws::{NO_PROFILE, Named, Place};
 
 use crate::commands::files;
 use crate::output::Exit;
@@ -45,6 +45,8 @@ pub(crate) enum CliError {
         n_bad: usize,
         n_files: usize,
     },
+    /// The command line does not say enough, or too much; told whole.
+    Usage(Advice),
     /// Something else, told whole.
     Advised(Advice),
     /// The answer could not be written.
@@ -110,7 +112,7 @@ impl CliError {
                 let what = files::n_mistakes(mistakes.len(), *n_bad, *n_files);
                 Advice::new(what, "nothing was done; correct them")
             }
-            Self::Advised(advice) => advice.clone(),
+            Self::Usage(advice) | Self::Advised(advice) => advice.clone(),
             Self::Output(error) => Advice::new("the answer could not be written", error.to_string()),
         }
     }
@@ -169,7 +171,7 @@ fn store_advice(error: &StoreError, place: &Place) -> Advice {
 impl From<&CliError> for Exit {
     fn from(error: &CliError) -> Self {
         match error {
-            CliError::NoTable | CliError::NoQueue => Self::Usage,
+            CliError::NoTable | CliError::NoQueue | CliError::Usage(_) => Self::Usage,
             CliError::NoRegion
             | CliError::Aws(_)
             | CliError::Store(_)

@@ -211,6 +211,7 @@ impl System {
                 secret_ages: Ages::default(),
                 tolerance_ms: 180_000,
                 path_token: None,
+                sources: Vec::new(),
                 delays: options.delays,
                 metrics: Metrics::off(),
             },

@@ -1,11 +1,13 @@
 //! The in-process SNS, driven by the AWS SDK.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_sdk_sns::Client;
 use aws_sdk_sns::config::retry::RetryConfig;
 use aws_sdk_sns::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_sns::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_sns::types::MessageAttributeValue;
 use local::aws::{FaultKind, Published, REGION, Sns, Times};
 
 fn client(sns: &Sns, region: &'static str) -> Client {
@@ -34,8 +36,21 @@ async fn what_is_published_to_a_topic_is_kept() {
     let topic = sns.create_topic("notices");
     assert_eq!(topic, "arn:aws:sns:us-east-1:000000000000:notices");
     publish(&sns, &topic, "A & <b>", "one\ntwo é").await.unwrap();
-    let kept = Published { topic_arn: topic, subject: Some("A & <b>".to_owned()), message: "one\ntwo é".to_owned() };
+    let kept =
+        Published { topic_arn: topic, subject: Some("A & <b>".to_owned()), message: "one\ntwo é".to_owned(), attributes: BTreeMap::new() };
     assert_eq!(sns.published(), [kept]);
+}
+
+#[tokio::test]
+async fn attributes_of_the_type_string_are_kept_and_others_refused() {
+    let sns = Sns::start(0).await.unwrap();
+    let topic = sns.create_topic("notices");
+    let publish = async |kind: &str| {
+        let value = MessageAttributeValue::builder().data_type(kind).string_value("7").build().unwrap();
+        client(&sns, REGION).publish().topic_arn(&topic).message("m").message_attributes("integration", value).send().await.is_ok()
+    };
+    assert!(publish("String").await && !publish("Number").await);
+    assert_eq!(sns.published()[0].attributes, BTreeMap::from([("integration".to_owned(), "7".to_owned())]));
 }
 
 #[tokio::test]

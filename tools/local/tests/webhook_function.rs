@@ -66,6 +66,7 @@ impl Function {
             secret_ages: Ages::default(),
             tolerance_ms: 180_000,
             path_token: None,
+            sources: Vec::new(),
             delays: Delays::default(),
             metrics: Metrics::off(),
         };

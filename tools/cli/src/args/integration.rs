@@ -6,6 +6,7 @@ use clap::{Args as ClapArgs, Subcommand};
 use domain::ids::IntegrationId;
 
 use super::Wait;
+use super::diff::{DIFF_HELP, DIFF_USAGE, DiffArgs};
 
 const VALIDATE_HELP: &str = "\
 It asks nothing of AWS, so it can stand in any pipeline:
@@ -25,12 +26,6 @@ Exit code 2, with --wait: a run ended held or failing.";
 const SHOW_HELP: &str = "\
 Examples:
   orgvue-scim integration show acme > acme.toml";
-
-const DIFF_HELP: &str = "\
-Examples:
-  orgvue-scim integration diff acme.toml --profile production
-
-Exit code 2: the file and what is in force differ.";
 
 const REMOVE_HELP: &str = "\
 Examples:
@@ -53,8 +48,8 @@ pub(crate) enum IntegrationCommand {
     /// Print the file that is in force
     #[command(after_help = SHOW_HELP)]
     Show(ShowArgs),
-    /// Compare a file with the one that is in force
-    #[command(after_help = DIFF_HELP)]
+    /// Compare a file with the one that is in force, or what is in force in two deployments
+    #[command(after_help = DIFF_HELP, override_usage = DIFF_USAGE)]
     Diff(DiffArgs),
     /// Take an integration out of the deployment; accounts are left as they are
     #[command(after_help = REMOVE_HELP)]
@@ -82,13 +77,6 @@ pub(crate) struct ShowArgs {
     /// The integration
     #[arg(value_name = "ID", value_parser = IntegrationId::parse)]
     pub(crate) id: IntegrationId,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(crate) struct DiffArgs {
-    /// An integration file
-    #[arg(value_name = "FILE")]
-    pub(crate) file: PathBuf,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -1,6 +1,7 @@
 //! `integration …`: files, and what is in force.
 
 mod apply;
+mod compare;
 mod diff;
 mod list;
 mod remove;
@@ -16,6 +17,7 @@ use crate::error::CliError;
 use crate::output::{Answer, At, Page, utc};
 
 pub(crate) use apply::apply;
+pub(crate) use compare::compare;
 pub(crate) use diff::diff;
 pub(crate) use list::list;
 pub(crate) use remove::remove;

@@ -18,6 +18,39 @@ pub(crate) struct Place {
     pub(crate) queue_url: String,
     pub(crate) profile: String,
     pub(crate) region: String,
+    pub(crate) named: Named,
+}
+
+/// How the command line names the deployment: a remedy speaks of the options that it was named by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Named {
+    /// It is the only one.
+    #[default]
+    Alone,
+    /// The first of two.
+    From,
+    /// The second of two.
+    To,
+}
+
+impl Named {
+    /// What names its table.
+    pub(crate) fn table_option(self) -> &'static str {
+        match self {
+            Self::Alone => "--table",
+            Self::From => "--from-table",
+            Self::To => "--to-table",
+        }
+    }
+
+    /// What names its profile.
+    pub(crate) fn profile_option(self) -> &'static str {
+        match self {
+            Self::Alone => "--profile",
+            Self::From => "--from",
+            Self::To => "--to",
+        }
+    }
 }
 
 /// The profile of who names none.
@@ -39,26 +72,26 @@ fn one_line(text: &str) -> String {
 }
 
 fn known(cause: &(dyn Error + 'static), action: &str, place: &Place) -> Option<Advice> {
-    let Place { table, queue_url, profile, region } = place;
+    let Place { table, queue_url, profile, region, named } = place;
     if let Some(error) = cause.downcast_ref::<CredentialsError>() {
-        return Some(credentials(error, profile));
+        return Some(credentials(error, profile, *named));
     }
     if cause.is::<ResourceNotFoundException>() {
-        let next = "check --table, --region and --profile";
+        let next = format!("check {}, --region and {}", named.table_option(), named.profile_option());
         return Some(Advice::new(format!("there is no table {table} in {region}, as profile {profile} sees it"), next));
     }
     if cause.is::<QueueDoesNotExist>() {
         return Some(Advice::new(format!("there is no queue {queue_url}"), "check --queue-url, --region and --profile"));
     }
     if let Some(error) = cause.downcast_ref::<ErrorMetadata>() {
-        return service(error, action, profile);
+        return service(error, action, profile, *named);
     }
     let error = cause.downcast_ref::<ConnectorError>().filter(|error| error.is_io() || error.is_timeout())?;
     Some(Advice::new(format!("AWS cannot be reached for {action}: {}", chain(error)), "check the network, --region and AWS_ENDPOINT_URL*"))
 }
 
-fn credentials(error: &CredentialsError, profile: &str) -> Advice {
-    let why = chain(error);
+fn credentials(error: &CredentialsError, profile: &str, named: Named) -> Advice {
+    let (why, option) = (chain(error), named.profile_option());
     let is_sso = ["SSO", "sso", "Session token not found"].iter().any(|sign| why.contains(sign));
     match error {
         _ if is_sso => Advice::new("the sign-in with IAM Identity Center has expired", format!("run `aws sso login --profile {profile}`")),
@@ -68,21 +101,23 @@ fn credentials(error: &CredentialsError, profile: &str) -> Advice {
         }
         // Behind all the other places, the chain asks the machine's metadata service, which few machines have.
         _ if profile == NO_PROFILE && (matches!(error, CredentialsError::CredentialsNotLoaded(_)) || why.contains("IMDS")) => {
-            Advice::new("there are no AWS credentials", "pass --profile, run `aws sso login`, or set AWS_ACCESS_KEY_ID and its like")
+            let next = format!("pass {option}, run `aws sso login`, or set AWS_ACCESS_KEY_ID and its like");
+            Advice::new("there are no AWS credentials", next)
         }
         _ => Advice::new(
             format!("the credentials of profile {profile} cannot be used: {why}"),
-            "check ~/.aws/config, or pass another --profile",
+            format!("check ~/.aws/config, or pass another {option}"),
         ),
     }
 }
 
-fn service(error: &ErrorMetadata, action: &str, profile: &str) -> Option<Advice> {
+fn service(error: &ErrorMetadata, action: &str, profile: &str, named: Named) -> Option<Advice> {
     let message = error.message().unwrap_or_default();
     match error.code()? {
         "AccessDenied" | "AccessDeniedException" | "AuthorizationError" => {
             let what = format!("access denied to {action}: {message}");
-            Some(Advice::new(what, format!("have {action} allowed for this role, or pass another --profile than {profile}")))
+            let next = format!("have {action} allowed for this role, or pass another {} than {profile}", named.profile_option());
+            Some(Advice::new(what, next))
         }
         "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" => Some(Advice::new(
             "the AWS credentials have expired",

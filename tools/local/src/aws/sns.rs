@@ -4,7 +4,7 @@
 
 mod api;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -28,6 +28,8 @@ pub struct Published {
     pub subject: Option<String>,
     /// Its text.
     pub message: String,
+    /// Its attributes, all of which are strings.
+    pub attributes: BTreeMap<String, String>,
 }
 
 #[derive(Clone, Default)]

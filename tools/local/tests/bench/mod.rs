@@ -115,6 +115,14 @@ impl Bench {
         client.scan().table_name(TABLE).into_paginator().items().send().try_collect().await.unwrap()
     }
 
+    /// Deletes the item that is alone under this key.
+    pub(crate) async fn delete(&self, pk: &str) {
+        let is_it = |item: &Item| item["pk"].as_s().is_ok_and(|found| found == pk);
+        let mut key = self.items().await.into_iter().find(is_it).unwrap();
+        key.retain(|name, _| name == "pk" || name == "sk");
+        aws_sdk_dynamodb::Client::new(&self.aws).delete_item().table_name(TABLE).set_key(Some(key)).send().await.unwrap();
+    }
+
     pub(crate) async fn put(&self, item: Item) {
         aws_sdk_dynamodb::Client::new(&self.aws).put_item().table_name(TABLE).set_item(Some(item)).send().await.unwrap();
     }

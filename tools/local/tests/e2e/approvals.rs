@@ -15,8 +15,10 @@ use sync::{OperateError, Operator};
 use crate::world::{Run, Setup, User, World, email, fault, group, multi, people, single, until};
 
 crate::tests![
+    #[both]
     what_is_approved_is_done_and_nothing_else,
     an_approval_covers_what_is_still_due_of_it,
+    #[both]
     an_approval_of_one_tenant_is_none_of_another,
     an_approval_that_is_too_old_lets_nothing_through,
     what_is_rejected_stays_held_until_it_changes,

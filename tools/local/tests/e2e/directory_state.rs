@@ -11,7 +11,9 @@ use standins::{FaultKind, Matcher, Nth};
 use crate::world::{User, World, fault, single};
 
 crate::tests![
-    a_directory_that_is_gone_suspends_the_integration,
+    #[both]
+    a_directory_that_is_unlinked_suspends_the_integration,
+    a_directory_that_is_being_deleted_suspends_the_integration,
     a_directory_that_goes_while_it_is_read_suspends_the_integration,
     a_directory_that_stays_deleted_suspends_the_integration_in_the_end,
     a_directory_that_is_not_found_for_a_while_is_asked_for_again,
@@ -38,15 +40,20 @@ async fn assert_suspended_with_all_accounts(world: World) {
     world.end().await;
 }
 
-async fn a_directory_that_is_gone_suspends_the_integration() {
-    let stories = ["unlinked", "deleting"].map(async |state| {
-        let world = world().await;
-        world.workos.switches(|switches| switches.unlinked_keeps_rows = false);
-        world.workos.set_directory_state(&world.directory(), state);
-        world.poke().await;
-        assert_suspended_with_all_accounts(world).await;
-    });
-    join_all(stories).await;
+async fn a_directory_that_is_unlinked_suspends_the_integration() {
+    suspended_by("unlinked").await;
+}
+
+async fn a_directory_that_is_being_deleted_suspends_the_integration() {
+    suspended_by("deleting").await;
+}
+
+async fn suspended_by(state: &str) {
+    let world = world().await;
+    world.workos.switches(|switches| switches.unlinked_keeps_rows = false);
+    world.workos.set_directory_state(&world.directory(), state);
+    world.poke().await;
+    assert_suspended_with_all_accounts(world).await;
 }
 
 async fn a_directory_that_goes_while_it_is_read_suspends_the_integration() {

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::world::{API_ACCOUNT, Setup, User, World, account, single, until};
 
 crate::tests![
+    #[both]
     what_was_changed_by_hand_is_put_back,
     roles_in_another_order_are_the_same_roles,
     properties_that_we_do_not_know_stay,
@@ -29,7 +30,7 @@ async fn what_was_changed_by_hand_is_put_back() {
     world.orgvue.edit("ACME", "cy@acme.com", |row| row["Enabled"] = false.into());
     world.orgvue.edit("ACME", "di@acme.com", |row| row["Enabled"] = Value::Null);
     world.orgvue.edit("ACME", "ed@acme.com", |row| row["Role"] = "".into());
-    let run = world.synced().await;
+    let run = world.asked().await;
 
     assert_eq!((run.created(), run.removed()), (vec!["ada"], vec!["zoe"]));
     assert_eq!(run.updated(), ["cy", "di", "ed", "bob"], "who loses something comes last");

@@ -7,6 +7,7 @@ use standins::workos::{Presence, Switches, Timestamps, UserGroups};
 use crate::world::{Setup, User, World, group, multi, single};
 
 crate::tests![
+    #[both]
     the_guides_six_users,
     the_longest_tenant_name_counts,
     an_alias_replaces_the_tenants_id,

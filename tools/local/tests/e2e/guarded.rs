@@ -11,8 +11,10 @@ use crate::world::{Setup, User, World, fault, single, until};
 crate::tests![
     a_refused_new_admin_does_not_cost_the_old_one,
     the_last_admin_keeps_the_role,
+    #[both]
     the_first_run_holds_removals_and_applies_the_rest,
     a_changed_prefix_holds_removals_again,
+    #[both]
     more_harm_than_the_limit_is_held_whole,
     simulate_writes_nothing_and_lists_what_it_would,
     disable_leaves_the_roles_and_enables_who_returns,

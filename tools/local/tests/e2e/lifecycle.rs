@@ -6,12 +6,14 @@ use standins::workos::Deprovisioning;
 use crate::world::{User, World, group, single};
 
 crate::tests![
+    #[both]
     who_leaves_is_removed,
     who_is_deactivated_is_removed,
     who_comes_back_under_a_new_id_has_an_account_again,
     the_case_of_an_address_means_nothing,
     an_address_of_two_users_is_nobodys,
     users_without_a_usable_address_hold_as_many_removals,
+    #[both]
     a_group_that_is_renamed_out_of_the_prefix_takes_its_roles_along,
     an_expired_account_is_corrected_and_reported,
     only_allowed_domains_have_accounts,
@@ -115,7 +117,7 @@ async fn a_group_that_is_renamed_out_of_the_prefix_takes_its_roles_along() {
     world.asked().await;
     world.workos.rename_group(&world.directory(), &group("user"), "Orgvue users");
     world.workos.rename_group(&world.directory(), &group("Retail"), &group("Shops"));
-    let run = world.synced().await;
+    let run = world.asked().await;
 
     assert_eq!(world.rows("ACME"), ["ada Shops,admin"]);
     assert_eq!(run.findings(), ["no_platform_role bob", "group_renamed", "group_renamed"]);

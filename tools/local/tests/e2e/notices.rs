@@ -37,7 +37,8 @@ async fn what_is_newly_held_is_told_once() {
     let world = six_of_twenty_leave().await;
     assert_eq!(subjects(&world), [SIX_HELD], "and nothing of twenty who came");
     let hash = world.state("ACME").await.held.unwrap().hash;
-    let text = &world.system().sns.published()[0].message;
+    let Published { message: text, attributes, .. } = &world.system().sns.published()[0];
+    assert_eq!(attributes["integration"], "acme");
     assert!(text.contains("6 x over_limit: ") && text.contains(&format!("orgvue-scim approve acme {}\n", hash.short())), "{text}");
 
     world.asked().await;

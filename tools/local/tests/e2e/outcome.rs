@@ -3,17 +3,15 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::held::Verdict;
 use domain::ids::TenantId;
 use domain::pending::{Pending, Switch};
 use domain::tenant_state::TenantState;
-use local::aws::{Depth, REGION};
-use local::system::{DEAD_LETTERS, QUEUE, TABLE};
+use local::aws::Depth;
 use sync::{DecidedOn, OperateError};
 
-use crate::world::{Customer, LIMIT, PUT_ITEMS, Run, World, until};
+use crate::world::{Customer, LIMIT, PUT_ITEMS, Run, World};
 
 impl World {
     /// Waits until nothing is owed, under way or waiting for another try.
@@ -26,25 +24,29 @@ impl World {
     }
 
     async fn unsettled(&self) -> Option<String> {
-        if let Some(why) = self.undrained() {
+        if let Some(why) = self.undrained().await {
             return Some(why);
         }
         self.all_pending().await.into_iter().find(|pending| pending.switch == Switch::Live && !is_idle(pending)).map(|p| format!("{p:?}"))
     }
 
-    fn undrained(&self) -> Option<String> {
-        let system = self.system();
-        let depth = system.sqs.depth(QUEUE);
-        if depth != Depth::default() {
-            return Some(format!("the queue has {depth:?}"));
+    async fn undrained(&self) -> Option<String> {
+        // In this order: at the end of a window the message is in the queue before the schedule is gone.
+        let windows = self.home().windows().await;
+        if !windows.is_empty() {
+            return Some(format!("a schedule waits: {windows:?}"));
         }
-        let schedules = system.scheduler.schedules();
-        (!schedules.is_empty()).then(|| format!("a schedule waits: {schedules:?}"))
+        let depth = self.home().depth().await;
+        (depth != Depth::default()).then(|| format!("the queue has {depth:?}"))
     }
 
     /// Waits until no message is on its way or being handled, whatever is owed.
     pub(crate) async fn drained(&self) {
-        until("an empty queue", || self.undrained().is_none()).await;
+        let began = Instant::now();
+        while let Some(why) = self.undrained().await {
+            assert!(began.elapsed() < LIMIT, "it does not drain: {why}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     /// Pokes, waits, and returns the last run of the first customer.
@@ -72,9 +74,10 @@ impl World {
 
     /// Changes an item of the table behind the system's back.
     pub(crate) async fn set_item(&self, pk: &str, sk: &str, attribute: &str, value: AttributeValue) {
-        self.dynamodb()
+        let (client, table) = self.home().dynamodb();
+        client
             .update_item()
-            .table_name(TABLE)
+            .table_name(table)
             .key("pk", AttributeValue::S(pk.to_owned()))
             .key("sk", AttributeValue::S(sk.to_owned()))
             .update_expression("SET #attribute = :value")
@@ -87,17 +90,9 @@ impl World {
 
     /// Every item of the table, in no order.
     pub(crate) async fn items(&self) -> Vec<HashMap<String, AttributeValue>> {
-        let pages = self.dynamodb().scan().table_name(TABLE).into_paginator().items().send();
+        let (client, table) = self.home().dynamodb();
+        let pages = client.scan().table_name(table).into_paginator().items().send();
         pages.collect::<Result<_, _>>().await.unwrap()
-    }
-
-    fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
-        let config = aws_sdk_dynamodb::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new(REGION))
-            .credentials_provider(Credentials::new("id", "secret", None, None, "test"))
-            .endpoint_url(self.system().dynamodb.url());
-        aws_sdk_dynamodb::Client::from_conf(config.build())
     }
 
     /// What outlives the runs of a tenant of the first customer.
@@ -182,13 +177,13 @@ impl World {
 
     pub(crate) async fn end_with_dead_letters(self, dead_letters: &[&str]) {
         self.settled().await;
-        assert_eq!(self.system().sqs.bodies(DEAD_LETTERS), dead_letters);
+        assert_eq!(self.home().dead_letters().await, dead_letters);
         let puts = self.puts();
         let mut before = Vec::new();
         for customer in &self.customers {
             let is_live = self.store().pending(&[customer.directory_id()]).await.unwrap()[0].switch == Switch::Live;
             before.push((customer, is_live, self.runs_of(customer).await.len()));
-            self.system().ask(&customer.integration_id()).await.unwrap();
+            self.ask_of(customer).await;
         }
         self.settled().await;
         for (customer, is_live, n_runs) in before {
@@ -199,6 +194,7 @@ impl World {
             }
         }
         assert_eq!(self.puts(), puts, "a second run writes nothing");
+        self.close().await;
     }
 }
 

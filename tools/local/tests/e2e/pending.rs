@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use adapters::clock::now_ms;
-use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
 use domain::message::Reason;
 use domain::pending::Switch;
-use local::aws::{Depth, FaultKind as AwsFault, REGION, Times};
+use local::aws::{Depth, FaultKind as AwsFault, Times};
 use local::system::QUEUE;
 use standins::workos::Delivery;
 use standins::{FaultKind, Matcher, Nth};
@@ -21,6 +20,7 @@ crate::tests![
     without_the_scheduler_the_queue_delays_the_message,
     what_could_not_be_made_durable_is_sent_again_by_workos,
     a_lost_answer_of_the_scheduler_makes_no_second_schedule,
+    #[both]
     a_malformed_message_is_put_aside_at_once_and_stops_nothing,
     a_pause_runs_nothing_and_loses_nothing,
     a_paused_tenant_is_left_alone,
@@ -153,18 +153,10 @@ async fn a_malformed_message_is_put_aside_at_once_and_stops_nothing() {
     let world = World::start(single("ACME")).await;
     world.add(User::new("ada").in_group("user"));
     let strangers = ["no message", r#"{"v":2,"directory":"directory_01ACME","generation":1,"reason":"webhook"}"#];
-    let sqs = &world.system().sqs;
-    let config = aws_sdk_sqs::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new(REGION))
-        .credentials_provider(Credentials::new("id", "secret", None, None, "test"))
-        .endpoint_url(sqs.url());
-    let client = aws_sdk_sqs::Client::from_conf(config.build());
     for stranger in strangers {
-        let queue_url = format!("{}/{}/{QUEUE}", sqs.url(), local::aws::ACCOUNT);
-        client.send_message().queue_url(queue_url).message_body(stranger).send().await.unwrap();
+        world.home().send(stranger).await;
     }
-    world.synced().await;
+    world.asked().await;
 
     assert_eq!(world.rows("ACME"), ["ada user"]);
     world.end_with_dead_letters(&strangers).await;

@@ -9,13 +9,17 @@ use sync::TenantPreview;
 use crate::words::{short, word};
 use crate::world::{User, World, deadline, people, single};
 
-crate::tests![a_preview_writes_nothing_and_is_what_the_next_run_does, a_preview_of_a_file_that_is_not_in_force_shows_what_it_would_hold];
+crate::tests![
+    #[both]
+    a_preview_writes_nothing_and_is_what_the_next_run_does,
+    a_preview_of_a_file_that_is_not_in_force_shows_what_it_would_hold,
+];
 
 async fn preview(world: &World, file: &str) -> TenantPreview {
     let integration = Integration::parse(file).unwrap();
     let tenants: Vec<_> = integration.tenants.iter().collect();
     let (puts, before) = (world.puts(), world.items().await);
-    let mut preview = sync::preview(&world.system().sync, &integration, &tenants, deadline()).await.unwrap();
+    let mut preview = sync::preview(world.sync(), &integration, &tenants, deadline()).await.unwrap();
     let after = world.items().await;
     assert_eq!((world.puts(), after.len()), (puts, before.len()), "nothing is written");
     assert!(after.iter().all(|item| before.contains(item)), "no item has changed");

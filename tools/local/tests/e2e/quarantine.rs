@@ -6,14 +6,16 @@ use domain::backoff::Backoff;
 use domain::pending::Switch;
 use domain::run::Status;
 use domain::tenant_state::TenantState;
-use futures::future::join_all;
 use standins::{FaultKind, Matcher, Nth};
 use sync::OperateError;
 
 use crate::world::{Customer, Setup, User, World, deadline, fault, multi, own_token, single, until};
 
 crate::tests![
-    a_bad_token_quarantines_its_own_tenant_alone,
+    #[both]
+    a_bad_token_quarantines_its_own_tenant_until_a_person_asks,
+    a_bad_token_quarantines_its_own_tenant_until_a_person_resumes,
+    a_bad_token_quarantines_its_own_tenant_until_a_file_is_applied,
     whoever_asks_while_a_run_is_at_work_ends_a_quarantine_too,
     whoever_asks_during_an_outage_ends_a_quarantine_too,
     a_directory_that_keeps_failing_is_left_alone_until_a_person_asks,
@@ -35,36 +37,43 @@ async fn beta_in_quarantine(customer: &Customer) -> World {
     world.add(User::new("ada").in_group("ACME_user").in_group("BETA_user"));
     world.orgvue.refuse_token(&own_token("BETA"), "40302");
     world.poke().await;
-    world.run_where("recorded", |_| true).await;
+    world.drained().await;
     let TenantState { backoff, fault, .. } = world.state("BETA").await;
     assert_eq!((backoff.is_quarantined(), fault.unwrap().code.as_str()), (true, "orgvue_40302"), "at once");
     world.orgvue.add_token(&own_token("BETA"), "BETA");
-    world.drained().await;
     world
 }
 
-async fn a_bad_token_quarantines_its_own_tenant_alone() {
-    let stories = ["sync", "resume", "apply"].map(async |lift| {
-        let customer = multi(&["ACME", "BETA"]);
-        let world = beta_in_quarantine(&customer).await;
-        let calls = calls_about(&world, "/BETA/");
-        world.joins("ada", "ACME_Retail");
-        world.poke().await;
-        until("the change of the other", || world.rows("ACME") == ["ada Retail,user"]).await;
-        world.drained().await;
-        assert_eq!((calls_about(&world, "/BETA/"), world.rows("BETA").len()), (calls, 0), "an event does not end it");
+async fn a_bad_token_quarantines_its_own_tenant_until_a_person_asks() {
+    quarantined_until(async |world, _| world.ask().await).await;
+}
 
-        match lift {
-            "sync" => world.ask().await,
-            "resume" => drop(world.operator().resume(&world.id(), async |_| Ok(())).await.unwrap()),
-            _ => world.apply(&customer.line(r#"domains = ["acme.com"]"#)).await,
-        }
-        world.settled().await;
-        let TenantState { backoff, fault, .. } = world.state("BETA").await;
-        assert_eq!((world.rows("BETA"), backoff, fault), (vec!["ada user".to_owned()], Backoff::default(), None), "{lift}");
-        world.end().await;
-    });
-    join_all(stories).await;
+async fn a_bad_token_quarantines_its_own_tenant_until_a_person_resumes() {
+    let resume = async |world: &World, _| {
+        world.operator().resume(&world.id(), async |_| Ok(())).await.unwrap();
+    };
+    quarantined_until(resume).await;
+}
+
+async fn a_bad_token_quarantines_its_own_tenant_until_a_file_is_applied() {
+    quarantined_until(async |world, customer| world.apply(&customer.line(r#"domains = ["acme.com"]"#)).await).await;
+}
+
+async fn quarantined_until(lift: impl AsyncFn(&World, Customer)) {
+    let customer = multi(&["ACME", "BETA"]);
+    let world = beta_in_quarantine(&customer).await;
+    let calls = calls_about(&world, "/BETA/");
+    world.joins("ada", "ACME_Retail");
+    world.poke().await;
+    until("the change of the other", || world.rows("ACME") == ["ada Retail,user"]).await;
+    world.drained().await;
+    assert_eq!((calls_about(&world, "/BETA/"), world.rows("BETA").len()), (calls, 0), "an event does not end it");
+
+    lift(&world, customer).await;
+    world.settled().await;
+    let TenantState { backoff, fault, .. } = world.state("BETA").await;
+    assert_eq!((world.rows("BETA"), backoff, fault), (vec!["ada user".to_owned()], Backoff::default(), None));
+    world.end().await;
 }
 
 async fn whoever_asks_while_a_run_is_at_work_ends_a_quarantine_too() {
@@ -226,7 +235,7 @@ async fn a_directory_that_is_gone_while_another_is_found_is_suspended_alone() {
     );
     assert_eq!((world.rows("T00").len(), world.rows("T01").len()), (1, 2), "nobody is deprovisioned, and the other goes on");
 
-    let check = async |integration: &_| sync::check_directory(&world.system().sync, integration, deadline()).await;
+    let check = async |integration: &_| sync::check_directory(world.sync(), integration, deadline()).await;
     let resume = async || world.operator().resume(&world.id(), check).await;
     assert!(matches!(resume().await, Err(OperateError::Directory(_))));
     world.workos.add_directory(&gone.directory());

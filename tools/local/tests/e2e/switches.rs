@@ -12,6 +12,7 @@ use crate::world::{Customer, GET_ITEMS, PUT_ITEMS, Setup, User, World, fault, si
 crate::tests![
     a_pause_stops_a_run_before_its_next_write,
     a_pause_of_everything_stops_every_customer,
+    #[both]
     a_pause_by_hand_outlives_a_new_file,
     a_pause_in_the_file_ends_with_the_file_alone,
     a_customer_that_is_paused_alone_stays_so_when_everything_resumes,
@@ -24,7 +25,7 @@ async fn at_work_on_slow_additions(customers: Vec<Customer>) -> World {
     for customer in &world.customers {
         world.add_to(customer, User::new("ada").in_group("user"));
         world.add_to(customer, User::new("old").in_group("user"));
-        world.system().ask(&customer.integration_id()).await.unwrap();
+        world.ask_of(customer).await;
     }
     world.settled().await;
     let n_customers = world.customers.len();

@@ -10,6 +10,7 @@ use crate::world::{API_ACCOUNT, Customer, Setup, User, World, account, email, fa
 
 crate::tests![
     a_smaller_limit_of_a_write_is_found_by_halving,
+    #[both]
     a_refused_account_stops_no_other,
     a_tenant_where_orgvue_refuses_everybody_is_not_taken_for_right,
     a_leaver_whose_removal_is_refused_is_tried_again_without_an_event,
@@ -17,7 +18,9 @@ crate::tests![
     tenants_fail_each_on_their_own,
     a_tenant_that_failed_is_tried_again_without_an_event,
     a_dataset_of_another_kind_is_refused_before_any_write,
+    #[both]
     one_customer_never_delays_another,
+    #[both]
     a_tenant_may_simulate_while_another_writes,
 ];
 
@@ -38,7 +41,7 @@ async fn a_refused_account_stops_no_other() {
     }
     world.orgvue.reject_login("ACME", "cy@acme.com");
     world.orgvue.reject_login("ACME", "flo@acme.com");
-    let run = world.synced().await;
+    let run = world.asked().await;
 
     assert_eq!(run.findings(), ["refused_by_orgvue cy", "refused_by_orgvue flo"]);
     assert_eq!(world.rows("ACME"), ["ada user", "bob user", "di user", "ed user", "gus user"]);
@@ -199,9 +202,9 @@ async fn one_customer_never_delays_another() {
     let world = World::start(Setup { customers: vec![slow.clone(), quick.clone()], ..Setup::default() }).await;
     world.add_to(&slow, User::new("ada").in_group("user"));
     world.add_to(&quick, User::new("bob").in_group("user"));
-    world.orgvue.fault(fault(Matcher::path("/SLOW/"), Nth::First(2), FaultKind::Slow(Duration::from_secs(3))));
-    world.poke_of(&slow).await;
-    world.poke_of(&quick).await;
+    world.orgvue.fault(fault(Matcher::path("/SLOW/"), Nth::First(3), FaultKind::Slow(Duration::from_secs(3))));
+    world.ask_of(&slow).await;
+    world.ask_of(&quick).await;
     until("the quick customer's account", || world.rows("QUICK") == ["bob user"]).await;
 
     assert_eq!(world.rows("SLOW"), [""; 0]);
@@ -213,7 +216,7 @@ async fn one_customer_never_delays_another() {
 async fn a_tenant_may_simulate_while_another_writes() {
     let world = World::start(multi(&["ACME", "BETA"]).tenant_line("BETA", r#"mode = "simulate""#)).await;
     world.add(User::new("ada").in_group("ACME_user").in_group("BETA_user"));
-    let run = world.synced().await;
+    let run = world.asked().await;
 
     assert_eq!((run.tenant("ACME").status, run.tenant("BETA").status), (Status::Applied, Status::Simulated));
     assert_eq!((world.rows("ACME").len(), world.rows("BETA").len()), (1, 0));

@@ -17,6 +17,7 @@ use crate::words::Run;
 use crate::world::{Setup, User, World, deadline, email, fault, people, single, until};
 
 crate::tests![
+    #[both]
     removed_accounts_come_back_with_all_they_had,
     what_a_run_gave_is_taken_back_over_the_limit_by_its_hash_alone,
     nothing_is_put_back_beside_a_run,
@@ -26,7 +27,7 @@ crate::tests![
 
 async fn restore(world: &World, run: &RunId, agreed: &[&HeldHash]) -> Result<Run, RestoreError> {
     let agreed: BTreeSet<HeldHash> = agreed.iter().copied().cloned().collect();
-    let record: RunRecord = sync::restore(&world.system().sync, &world.id(), run, None, &agreed, deadline()).await?;
+    let record: RunRecord = sync::restore(world.sync(), &world.id(), run, None, &agreed, deadline()).await?;
     Ok(Run(record))
 }
 
@@ -85,7 +86,7 @@ async fn what_a_run_gave_is_taken_back_over_the_limit_by_its_hash_alone() {
     world.operator().pause(&world.id()).await.unwrap();
 
     let puts = world.puts();
-    let shown = sync::restoration(&world.system().sync, &world.id(), &bad.id, None, deadline()).await.unwrap();
+    let shown = sync::restoration(world.sync(), &world.id(), &bad.id, None, deadline()).await.unwrap();
     let hash = shown.tenants.into_values().next().unwrap().unwrap().hash.unwrap();
     let held = restore(&world, &bad.id, &[]).await.unwrap();
     assert_eq!(

@@ -3,18 +3,24 @@
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
+use local::aws::Depth;
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 use standins::workos::webhook::{SIGNATURE_HEADER, Stamp, sign};
 use standins::workos::{Delivery, UserSpec};
 
+use crate::home::Home;
 use crate::world::{Setup, User, World, email, group, second_secret, single, start_workos};
 
 crate::tests![
+    #[both]
     what_is_not_ours_is_accepted_and_forgotten,
+    #[both]
     what_is_not_signed_is_turned_away,
     every_kind_of_event_leads_to_a_sync,
+    #[both]
     both_secrets_are_accepted_while_one_replaces_the_other,
+    #[both]
     duplicate_reordered_and_old_events_are_one_sync,
     fifty_events_at_once_are_one_schedule_and_one_run,
 ];
@@ -28,18 +34,21 @@ fn long_window() -> Setup {
 
 impl World {
     async fn deliver(&self, event: &Value, delivery: Delivery) -> StatusCode {
-        self.workos.deliver(&self.system().webhook_url, event, delivery).await.unwrap()
+        self.workos.deliver(self.home().webhook_url(), event, delivery).await.unwrap()
     }
 
     async fn send(&self, method: Method, body: Vec<u8>, signature: Option<String>) -> StatusCode {
         let client = Client::builder().no_proxy().build().unwrap();
-        let request = client.request(method, &self.system().webhook_url).body(body);
+        let request = client.request(method, self.home().webhook_url()).body(body);
         let request = signature.into_iter().fold(request, |request, signature| request.header(SIGNATURE_HEADER, signature));
         request.send().await.unwrap().status()
     }
 
     async fn assert_nothing_happened(&self) {
-        assert_eq!((self.system().scheduler.created_count(), self.system().sqs.calls("SendMessage")), (0, 0));
+        assert_eq!((self.home().windows().await, self.home().depth().await), (vec![], Depth::default()));
+        if let Home::InProcess(here) = self.home() {
+            assert_eq!((here.system().scheduler.created_count(), here.system().sqs.calls("SendMessage")), (0, 0));
+        }
         assert_eq!((self.runs().await.len(), self.pending().await.generation), (0, 0));
     }
 }
@@ -166,12 +175,11 @@ async fn duplicate_reordered_and_old_events_are_one_sync() {
         for event in &events {
             assert_eq!(world.deliver(event, twice()).await, 200);
         }
-        let took = began.elapsed();
+        let (n_windows, took) = (world.home().windows().await.len(), began.elapsed());
         world.settled().await;
-        let n_runs = world.runs().await.len();
-        assert_eq!((n_runs, world.puts()), (world.system().scheduler.created_count(), 1), "the second time is in vain");
+        assert_eq!(world.puts(), 1, "the second time is in vain");
         if took < WINDOW {
-            assert_eq!(n_runs, round);
+            assert_eq!((n_windows, world.runs().await.len()), (1, round));
         }
     }
     assert_eq!(world.rows("ACME"), ["ada user"]);

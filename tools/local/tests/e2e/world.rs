@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use adapters::http::Deadline;
-use adapters::store::Store;
+use adapters::store::{AfterApply, Store};
 use domain::delays::Delays;
 use domain::ids::{IntegrationId, TenantId};
 use local::system::{Options, System};
@@ -15,7 +15,9 @@ use standins::workos::{self, Delivery, WorkOs};
 use sync::{Operator, Tokens};
 use tempfile::TempDir;
 
+use crate::home::{Home, InProcess};
 use crate::logs::PRIVATE;
+use crate::stack::{Description, Stack};
 use crate::words::shown;
 
 pub(crate) use crate::customer::{API_ACCOUNT, Customer, dataset, multi, single};
@@ -28,7 +30,7 @@ pub(crate) const PUT_ITEMS: &str = "PUT /api/v1/{tenant}/datasets/{dataset}/item
 /// Longest wait for what must come about.
 pub(crate) const LIMIT: Duration = Duration::from_secs(90);
 
-/// How a world differs from the usual one.
+/// How a world differs from the usual one. A deployed stack has its customers of it, and nothing else.
 pub(crate) struct Setup {
     pub(crate) customers: Vec<Customer>,
     pub(crate) window_ms: i64,
@@ -67,17 +69,22 @@ pub(crate) struct World {
     pub(crate) customers: Vec<Customer>,
     pub(crate) workos: WorkOs,
     pub(crate) orgvue: Orgvue,
-    options: Options,
-    running: Option<System>,
-    _folder: Option<TempDir>,
+    home: Home,
 }
 
 impl World {
-    /// Starts the stand-ins and the system, and puts the customers' integrations in force.
+    /// Starts the stand-ins and the system, or takes the deployed one, and puts the customers' integrations in force.
     pub(crate) async fn start(setup: impl Into<Setup>) -> Self {
-        let Setup { customers, window_ms, drift_ms, quarantine_ms, users_per_second, own_tokens, on_disk } = setup.into();
+        let setup = setup.into();
+        let customers = setup.customers.clone();
+        let tenants = || customers.iter().flat_map(Customer::tenants);
+        // Before there are stand-ins: what an earlier story left under way is not to meet this one's.
+        let stack = match Description::given() {
+            None => None,
+            Some(description) => Some(Stack::take(description, tenants()).await),
+        };
         let workos = start_workos().await;
-        if users_per_second.is_none() {
+        if setup.users_per_second.is_none() {
             workos.switches(|switches| switches.directory_rate = None);
         }
         let orgvue = start_orgvue().await;
@@ -87,47 +94,23 @@ impl World {
                 orgvue.add_tenant(tenant, &dataset(tenant), vec![account(API_ACCOUNT, "admin")]);
             }
         }
-        let mut tokens = Tokens { shared: Some(SecretString::from(orgvue.token())), ..Tokens::default() };
-        for tenant in own_tokens {
-            orgvue.add_token(&own_token(tenant), tenant);
-            tokens.by_tenant.insert(TenantId::parse(tenant).unwrap(), SecretString::from(own_token(tenant)));
-        }
-        let folder = on_disk.then(|| tempfile::tempdir().unwrap());
-        let delays = Delays {
-            window_ms,
-            lease_ms: 6_000,
-            heartbeat_ms: 1_000,
-            overdue_ms: 1_500,
-            nudge_ms: 1_000,
-            retry_first_ms: 600,
-            retry_max_ms: 1_200,
-            quarantine_ms,
-            drift_ms,
+        let home = match stack {
+            None => Home::InProcess(Box::new(in_process(setup, &workos, &orgvue).await)),
+            Some(stack) => {
+                tenants().for_each(|tenant| orgvue.add_token(&own_token(tenant), tenant));
+                Home::Deployed(Box::new(stack))
+            }
         };
-        let options = Options {
-            port: 0,
-            database: folder.as_ref().map(|folder| folder.path().join("dynamodb.sqlite")),
-            workos_url: workos.url(),
-            workos_key: workos.key().to_owned(),
-            workos_users_per_second: users_per_second.unwrap_or(1_000),
-            orgvue_url: orgvue.url(),
-            orgvue_tokens: tokens,
-            http_timeout: Duration::from_secs(4),
-            webhook_secrets: vec![workos.webhook_secret().to_owned(), second_secret()],
-            delays,
-            sweep: Duration::from_millis(700),
-        };
-        let mut world = Self { customers, workos, orgvue, options, running: None, _folder: folder };
-        world.restart().await;
-        for customer in world.customers.clone() {
-            world.apply(&customer).await;
+        let world = Self { customers, workos, orgvue, home };
+        for customer in &world.customers {
+            world.apply(customer).await;
         }
         world
     }
 
     /// Ends the system at once, as a crash would.
     pub(crate) async fn kill(&mut self) {
-        self.running = None;
+        self.in_process_mut().running = None;
         // The tasks of the system end when they are looked at next.
         for _ in 0..10 {
             tokio::task::yield_now().await;
@@ -136,20 +119,41 @@ impl World {
 
     /// Starts the system, on what is left of an earlier one.
     pub(crate) async fn restart(&mut self) {
-        self.running = Some(System::start(self.options.clone()).await.unwrap());
+        let here = self.in_process_mut();
+        here.running = Some(System::start(here.options.clone()).await.unwrap());
     }
 
+    fn in_process_mut(&mut self) -> &mut InProcess {
+        match &mut self.home {
+            Home::InProcess(here) => here,
+            Home::Deployed(_) => panic!("only a system in this process can be killed"),
+        }
+    }
+
+    pub(crate) fn home(&self) -> &Home {
+        &self.home
+    }
+
+    /// The system in this process: what a story that is also for the deployed stack does not look at.
     pub(crate) fn system(&self) -> &System {
-        self.running.as_ref().unwrap()
+        match &self.home {
+            Home::InProcess(here) => here.system(),
+            Home::Deployed(_) => panic!("nobody can look into the deployed system"),
+        }
     }
 
     pub(crate) fn store(&self) -> &Store {
-        &self.system().store
+        self.operator().store
     }
 
     /// The person who operates it.
     pub(crate) fn operator(&self) -> Operator<'_> {
-        self.system().operator()
+        self.home.operator()
+    }
+
+    /// The sync function's parts, as a person has them who asks the vendors.
+    pub(crate) fn sync(&self) -> &sync::Deps {
+        self.home.sync()
     }
 
     /// The first customer's integration.
@@ -157,9 +161,11 @@ impl World {
         self.customers[0].integration_id()
     }
 
-    /// Puts a customer's file in force.
+    /// Puts a customer's file in force. A new integration waits for its first webhook; a changed one asks for a sync.
     pub(crate) async fn apply(&self, customer: &Customer) {
-        self.system().apply(&customer.integration(), &customer.toml()).await.unwrap();
+        let is_new = self.store().integration_file(&customer.integration_id()).await.unwrap().is_none();
+        let after = if is_new { AfterApply::Wait } else { AfterApply::Sync };
+        self.operator().apply(&customer.integration(), &customer.toml(), after, &self.home.delays()).await.unwrap();
     }
 
     /// Adds a user to the first customer's directory, or changes the one of this name.
@@ -233,31 +239,86 @@ impl World {
 
     pub(crate) async fn poke_of(&self, customer: &Customer) {
         let event = self.workos.sample_event(&customer.directory());
-        let status = self.workos.deliver(&self.system().webhook_url, &event, Delivery::persistent()).await.unwrap();
+        let status = self.workos.deliver(self.home.webhook_url(), &event, Delivery::persistent()).await.unwrap();
         assert_eq!(status, 200);
     }
 
     /// A person asks for a sync of the first customer; it does not wait for a window.
     pub(crate) async fn ask(&self) {
-        self.system().ask(&self.customers[0].integration_id()).await.unwrap();
+        self.ask_of(&self.customers[0]).await;
     }
+
+    pub(crate) async fn ask_of(&self, customer: &Customer) {
+        self.operator().sync(&customer.integration_id()).await.unwrap();
+    }
+
+    /// Ends the stand-ins; their addresses are free for the next ones.
+    pub(crate) async fn close(self) {
+        self.workos.stop().await;
+        self.orgvue.stop().await;
+    }
+}
+
+/// The system in this process, started.
+async fn in_process(setup: Setup, workos: &WorkOs, orgvue: &Orgvue) -> InProcess {
+    let Setup { customers: _, window_ms, drift_ms, quarantine_ms, users_per_second, own_tokens, on_disk } = setup;
+    let mut tokens = Tokens { shared: Some(SecretString::from(orgvue.token())), ..Tokens::default() };
+    for tenant in own_tokens {
+        orgvue.add_token(&own_token(tenant), tenant);
+        tokens.by_tenant.insert(TenantId::parse(tenant).unwrap(), SecretString::from(own_token(tenant)));
+    }
+    let folder = on_disk.then(|| tempfile::tempdir().unwrap());
+    let delays = Delays {
+        window_ms,
+        lease_ms: 6_000,
+        heartbeat_ms: 1_000,
+        overdue_ms: 1_500,
+        nudge_ms: 1_000,
+        retry_first_ms: 600,
+        retry_max_ms: 1_200,
+        quarantine_ms,
+        drift_ms,
+    };
+    let options = Options {
+        port: 0,
+        database: folder.as_ref().map(|folder| folder.path().join("dynamodb.sqlite")),
+        workos_url: workos.url(),
+        workos_key: workos.key().to_owned(),
+        workos_users_per_second: users_per_second.unwrap_or(1_000),
+        orgvue_url: orgvue.url(),
+        orgvue_tokens: tokens,
+        http_timeout: Duration::from_secs(4),
+        webhook_secrets: vec![workos.webhook_secret().to_owned(), second_secret()],
+        delays,
+        sweep: Duration::from_millis(700),
+    };
+    let running = Some(System::start(options.clone()).await.unwrap());
+    InProcess { options, running, _folder: folder }
 }
 
 /// WorkOS with secrets that are known when they leak.
 pub(crate) async fn start_workos() -> WorkOs {
-    let options =
-        workos::Options { key: format!("sk_{PRIVATE}"), webhook_secret: format!("whsec_{PRIVATE}"), ..workos::Options::default() };
+    let options = match Description::given() {
+        None => workos::Options { key: format!("sk_{PRIVATE}"), webhook_secret: format!("whsec_{PRIVATE}"), ..workos::Options::default() },
+        Some(stack) => workos::Options {
+            port: stack.workos_port(),
+            key: stack.workos_key().to_owned(),
+            webhook_secret: stack.webhook_secret().to_owned(),
+            ..workos::Options::default()
+        },
+    };
     WorkOs::start(options).await.unwrap()
 }
 
 /// Orgvue with a token that is known when it leaks.
 pub(crate) async fn start_orgvue() -> Orgvue {
-    Orgvue::start(orgvue::Options { token: format!("orgvue_{PRIVATE}"), ..orgvue::Options::default() }).await.unwrap()
+    let port = Description::given().map_or(0, Description::orgvue_port);
+    Orgvue::start(orgvue::Options { port, token: format!("orgvue_{PRIVATE}"), ..orgvue::Options::default() }).await.unwrap()
 }
 
 /// A webhook secret that the system accepts beside WorkOS's own.
 pub(crate) fn second_secret() -> String {
-    format!("whsec_second_{PRIVATE}")
+    Description::given().map_or_else(|| format!("whsec_second_{PRIVATE}"), |stack| stack.second_secret().to_owned())
 }
 
 /// The API token of a tenant that has its own.

@@ -12,6 +12,7 @@ use domain::held::Verdict;
 use domain::ids::IntegrationId;
 use domain::integration::Integration;
 use domain::message::{Reason, SyncMessage};
+use local::aws::Sns;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use standins::orgvue::{self, Orgvue};
@@ -162,7 +163,8 @@ async fn a_vendors_fault_is_counted_for_the_vendor() {
     assert_eq!(served.run(&deps).await, ["RunSeconds=s RunsFailed=1", "VendorFaults{orgvue}=1"]);
     served.orgvue.clear_faults();
     served.orgvue.refuse_token(served.orgvue.token(), "40302");
-    assert_eq!(served.run(&deps).await, ["RunSeconds=s RunsRefused=1"], "a token that has expired is the tenant's own");
+    let own = ["QuarantinesBegun=1", "RunSeconds=s RunsRefused=1"];
+    assert_eq!(served.run(&deps).await, own, "a token that has expired is the tenant's own");
     assert_eq!(served.swept(&deps).await, ["Integrations=1 OldestOwedSeconds=s QuarantinedTenants=1"]);
 }
 
@@ -243,6 +245,26 @@ async fn the_sweep_reads_nothing_more_for_what_it_counts_and_notes_each_change_o
     sweep(&deps).await.unwrap();
     sweep(&deps).await.unwrap();
     assert_eq!(writes(), writes_before + 1, "the note that it is owed");
+}
+
+#[tokio::test]
+async fn an_integration_without_a_pending_item_counts_as_not_swept() {
+    let served = Served::start("missing", "enforce").await;
+    let deps = served.deps(|_| {});
+    served.bench.delete(&format!("PENDING#{DIRECTORY}")).await;
+    assert_eq!(served.swept(&deps).await, ["Integrations=1 OldestOwedSeconds=s SweepFailures=1"]);
+}
+
+#[tokio::test]
+async fn a_notice_that_is_not_sent_is_counted() {
+    let mut served = Served::start("notices", "enforce").await;
+    let sns = Sns::start(0).await.unwrap();
+    let urls = [("DynamoDB", served.bench.dynamodb.url.as_str()), ("SQS", served.bench.queues.url.as_str()), ("SNS", sns.url())];
+    served.bench.aws = bench::aws(urls);
+    let deps = served.deps(|config| config.notice_topic_arn = Some("arn:aws:sns:us-east-1:000000000000:not-there".to_owned()));
+    served.workos.put_user(DIRECTORY, UserSpec { email: None, ..UserSpec::new("eve", "") });
+    served.workos.add_member(DIRECTORY, "ORG_user", "eve");
+    assert!(served.run(&deps).await.contains(&"NoticesLost=1".to_owned()));
 }
 
 impl Served {

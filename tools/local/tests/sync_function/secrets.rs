@@ -85,6 +85,23 @@ async fn key_and_token_are_read_once_for_many_runs() {
 }
 
 #[tokio::test]
+async fn a_function_without_its_key_does_not_start_unless_secrets_manager_is_down() {
+    let kept = Kept::new(Ages::default()).await;
+    kept.function.deps.check_secrets().await.unwrap();
+    assert_simulated(&kept.run().await);
+    assert_eq!(kept.manager().calls(GET), 2, "the key that was read at the start, and the token");
+
+    let kept = Kept::new(Ages::default()).await;
+    kept.manager().fault(GET, Times::Next(9), FaultKind::Status500);
+    kept.function.deps.check_secrets().await.unwrap();
+
+    let kept = Kept::new(Ages::default()).await;
+    kept.manager().mark_for_deletion(KEY);
+    let error = kept.function.deps.check_secrets().await.unwrap_err().to_string();
+    assert!(error.contains(KEY) && error.lines().count() == 1, "{error}");
+}
+
+#[tokio::test]
 async fn a_token_that_was_replaced_between_two_runs_is_taken() {
     let kept = Kept::new(Ages::default()).await;
     assert_simulated(&kept.run().await);

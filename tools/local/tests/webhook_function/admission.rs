@@ -4,7 +4,8 @@ use adapters::clock::now_ms;
 use lambda_http::http::Method;
 use lambda_http::{Body, Request};
 use secrecy::SecretString;
-use standins::workos::webhook::{SIGNATURE_HEADER, sign};
+use serde_json::json;
+use standins::workos::webhook::{BodyEncoding, Gateway, SIGNATURE_HEADER, lambda_event, sign};
 use webhook::WebhookSecrets;
 
 use crate::{Function, OTHER_SECRET, SECRET, event, request, signed};
@@ -173,4 +174,26 @@ async fn the_cheapest_check_comes_first() {
     assert_refused(&function, at(&right, with_method(Method::GET, large())), 405).await;
     assert_refused(&function, at(&right, large()), 413).await;
     assert_refused(&function, at(&right, request("x", "unsigned")), 401).await;
+}
+
+/// A signed request as a function URL hands it over, from this address.
+fn from(address: &str) -> Request {
+    let mut event = lambda_event(Gateway::Http, BodyEncoding::Plain, &sign(SECRET, now_ms(), event().as_bytes()), &event());
+    event["requestContext"]["http"]["sourceIp"] = json!(address);
+    lambda_http::request::from_str(&event.to_string()).unwrap()
+}
+
+#[tokio::test]
+async fn only_the_sources_that_are_named_are_let_in() {
+    let sources = ["192.0.2.7/32", "198.51.100.0/24", "2001:db8::/32"].map(|network| network.parse().unwrap());
+    let function = Function::with(|config| config.sources = sources.into()).await;
+    for address in ["192.0.2.7", "198.51.100.9", "2001:db8::1"] {
+        assert_eq!(function.answer(from(address)).await, 200, "{address}");
+    }
+    for address in ["192.0.2.8", "2001:db9::1", "", "198.51.100.9, 192.0.2.7"] {
+        assert_refused(&function, from(address), 401).await;
+    }
+    let mut forwarded = signed(&event());
+    forwarded.headers_mut().insert("x-forwarded-for", "192.0.2.7".parse().unwrap());
+    assert_refused(&function, forwarded, 401).await;
 }

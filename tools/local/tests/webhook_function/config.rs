@@ -47,6 +47,8 @@ fn a_malformed_variable_is_named_and_not_shown() {
         ("WORKOS_WEBHOOK_SECRETS", r#"["s3cret", s3cret]"#),
         ("WEBHOOK_PATH_TOKEN", "s3cret/path"),
         ("WEBHOOK_PATH_TOKEN", "s3cret path"),
+        ("WEBHOOK_SOURCES", "192.0.2.0/33"),
+        ("WEBHOOK_SOURCES", "192.0.2.1;192.0.2.2"),
         ("WINDOW_SECONDS", "five"),
         ("WINDOW_SECONDS", "00"),
         ("LEASE_SECONDS", "99999999999"),
@@ -59,7 +61,7 @@ fn a_malformed_variable_is_named_and_not_shown() {
 #[test]
 fn what_may_be_missing_has_its_default() {
     let config = read("WEBHOOK_PATH_TOKEN", " ").unwrap();
-    assert!(config.path_token.is_none());
+    assert!(config.path_token.is_none() && config.sources.is_empty());
     assert_eq!((config.tolerance_ms, config.delays), (180_000, Delays::default()));
     assert!(matches!(config.secrets, WebhookSecrets::Given(secrets) if secrets.len() == 2));
     assert_eq!(read("SCHEDULE_DEAD_LETTER_ARN", "").unwrap().schedule.dead_letter_arn, None);

@@ -21,6 +21,7 @@ async fn every_outcome_is_counted_once() {
         (signed(&event_of("event_03", "directory_01UNKNOWN")), 200, Some("WebhooksIgnored=1")),
         (signed("no JSON"), 200, Some("WebhooksUnparseable=1")),
         (request(event(), "t=1, v1=00"), 401, Some("SignatureFailures=1")),
+        (request(event(), &sign("another", now_ms(), event().as_bytes())), 401, Some("SignatureMismatches=1")),
         (request(event(), ""), 401, Some("SignatureFailures=1")),
         (stale, 401, Some("StaleSignatures=1")),
         (got, 405, None),

@@ -54,6 +54,28 @@ async fn the_secrets_are_read_with_the_first_webhook_and_kept() {
 }
 
 #[tokio::test]
+async fn a_function_whose_secrets_are_missing_or_unusable_does_not_start() {
+    for value in ["[", "[]", " "] {
+        let function = kept(value).await;
+        let error = function.deps.check_secrets().await.unwrap_err().to_string();
+        assert!(error.contains(NAME) && error.lines().count() == 1, "{error}");
+    }
+    let function = kept(SECRET).await;
+    function.deps.check_secrets().await.unwrap();
+    assert_eq!((function.answer(signed_by(SECRET)).await, manager(&function).calls(GET)), (200, 1), "what was read at the start is used");
+    let function = kept(SECRET).await;
+    manager(&function).mark_for_deletion(NAME);
+    assert!(function.deps.check_secrets().await.unwrap_err().to_string().contains(NAME));
+}
+
+#[tokio::test]
+async fn a_function_starts_while_secrets_manager_is_down() {
+    let function = kept(SECRET).await;
+    manager(&function).fault(GET, Times::Always, FaultKind::Status500);
+    function.deps.check_secrets().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_new_secret_is_accepted_without_a_restart() {
     let function = kept(SECRET).await;
     assert_eq!(function.answer(signed_by(SECRET)).await, 200);

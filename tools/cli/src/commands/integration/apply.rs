@@ -8,7 +8,7 @@ use domain::ids::IntegrationId;
 use serde::Serialize;
 use sync::OperateError;
 
-use super::diff::{painted, unified};
+use super::diff::{IN_FORCE, painted, unified};
 use crate::args::ApplyArgs;
 use crate::commands::files::{self, ValidFile};
 use crate::commands::wait::{Waited, Waiter};
@@ -94,7 +94,7 @@ async fn put_in_force(hands: &Hands, file: &ValidFile, delays: &Delays, row: &mu
         Ok(Applied::Unchanged) => row.outcome = Outcome::Unchanged,
         Ok(Applied::Changed { .. }) | Err(OperateError::Queue(_)) => {
             row.outcome = if before.is_some() { Outcome::Changed } else { Outcome::Created };
-            row.diff = unified(before.as_deref().unwrap_or_default(), text, &path.display().to_string());
+            row.diff = unified(before.as_deref().unwrap_or_default(), text, (IN_FORCE, &path.display().to_string()));
         }
         Err(_) => {}
     }

@@ -1,14 +1,18 @@
 //! `integration diff`: a file against the one that is in force.
 
+use std::path::PathBuf;
+
 use domain::ids::IntegrationId;
 use serde::Serialize;
 use similar::TextDiff;
 
-use crate::args::DiffArgs;
 use crate::commands::files;
 use crate::context::Context;
 use crate::error::CliError;
 use crate::output::{Answer, Exit, Page, Tone};
+
+/// What a diff calls the file that is in force.
+pub(super) const IN_FORCE: &str = "in force";
 
 /// What would change.
 #[derive(Debug, Serialize)]
@@ -21,21 +25,21 @@ pub(crate) struct Difference {
 }
 
 /// Compares a file with the one that is in force.
-pub(crate) async fn diff(cx: &Context, args: &DiffArgs) -> Result<Difference, CliError> {
+pub(crate) async fn diff(cx: &Context, file: &PathBuf) -> Result<Difference, CliError> {
     let store = cx.store().await?;
     let mut difference = None;
-    for file in files::read_valid(std::slice::from_ref(&args.file))? {
+    for file in files::read_valid(std::slice::from_ref(file))? {
         let in_force = store.integration_file(&file.integration.id).await?;
-        let diff = unified(in_force.as_deref().unwrap_or_default(), &file.text, &file.path.display().to_string());
+        let diff = unified(in_force.as_deref().unwrap_or_default(), &file.text, (IN_FORCE, &file.path.display().to_string()));
         let is_deployed = in_force.is_some();
         difference = Some(Difference { id: file.integration.id, is_deployed, differs: !is_deployed || !diff.is_empty(), diff });
     }
     Ok(difference.expect("one file was read"))
 }
 
-/// A unified diff; empty when nothing differs.
-pub(super) fn unified(in_force: &str, file: &str, name: &str) -> String {
-    TextDiff::from_lines(in_force, file).unified_diff().header("in force", name).to_string()
+/// A unified diff of two texts with these names; empty when nothing differs.
+pub(super) fn unified(old: &str, new: &str, (old_name, new_name): (&str, &str)) -> String {
+    TextDiff::from_lines(old, new).unified_diff().header(old_name, new_name).to_string()
 }
 
 /// A unified diff in colours.

@@ -1,6 +1,8 @@
 //! The one call, and its XML.
 //! <https://docs.aws.amazon.com/sns/latest/api/API_Publish.html>
 
+use std::collections::BTreeMap;
+
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
@@ -33,6 +35,7 @@ fn publish(topics: &Topics, mut parameters: Parameters) -> Result<Uuid, Refusal>
     let topic_arn = parameters.remove("TopicArn").ok_or_else(|| invalid("TopicArn: a target of another kind is not built here"))?;
     let message = parameters.remove("Message").filter(|message| !message.is_empty()).ok_or_else(|| invalid("Empty message"))?;
     let subject = parameters.remove("Subject");
+    let attributes = attributes(&mut parameters)?;
     if let Some(name) = parameters.keys().next() {
         return Err(invalid(format!("{name} is not built here")));
     }
@@ -46,8 +49,22 @@ fn publish(topics: &Topics, mut parameters: Parameters) -> Result<Uuid, Refusal>
     if !kept.arns.contains(&topic_arn) {
         return Err(Refusal::new(StatusCode::NOT_FOUND, "NotFound", "Topic does not exist"));
     }
-    kept.published.push(Published { topic_arn, subject, message });
+    kept.published.push(Published { topic_arn, subject, message, attributes });
     Ok(Uuid::new_v4())
+}
+
+/// `MessageAttributes.entry.1.Name` and so on, of the type `String`.
+fn attributes(parameters: &mut Parameters) -> Result<BTreeMap<String, String>, Refusal> {
+    let mut attributes = BTreeMap::new();
+    for n in 1.. {
+        let mut part = |name: &str| parameters.remove(&format!("MessageAttributes.entry.{n}.{name}"));
+        let (Some(name), data_type, value) = (part("Name"), part("Value.DataType"), part("Value.StringValue")) else { break };
+        match (data_type.as_deref(), value) {
+            (Some("String"), Some(value)) if !value.is_empty() => drop(attributes.insert(name, value)),
+            _ => return Err(invalid(format!("MessageAttributes: {name} is no String"))),
+        }
+    }
+    Ok(attributes)
 }
 
 /// ASCII without control characters, beginning with a letter, digit or punctuation mark.
