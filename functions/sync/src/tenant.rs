@@ -220,9 +220,8 @@ impl Writer<'_> {
 
         // What did not come about need not count for a day, nor stand in the way of its next try. Of what nobody knows, the next run finds out:
         // till then all that was begun counts.
-        let counted_of = |logins: &BTreeSet<Login>| {
-            counted(written.iter().filter(|action| logins.contains(&action.login)), agreed, &self.tenant.id)
-        };
+        let counted_of =
+            |logins: &BTreeSet<Login>| counted(written.iter().filter(|action| logins.contains(&action.login)), agreed, &self.tenant.id);
         if counted_of(&progress.unknown).is_none() {
             progress.state.harm = harm.with(counted_of(&progress.written()), now_ms());
         }

@@ -83,7 +83,7 @@ impl Stage {
     }
 
     /// A message reaches the sync function.
-    async fn deliver(&self, taken: Taken) {
+    pub(crate) async fn deliver(&self, taken: Taken) {
         let event = batch_of_one(Some(&taken.id), Some(&taken.receipt()), Some(&taken.body));
         let Ok(Invocation::Batch(event)) = Invocation::parse(event) else { unreachable!("it is the form of an SQS event") };
         let handled = sync::handle_batch(&self.sync.deps, *event, Deadline::after(INVOCATION));
@@ -117,7 +117,7 @@ impl Stage {
     async fn invoke<T>(&self, line: &Line, what: &'static str, work: impl Future<Output = T>) -> Result<T, Killed> {
         line.begin(what);
         self.play().swept_in_vain = false;
-        let mut work = Box::pin(clock::ahead(self.clock.ahead_ms(), work));
+        let mut work = Box::pin(clock::hurried(clock::ahead(self.clock.ahead_ms(), work)));
         loop {
             tokio::select! {
                 biased;

@@ -3,9 +3,12 @@
 //! Production's own code, with production's delays, runs against emulated AWS services and the vendors' stand-ins, as in `e2e`; but here the
 //! test itself is what invokes it and moves the clock ([`clockwork`]), and every call of the functions passes a [`wire`] that can be cut.
 //! [`stage`] has what a story is told with, [`oracle`] what must hold, [`stories`] the stories.
+//!
+//! [`faults`] plays every fault at every call site, [`hostile`] answers and messages that are anything, [`apart`] customers side by side.
 
 #![expect(clippy::unwrap_used, reason = "a test may stop at what it did not expect")]
 
+mod apart;
 #[path = "../bench/mod.rs"]
 mod bench;
 mod clockwork;
@@ -13,9 +16,16 @@ mod crash;
 #[path = "../e2e/customer.rs"]
 #[expect(dead_code, reason = "e2e uses all of it")]
 mod customer;
+mod faults;
+mod faults_sites;
+mod faults_table;
+mod hostile;
+#[path = "../e2e/heard.rs"]
+mod logs;
 mod oracle;
 mod stage;
 mod stories;
+mod weather;
 mod wire;
 #[path = "../e2e/words.rs"]
 #[expect(dead_code, reason = "e2e uses all of it")]
@@ -26,11 +36,6 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use libtest_mimic::{Arguments, Trial};
-
-/// In names and secrets of the words that `e2e` has too.
-mod logs {
-    pub(crate) const PRIVATE: &str = "pr1vate";
-}
 
 /// All of them: the longest begins at once.
 const AT_ONCE: usize = 8;
@@ -50,10 +55,15 @@ macro_rules! tests {
 pub(crate) use tests;
 
 fn main() -> ExitCode {
+    logs::keep(logs::Kept::Leaks);
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(AT_ONCE);
-    let modules = [stories::tests];
-    libtest_mimic::run(&arguments, modules.into_iter().flat_map(|tests| tests()).collect()).exit_code()
+    let modules = [faults::tests, stories::tests, hostile::tests, apart::tests];
+    let conclusion = libtest_mimic::run(&arguments, modules.into_iter().flat_map(|tests| tests()).collect());
+    let leaks = logs::leaks();
+    leaks.iter().for_each(|line| eprintln!("logged although it is private: {line}"));
+    eprintln!("{} lines logged, {} of them private", logs::n_heard(), leaks.len());
+    if leaks.is_empty() { conclusion.exit_code() } else { ExitCode::FAILURE }
 }
 
 /// A proof on a runtime of its own, with which everything ends that it has started.

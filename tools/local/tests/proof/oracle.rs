@@ -25,7 +25,7 @@ impl Seen {
         self.0.lock().unwrap().clear();
     }
 
-    fn take(&self) -> Vec<Rows> {
+    pub(crate) fn take(&self) -> Vec<Rows> {
         std::mem::take(&mut *self.0.lock().unwrap())
     }
 
@@ -37,6 +37,13 @@ impl Seen {
 /// What is desired of each tenant since the last play; more than one where it changes while a run is at work.
 #[derive(Default)]
 pub(crate) struct Oracle(BTreeMap<String, Vec<Vec<String>>>);
+
+impl Oracle {
+    /// What is desired of each tenant since the last play.
+    pub(crate) fn desired(&self) -> BTreeMap<String, Vec<Vec<String>>> {
+        self.0.clone()
+    }
+}
 
 /// How a play ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,7 +118,7 @@ fn is_quiet(pending: &Pending, end: End) -> bool {
 
 /// Behind each write every account was as it had been or as it was to be, nobody was there twice, who was to stay was there, and whoever came
 /// came once.
-fn judge_the_way(was: &Rows, desired: &BTreeMap<String, Vec<Vec<String>>>, seen: &[Rows]) {
+pub(crate) fn judge_the_way(was: &Rows, desired: &BTreeMap<String, Vec<Vec<String>>>, seen: &[Rows]) {
     for (tenant, was) in was {
         let none = Vec::new();
         let desired = desired.get(tenant).unwrap_or(&none);

@@ -25,6 +25,7 @@ use sync::Operator;
 
 use crate::bench;
 use crate::customer::{API_ACCOUNT, Customer, dataset};
+use crate::logs::PRIVATE;
 use crate::oracle::{Oracle, Rows, Seen};
 use crate::wire::{Line, Wire};
 use crate::words::{User, account, email, group, shown};
@@ -87,9 +88,15 @@ pub(crate) struct Outgoing {
 
 impl Stage {
     pub(crate) async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// A stage whose functions have these settings too.
+    pub(crate) async fn start_with(more: &[(&'static str, &str)]) -> Self {
         let clock = Clock::default();
-        let workos = WorkOs::start(workos::Options::default()).await.unwrap();
-        let orgvue = Orgvue::start(orgvue::Options::default()).await.unwrap();
+        let secrets = workos::Options { key: format!("sk_{PRIVATE}"), webhook_secret: format!("whsec_{PRIVATE}"), ..Default::default() };
+        let workos = WorkOs::start(secrets).await.unwrap();
+        let orgvue = Orgvue::start(orgvue::Options { token: format!("token_{PRIVATE}"), ..Default::default() }).await.unwrap();
         let dynamodb = Dynamodb::start(0, None).await.unwrap();
         let sqs = Sqs::start_by(clock.clone(), 0).await.unwrap();
         let dead_letter_queue_url: String = sqs.create_queue(DEAD_LETTERS, QueueSettings::default()).into();
@@ -130,7 +137,8 @@ impl Stage {
                 // One after the other, so that call 17 is the same one in every play.
                 ("TENANTS_AT_ONCE", "1".to_owned()),
             ];
-            let given = BTreeMap::from(given);
+            let more = more.iter().map(|(name, value)| (*name, (*value).to_owned()));
+            let given: BTreeMap<_, _> = given.into_iter().chain(more).collect();
             Settings::new(move |name: &str| given.get(name).cloned())
         };
         let aws = |line: &Line| {
@@ -236,6 +244,12 @@ impl Stage {
         self.by_hand(self.operator().decide(&owner.integration_id(), None, held.hash.as_str(), Verdict::Approved)).await.unwrap();
     }
 
+    /// A person resumes what was suspended.
+    pub(crate) async fn resume(&self) {
+        let id = self.customers()[0].integration_id();
+        self.by_hand(async { self.operator().resume(&id, async |_| Ok(())).await }).await.unwrap();
+    }
+
     pub(crate) fn customers(&self) -> Vec<Customer> {
         self.play().customers.clone()
     }
@@ -254,11 +268,15 @@ impl Stage {
 
     /// Adds a user to the first customer's directory, or changes the one of this name.
     pub(crate) fn add(&self, user: User) {
-        let directory = self.directory();
+        self.add_to(&self.directory(), user);
+    }
+
+    /// Adds a user to a directory, or changes the one of this name.
+    pub(crate) fn add_to(&self, directory: &str, user: User) {
         self.workos.edit(|model| {
             let idp_id = user.spec.idp_id.clone();
-            model.put_user(&directory, user.spec);
-            user.groups.iter().for_each(|group| model.add_member(&directory, group, &idp_id));
+            model.put_user(directory, user.spec);
+            user.groups.iter().for_each(|group| model.add_member(directory, group, &idp_id));
         });
     }
 

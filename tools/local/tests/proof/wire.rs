@@ -22,6 +22,8 @@ use tokio::net::TcpListener;
 use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
+use crate::weather::{Passing, Weather};
+
 /// Longest body of a request.
 const BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Longest wait for the connections of a killed process to end.
@@ -106,6 +108,7 @@ struct Script {
     n_invocations: usize,
     kill: Option<Kill>,
     hold: Option<&'static str>,
+    weather: Option<Weather>,
     lines: BTreeMap<&'static str, Known>,
 }
 
@@ -151,6 +154,11 @@ impl Wire {
     /// Holds the next call whose operation has this part: its process is told, and the call goes on when it is let go.
     pub(crate) fn hold(&self, operation: &'static str) {
         self.desk.script().hold = Some(operation);
+    }
+
+    /// From now on this becomes of the calls that arrive.
+    pub(crate) fn weather(&self, weather: Option<Weather>) {
+        self.desk.script().weather = weather;
     }
 
     /// The calls since the count began.
@@ -281,7 +289,15 @@ async fn relay(State(desk): State<Arc<Desk>>, request: Request) -> Response {
 
     let operation = operation(&head, &format!("/{path}"), &body);
     let is_write = service == "Orgvue" && operation.starts_with("PUT");
+    let path = format!("/{path}");
     let fate = desk.script().arrived(process, service, operation);
+    let storm = match &mut *desk.script() {
+        Script { weather: Some(weather), calls, .. } if fate == Fate::Passes => {
+            let authorization = head.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+            calls.last().and_then(|call| weather(&Passing { call, path: &path, method: head.method.as_str(), body: &body, authorization }))
+        }
+        _ => None,
+    };
     let _open = Open(&desk, process);
     match fate {
         Fate::Passes | Fate::Kills(Side::After) => {}
@@ -292,10 +308,17 @@ async fn relay(State(desk): State<Arc<Desk>>, request: Request) -> Response {
             let _ = waits.await;
         }
     }
-    let answer = desk.forward(&head, upstream, &format!("/{path}"), body).await;
-    if is_write {
-        (desk.after_write)();
-    }
+    let forwarded = async {
+        let answer = desk.forward(&head, upstream, &path, body).await;
+        if is_write {
+            (desk.after_write)();
+        }
+        answer
+    };
+    let answer = match storm {
+        Some(storm) => storm.play(forwarded).await,
+        None => forwarded.await,
+    };
     if fate == Fate::Kills(Side::After) {
         desk.script().kill(process);
     }
