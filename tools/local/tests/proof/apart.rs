@@ -79,7 +79,7 @@ async fn tenants_stay_apart_under_any_interleaving() {
         assert_eq!(*strange.lock().unwrap(), [""; 0]);
         let seen = stage.seen.take();
         assert!(!seen.is_empty());
-        seen.iter().for_each(|rows| assert_apart(rows));
+        seen.iter().for_each(assert_apart);
         let rows = stage.rows();
         for tenant in TENANTS {
             let is: Vec<&str> = rows[tenant].iter().filter_map(|row| row.split(' ').next()).collect();

@@ -137,7 +137,7 @@ pub(crate) const EXPECTED: &[(&str, &str, &str)] = &[
     ("sweep DynamoDB UpdateItem PENDING SET nudged_at_ms", ".......", "  . l l"),
     ("sweep SQS SendMessage", ".......", "  . l l"),
     ("sweep DynamoDB UpdateItem PENDING SET owed_generation", "lllllll", "  l l l"),
-    ("sync WorkOS GET directories", "........rrRRRrr..r.....     ", "  r   rr rRRR r  r r rr     "),
+    ("sync WorkOS GET directories", "........rrRRRrr..r.....     ", "  r   rr rRRs r  r r rr     "),
     ("sync WorkOS GET directory_users of directory", "........rrRRrrr..r.....    r", "  r   r. rRRr r  r r rr    r"),
     ("sync WorkOS GET directory_users of directory next page", "........r.RR.rr..r.........r", "  r   r. rRRr r  r r rrrr.rr"),
     ("sync WorkOS GET directory_groups of directory", ".......rrrRRrrr..r.....    r", "  r   rr rRRr r  r r rr    r"),

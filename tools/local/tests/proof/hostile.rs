@@ -109,10 +109,9 @@ async fn vendors_answer_anything() {
     stage.begin().await;
     in_step(&stage, Pages::Two).await;
     let n_damaged = Arc::new(AtomicUsize::new(0));
-    for round in 0..ROUNDS {
+    for _ in 0..ROUNDS {
         let damages: Vec<(bool, Damage)> =
             (0..64).map(|_| (proptest::bool::weighted(0.25), damage()).new_tree(&mut runner).unwrap().current()).collect();
-        eprintln!("round {round}: {:?}", damages.iter().filter(|(is, _)| *is).take(8).collect::<Vec<_>>());
         let mut rest = damages.into_iter();
         let counts = n_damaged.clone();
         let weather: Weather = Box::new(move |passing| {
