@@ -143,7 +143,7 @@ pub(crate) const EXPECTED: &[(&str, &str, &str)] = &[
     ("sync WorkOS GET directory_groups of directory", ".......rrrRRrrr..r.....    r", "  r   rr rRRr r  r r rr    r"),
     ("sync WorkOS GET directory_users of group", "........rrRRrrr..r.....    r", "  r   rr rRRr r  r r rr    r"),
     ("sync WorkOS GET directory_users of group again", ".......lrrRRrrr..r.....     ", "  r   rl rRRr r  r r rr     "),
-    ("sync WorkOS GET directories again", "........rrRRRrr..r.....     ", "  r   rr rRRR r  r r rr     "),
+    ("sync WorkOS GET directories again", "........rrRRRrr..r.....     ", "  r   rr rRRs r  r r rr     "),
     ("sync WorkOS GET directory_groups of user", "........rrrr.rr..r.....    .", "  r   r. rrr. r  r r rr    ."),
     ("sync Orgvue GET dataset", "....rrrrrRqqqRq..r....r.q", "  r   rr Rqqq q  r r rrrq"),
     ("sync Orgvue GET items", "....rrrqrRqqqRq..r....r.q", "  r   rq Rqqq q  r r rrrq"),
