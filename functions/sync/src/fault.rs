@@ -47,7 +47,25 @@ impl TenantFault {
 
     /// What happened and what to do, for a record.
     pub(crate) fn told(&self) -> String {
-        self.remedy().map_or_else(|| self.to_string(), |remedy| format!("{self}; {remedy}"))
+        self.remedy().or_else(|| self.next_step()).map_or_else(|| self.to_string(), |next| format!("{self}; {next}"))
+    }
+
+    /// What a run tells a person to do, or why there is nothing to do; nothing more where the text says it.
+    fn next_step(&self) -> Option<&'static str> {
+        match self {
+            Self::Orgvue(_) | Self::Dataset(DatasetRefusal::MissingProperty { .. } | DatasetRefusal::WrongForm { .. }) => None,
+            Self::NoToken => Some("complete ORGVUE_TOKENS, or store the token in Secrets Manager"),
+            Self::Dataset(DatasetRefusal::ApiAccountMissing) => {
+                Some("compare the tenant's dataset id and api_account with the Users list in Orgvue, and what the token may see")
+            }
+            Self::Dataset(DatasetRefusal::MissingItemId) => Some("nothing to do: it is tried again; tell Orgvue's support if it lasts"),
+            Self::Store(_) => Some("nothing to do: it is tried again; look at the state of AWS if it lasts"),
+            Self::LeaseLost(_) => Some("nothing to do: what is owed stays owed"),
+            Self::Unsettled { .. } => Some("nothing to do: the next try finds out; the record lists them"),
+            Self::Contradicted { .. } => Some("nothing was written; the next try reads the lists again"),
+            Self::AllRefused { .. } => Some("mostly [dataset] in the integration file is spelled otherwise than the dataset: correct it"),
+            Self::Unconfirmed { .. } => Some("nothing to do: the next try reads them again"),
+        }
     }
 
     /// Whether a person must act.

@@ -218,10 +218,13 @@ impl Writer<'_> {
         let mut written = additions.actions().to_vec();
         let outcome = self.write(additions, removals, dataset, progress, &mut written).await;
 
-        // What did not come about need not count for a day, nor stand in the way of its next try.
-        let perhaps_written = progress.perhaps_written();
-        let done = counted(written.iter().filter(|action| perhaps_written.contains(&action.login)), agreed, &self.tenant.id);
-        progress.state.harm = harm.with(done, now_ms());
+        // What did not come about need not count for a day, nor stand in the way of its next try. Of what nobody knows, the next run finds out:
+        // till then all that was begun counts.
+        let counted_of =
+            |logins: &BTreeSet<Login>| counted(written.iter().filter(|action| logins.contains(&action.login)), agreed, &self.tenant.id);
+        if counted_of(&progress.unknown).is_none() {
+            progress.state.harm = harm.with(counted_of(&progress.written()), now_ms());
+        }
         outcome?;
         progress.settled()
     }
@@ -311,9 +314,9 @@ impl Progress {
         }
     }
 
-    fn perhaps_written(&self) -> BTreeSet<Login> {
+    fn written(&self) -> BTreeSet<Login> {
         let TenantRecord { created, updated, removed, .. } = &self.record;
-        created.iter().chain(updated).chain(removed).chain(&self.unknown).cloned().collect()
+        created.iter().chain(updated).chain(removed).cloned().collect()
     }
 
     fn settled(&self) -> Result<(), TenantFault> {

@@ -23,6 +23,7 @@ use domain::delays::Delays;
 use domain::ids::IntegrationId;
 use domain::integration::Integration;
 use secrecy::SecretString;
+use serde_json::{Value, json};
 use sync::{OperateError, Operator, TokenSource, Tokens};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -315,6 +316,20 @@ async fn webhook_request(State(deps): State<Arc<webhook::Deps>>, request: Reques
     webhook::handle(&deps, request).await.map(|body| axum::body::Body::from(body.to_vec()))
 }
 
+/// The event with which one message of the sync queue reaches the function.
+pub fn batch_of_one(message_id: Option<&str>, receipt_handle: Option<&str>, body: Option<&str>) -> Value {
+    json!({"Records": [{
+        "messageId": message_id,
+        "receiptHandle": receipt_handle,
+        "body": body,
+        "eventSource": "aws:sqs",
+        "eventSourceARN": "arn:aws:sqs:us-east-1:000000000000:sync",
+        "awsRegion": REGION,
+        "attributes": {},
+        "messageAttributes": {},
+    }]})
+}
+
 /// What invokes the sync function on Lambda: an event source mapping of batch size 1.
 async fn poll(client: aws_sdk_sqs::Client, queue_url: String, deps: Arc<sync::Deps>) {
     loop {
@@ -328,16 +343,7 @@ async fn poll(client: aws_sdk_sqs::Client, queue_url: String, deps: Arc<sync::De
             }
         };
         for message in messages {
-            let event = serde_json::json!({"Records": [{
-                "messageId": message.message_id,
-                "receiptHandle": message.receipt_handle,
-                "body": message.body,
-                "eventSource": "aws:sqs",
-                "eventSourceARN": "arn:aws:sqs:us-east-1:000000000000:sync",
-                "awsRegion": REGION,
-                "attributes": {},
-                "messageAttributes": {},
-            }]});
+            let event = batch_of_one(message.message_id.as_deref(), message.receipt_handle.as_deref(), message.body.as_deref());
             let event = serde_json::from_value(event).expect("this is the form of an SQS event");
             let response = sync::handle_batch(&deps, event, Deadline::after(INVOCATION)).await;
             let Some(receipt) = message.receipt_handle.filter(|_| response.batch_item_failures.is_empty()) else { continue };

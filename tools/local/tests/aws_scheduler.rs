@@ -11,7 +11,7 @@ use aws_sdk_scheduler::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_scheduler::operation::create_schedule::builders::CreateScheduleFluentBuilder as Call;
 use aws_sdk_scheduler::types::{ActionAfterCompletion, FlexibleTimeWindow, FlexibleTimeWindowMode, RetryPolicy, ScheduleState, Target};
 use jiff::Timestamp;
-use local::aws::{FaultKind, QueueSettings, REGION, Scheduler, Sqs, Times};
+use local::aws::{Clock, FaultKind, QueueSettings, REGION, Scheduler, Sqs, Times};
 
 const ROLE: &str = "arn:aws:iam::000000000000:role/scheduler";
 
@@ -40,6 +40,16 @@ impl Bench {
         let scheduler = Scheduler::start(0, &sqs).await.unwrap();
         let client = client(&scheduler);
         Self { sqs, scheduler, client }
+    }
+
+    /// A scheduler whose clock can be put forward, with that clock.
+    async fn by_a_clock() -> (Self, Clock) {
+        let clock = Clock::default();
+        let sqs = Sqs::start_by(clock.clone(), 0).await.unwrap();
+        sqs.create_queue("work", QueueSettings::default());
+        let scheduler = Scheduler::start(0, &sqs).await.unwrap();
+        let client = client(&scheduler);
+        (Self { sqs, scheduler, client }, clock)
     }
 
     /// A call that succeeds unless it is changed.
@@ -106,6 +116,23 @@ async fn fires_into_the_queue_at_its_time_and_is_gone() {
     assert!(i64::try_from(now_millis).unwrap() >= due, "never before its time");
     assert_eq!(bench.scheduler.schedules(), []);
     assert_eq!(bench.scheduler.created_count(), 1);
+}
+
+#[tokio::test]
+async fn goes_by_the_clock_of_its_queues() {
+    let (bench, clock) = Bench::by_a_clock().await;
+    clock.advance(Duration::from_secs(3_600));
+    assert_eq!(outcome(bench.call("past", &at(60)).send().await), refused("ValidationException"));
+    bench.call("lost", &at(7_200)).send().await.unwrap();
+    bench.scheduler.lose_all();
+    bench.call("kept", &at(7_200)).send().await.unwrap();
+    bench.scheduler.fire_due();
+    assert_eq!(bench.sqs.bodies("work"), [""; 0]);
+
+    let due = bench.scheduler.next_due().unwrap();
+    clock.advance(due.duration_since(clock.now()).unsigned_abs() + Duration::from_millis(1));
+    bench.scheduler.fire_due();
+    assert_eq!((bench.sqs.bodies("work"), bench.scheduler.next_due()), (vec!["poke".to_owned()], None));
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use aws_sdk_sqs::config::retry::RetryConfig;
 use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName, QueueAttributeName};
-use local::aws::{Depth, FaultKind, QueueSettings, REGION, Sqs, Times};
+use local::aws::{Clock, Depth, FaultKind, QueueSettings, REGION, Sqs, Times};
 
 const WORK: &str = "work";
 
@@ -159,6 +159,28 @@ async fn a_message_received_too_often_moves_to_the_dead_letter_queue() {
     assert!(bench.look(1).await.is_none());
     assert_eq!(bench.sqs.bodies(WORK), [""; 0]);
     assert_eq!(bench.sqs.bodies("dead"), ["poison"]);
+}
+
+#[tokio::test]
+async fn a_clock_that_is_put_forward_brings_a_message_back_and_at_last_to_the_dead_letters() {
+    let clock = Clock::default();
+    let sqs = Sqs::start_by(clock.clone(), 0).await.unwrap();
+    sqs.create_queue("dead", QueueSettings::default());
+    let settings = QueueSettings { visibility: Duration::from_secs(3_600), max_receive_count: Some((2, "dead".to_owned())) };
+    let url = sqs.create_queue("work", settings);
+    client(&sqs).send_message().queue_url(url.as_str()).message_body("hello").send().await.unwrap();
+
+    let counts = [1, 2].map(|_| {
+        let taken = sqs.take("work").unwrap();
+        assert!(sqs.take("work").is_none(), "it is hidden");
+        clock.advance(Duration::from_secs(3_601));
+        (taken.body.clone(), taken.n_receives())
+    });
+    assert_eq!(counts, [("hello".to_owned(), 1), ("hello".to_owned(), 2)]);
+    assert!(sqs.take("work").is_none());
+    let dead = sqs.take("dead").unwrap();
+    sqs.delete(&dead);
+    assert_eq!((dead.body.as_str(), sqs.bodies("dead").len()), ("hello", 0));
 }
 
 #[tokio::test]

@@ -10,6 +10,8 @@ mod admission;
 mod config;
 #[path = "webhook_function/gateways.rs"]
 mod gateways;
+#[path = "webhook_function/load.rs"]
+mod load;
 #[path = "webhook_function/metrics.rs"]
 mod metrics;
 #[path = "webhook_function/secrets.rs"]

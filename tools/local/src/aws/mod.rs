@@ -12,6 +12,7 @@
 //!
 //! Each service stops, with its connections, when the last clone of its handle is dropped.
 
+mod clock;
 mod dynamodb;
 mod endpoint;
 mod error;
@@ -24,16 +25,17 @@ mod sns;
 mod sqs;
 mod sts;
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use jiff::Timestamp;
 
+pub use clock::Clock;
 pub use dynamodb::Dynamodb;
 pub use recorder::{FaultKind, Times};
 pub use scheduler::{Schedule, Scheduler};
 pub use secrets::SecretsManager;
 pub use sns::{Published, Sns};
-pub use sqs::{Depth, QueueSettings, QueueUrl, Sqs};
+pub use sqs::{Depth, QueueSettings, QueueUrl, Sqs, Taken};
 pub use sts::Sts;
 
 /// The region that every service here answers for.
@@ -41,12 +43,6 @@ pub const REGION: &str = "us-east-1";
 
 /// The account that owns every queue and schedule here, and that every caller is of.
 pub const ACCOUNT: &str = "000000000000";
-
-/// The time now, by the clock that the SDK and the people see.
-fn now() -> Timestamp {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).expect("this machine's clock is after 1970");
-    Timestamp::UNIX_EPOCH + since_epoch
-}
 
 /// How long from `now` to `at`: zero when `at` is past.
 fn until(at: Timestamp, now: Timestamp) -> Duration {

@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use super::endpoint::{self, Endpoint};
 use super::recorder::{FaultKind, Times};
 use super::sqs::{Queues, Sqs};
-use super::{now, until};
+use super::until;
 use book::{Book, Firing};
 
 /// An in-process EventBridge Scheduler; it stops when the last clone is dropped.
@@ -24,6 +24,7 @@ use book::{Book, Firing};
 pub struct Scheduler {
     endpoint: Arc<Endpoint>,
     book: Arc<Book>,
+    queues: Arc<Queues>,
 }
 
 /// One schedule that exists now.
@@ -46,18 +47,19 @@ pub struct Schedule {
 impl Scheduler {
     /// Starts Scheduler on `port` of the loopback interface (0 is any free one), sending to the queues of `sqs`.
     ///
-    /// The one schedule group is `default`. It does not keep the server of `sqs` running.
+    /// The one schedule group is `default`, and the clock is that of `sqs`. It does not keep the server of `sqs` running.
     pub async fn start(port: u16, sqs: &Sqs) -> io::Result<Self> {
-        let book = Arc::new(Book::default());
+        let queues = sqs.queues();
+        let book = Arc::new(Book::new(queues.clock.clone()));
         let endpoint = endpoint::bind(port).await?.serve::<api::RestJson>(api::routes(Arc::clone(&book)));
-        let (stopped, fire) = (endpoint.stopped(), fire(Arc::clone(&book), sqs.queues()));
+        let (stopped, fire) = (endpoint.stopped(), fire(Arc::clone(&book), Arc::clone(&queues)));
         tokio::spawn(async move {
             tokio::select! {
                 () = stopped => {}
                 () = fire => {}
             }
         });
-        Ok(Self { endpoint: Arc::new(endpoint), book })
+        Ok(Self { endpoint: Arc::new(endpoint), book, queues })
     }
 
     /// The URL to give the SDK as its endpoint.
@@ -78,6 +80,21 @@ impl Scheduler {
     /// The schedules that exist now, by group and name.
     pub fn schedules(&self) -> Vec<Schedule> {
         self.book.schedules()
+    }
+
+    /// When the next schedule fires, if one waits.
+    pub fn next_due(&self) -> Option<Timestamp> {
+        self.book.next_due()
+    }
+
+    /// Loses every schedule.
+    pub fn lose_all(&self) {
+        self.book.lose_all();
+    }
+
+    /// Fires now what is due: for whoever has put the clock forward.
+    pub fn fire_due(&self) {
+        fire_due(&self.book, &self.queues);
     }
 
     /// How many schedules were ever created; a repeated call that found its schedule there is none.
@@ -101,16 +118,20 @@ impl Scheduler {
     }
 }
 
+fn fire_due(book: &Book, queues: &Queues) {
+    for firing in book.take_due() {
+        deliver(queues, firing);
+    }
+}
+
 /// Fires every schedule at its time, for ever.
 async fn fire(book: Arc<Book>, queues: Arc<Queues>) {
     loop {
-        for firing in book.take_due(now()) {
-            deliver(&queues, firing);
-        }
+        fire_due(&book, &queues);
         match book.next_due() {
             None => book.changed().await,
             Some(at) => tokio::select! {
-                () = tokio::time::sleep(until(at, now())) => {}
+                () = tokio::time::sleep(until(at, book.now())) => {}
                 () = book.changed() => {}
             },
         }

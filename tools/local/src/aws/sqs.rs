@@ -12,10 +12,14 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::endpoint::{self, Endpoint};
 use super::recorder::{FaultKind, Times};
-use super::{ACCOUNT, REGION};
+use super::{ACCOUNT, Clock, REGION};
 pub use queue::Depth;
+use queue::Receipt;
+use queues::Ask;
 pub(super) use queues::Queues;
 
 /// An in-process SQS; it stops when the last clone is dropped.
@@ -38,6 +42,28 @@ impl Default for QueueSettings {
     /// What SQS assumes: hidden for 30 seconds, no dead-letter queue.
     fn default() -> Self {
         Self { visibility: Duration::from_secs(30), max_receive_count: None }
+    }
+}
+
+/// A message that was received in code, and is hidden now as any that is received.
+pub struct Taken {
+    /// Its id, the same each time it comes.
+    pub id: String,
+    /// Its text.
+    pub body: String,
+    queue: String,
+    receipt: Receipt,
+}
+
+impl Taken {
+    /// What the SDK would call its receipt handle.
+    pub fn receipt(&self) -> String {
+        self.receipt.to_string()
+    }
+
+    /// How often it has come, this time included.
+    pub fn n_receives(&self) -> u32 {
+        self.receipt.n_receives
     }
 }
 
@@ -67,8 +93,13 @@ impl From<QueueUrl> for String {
 impl Sqs {
     /// Starts SQS on `port` of the loopback interface (0 is any free one), with no queues.
     pub async fn start(port: u16) -> io::Result<Self> {
+        Self::start_by(Clock::default(), port).await
+    }
+
+    /// The same, by another clock than this machine's.
+    pub async fn start_by(clock: Clock, port: u16) -> io::Result<Self> {
         let bound = endpoint::bind(port).await?;
-        let queues = Arc::new(Queues::new(bound.url()));
+        let queues = Arc::new(Queues::new(bound.url(), clock));
         let endpoint = Arc::new(bound.serve::<api::AwsJson>(api::routes(Arc::clone(&queues))));
         Ok(Self { endpoint, queues })
     }
@@ -110,6 +141,32 @@ impl Sqs {
     /// If there is no such queue.
     pub fn depth(&self, name: &str) -> Depth {
         self.queues.depth(name)
+    }
+
+    /// Receives one message that can be seen now, as what polls for a Lambda function does, without a call. Unless it is [deleted](Self::delete),
+    /// it comes again, and ends in the dead-letter queue.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such queue.
+    pub fn take(&self, name: &str) -> Option<Taken> {
+        let ask = Ask { n_max: 1, wait: Duration::ZERO, visibility: None };
+        let delivery = self.queues.receive_now(name, &ask).expect("the caller created the queue").pop()?;
+        Some(Taken { id: delivery.id.to_string(), body: delivery.body, queue: name.to_owned(), receipt: delivery.receipt })
+    }
+
+    /// Deletes a message that was taken, unless it has come again since.
+    pub fn delete(&self, taken: &Taken) {
+        self.queues.delete(&taken.queue, taken.receipt).expect("queues stay");
+    }
+
+    /// When the next message of the queue can be seen, if nothing else happens; a time that is past if one can be seen now.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such queue.
+    pub fn next_visible_at(&self, name: &str) -> Option<Timestamp> {
+        self.queues.next_visible_at(name)
     }
 
     /// How often `operation` was called, failed calls included.

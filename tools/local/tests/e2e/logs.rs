@@ -1,58 +1,11 @@
-//! What the system logs while the tests run, all of it: no line may hold an e-mail address, a name, a token or a secret.
-//!
-//! Our own crates are heard at every level, the others at production's. One subscriber hears all tests of the process, and
-//! `main` judges when they have ended, so that no line comes too late.
+//! What the system logs, each outcome of it, and nothing private.
 
-use std::io;
-use std::sync::{Mutex, PoisonError};
-
-use tracing_subscriber::EnvFilter;
-
+use crate::heard::{is_leak, lines};
 use crate::world::{User, World, single};
 
-/// In every first name, last name, token and secret of a [`World`].
-pub(crate) const PRIVATE: &str = "pr1vate";
-
-/// What runs in production, and not what stands in for its surroundings here.
-const HEARD: &str = "info,webhook=trace,sync=trace,adapters=trace,domain=trace,local=off,standins=off,dynoxide=off";
-
-static LINES: Mutex<Vec<String>> = Mutex::new(Vec::new());
+pub(crate) use crate::heard::PRIVATE;
 
 crate::tests![every_outcome_is_logged_and_nothing_private];
-
-/// Keeps what is logged from now on.
-pub(crate) fn keep() {
-    let writer = || Keeper;
-    tracing_subscriber::fmt().json().flatten_event(true).with_env_filter(EnvFilter::new(HEARD)).with_writer(writer).init();
-}
-
-/// The lines so far that must not have been logged.
-pub(crate) fn leaks() -> Vec<String> {
-    lines().into_iter().filter(|line| is_leak(line)).collect()
-}
-
-fn lines() -> Vec<String> {
-    LINES.lock().unwrap_or_else(PoisonError::into_inner).clone()
-}
-
-/// Every e-mail address has an `@`, which nothing else that is logged has.
-fn is_leak(line: &str) -> bool {
-    ["@", "%40", PRIVATE].into_iter().any(|text| line.contains(text))
-}
-
-struct Keeper;
-
-impl io::Write for Keeper {
-    /// The subscriber writes a whole line at once.
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        LINES.lock().unwrap_or_else(PoisonError::into_inner).push(String::from_utf8_lossy(line).into_owned());
-        Ok(line.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
 
 async fn every_outcome_is_logged_and_nothing_private() {
     let world = World::start(single("LOGGED")).await;

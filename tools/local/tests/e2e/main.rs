@@ -20,6 +20,8 @@ mod directory_state;
 mod drift;
 mod grammar;
 mod guarded;
+#[expect(dead_code, reason = "the proofs use all of it")]
+mod heard;
 mod home;
 mod lifecycle;
 mod locks;
@@ -96,7 +98,7 @@ macro_rules! homes {
 pub(crate) use homes;
 
 fn main() -> ExitCode {
-    logs::keep();
+    heard::keep(heard::Kept::All);
     let mut arguments = Arguments::from_args();
     let is_deployed = Description::given().is_some();
     arguments.test_threads.get_or_insert(if is_deployed { 1 } else { AT_ONCE });
@@ -127,7 +129,7 @@ fn main() -> ExitCode {
     ];
     let scenarios = modules.into_iter().flat_map(|tests| tests()).filter(|scenario| !is_deployed || scenario.homes == Homes::Both);
     let conclusion = libtest_mimic::run(&arguments, scenarios.map(trial).collect());
-    let leaks = logs::leaks();
+    let leaks = heard::leaks();
     leaks.iter().for_each(|line| eprintln!("logged although it is private: {line}"));
     if leaks.is_empty() { conclusion.exit_code() } else { ExitCode::FAILURE }
 }

@@ -14,7 +14,6 @@ use super::book::{Book, Entry, Key};
 use super::request::{CreateSchedule, State};
 use crate::aws::endpoint::Dialect;
 use crate::aws::error::ApiError;
-use crate::aws::now;
 
 /// The most schedules on one page, and how many there are where the caller does not say.
 const PAGE_MAX: usize = 100;
@@ -32,7 +31,7 @@ async fn create_schedule(Shared(book): Shared<Arc<Book>>, Path(name): Path<Strin
     let request: CreateSchedule = serde_json::from_slice(&body).map_err(|error| invalid(error.to_string()))?;
     let key = Key::new(request.group_name.clone(), name);
     let arn = key.arn();
-    book.create(key, request, now())?;
+    book.create(key, request)?;
     Ok(Json(json!({ "ScheduleArn": arn })))
 }
 

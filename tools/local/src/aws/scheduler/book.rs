@@ -10,13 +10,14 @@ use super::Schedule;
 use super::api::{conflict, not_found};
 use super::request::{AfterCompletion, CreateSchedule, State};
 use crate::aws::error::ApiError;
-use crate::aws::{ACCOUNT, REGION};
+use crate::aws::{ACCOUNT, Clock, REGION};
 
 /// The group that exists from the start, and that is meant where none is named.
 pub(super) const DEFAULT_GROUP: &str = "default";
 
 /// Everything that one Scheduler knows.
 pub(super) struct Book {
+    clock: Clock,
     pages: Mutex<Pages>,
     changed: Notify,
 }
@@ -61,15 +62,17 @@ impl Key {
     }
 }
 
-impl Default for Book {
-    fn default() -> Self {
+impl Book {
+    pub(super) fn new(clock: Clock) -> Self {
         let pages =
             Pages { groups: BTreeSet::from([DEFAULT_GROUP.to_owned()]), schedules: BTreeMap::new(), tokens: BTreeMap::new(), n_created: 0 };
-        Self { pages: Mutex::new(pages), changed: Notify::new() }
+        Self { clock, pages: Mutex::new(pages), changed: Notify::new() }
     }
-}
 
-impl Book {
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
     pub(super) fn create_group(&self, name: &str) {
         self.pages().groups.insert(name.to_owned());
     }
@@ -77,7 +80,8 @@ impl Book {
     /// Creates the schedule, or finds that this very call was made before.
     ///
     /// The token comes first: a repeated call succeeds even when its time is past by now, or its schedule gone.
-    pub(super) fn create(&self, key: Key, request: CreateSchedule, now: Timestamp) -> Result<(), ApiError> {
+    pub(super) fn create(&self, key: Key, request: CreateSchedule) -> Result<(), ApiError> {
+        let now = self.now();
         let mut pages = self.pages();
         if let Some(before) = request.client_token.as_ref().and_then(|token| pages.tokens.get(token)) {
             let is_same = before.0 == key && before.1 == request;
@@ -103,6 +107,10 @@ impl Book {
         self.pages().schedules.remove(key).map(drop).ok_or_else(|| no_schedule(key))
     }
 
+    pub(super) fn lose_all(&self) {
+        self.pages().schedules.clear();
+    }
+
     pub(super) fn entries(&self) -> Vec<(Key, Entry)> {
         self.pages().schedules.iter().map(|(key, entry)| (key.clone(), entry.clone())).collect()
     }
@@ -121,7 +129,8 @@ impl Book {
     }
 
     /// Marks what is due as fired, or deletes it where that was asked for, and says what to send.
-    pub(super) fn take_due(&self, now: Timestamp) -> Vec<Firing> {
+    pub(super) fn take_due(&self) -> Vec<Firing> {
+        let now = self.now();
         let mut firings = Vec::new();
         self.pages().schedules.retain(|key, entry| {
             if !entry.is_waiting() || entry.at > now {

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::aws::{ACCOUNT, REGION, now};
+use crate::aws::{ACCOUNT, Clock, REGION};
 
 /// What a secret holds.
 #[derive(Debug, Clone)]
@@ -48,7 +48,7 @@ impl Store {
         let mut held = self.lock();
         held.marked.remove(name);
         let arn = held.by_name.get(name).map_or_else(|| new_arn(name), |secret| secret.arn.clone());
-        let secret = Secret { arn: arn.clone(), name: name.to_owned(), value, version: Uuid::new_v4(), created_at: now() };
+        let secret = Secret { arn: arn.clone(), name: name.to_owned(), value, version: Uuid::new_v4(), created_at: Clock::default().now() };
         held.by_name.insert(name.to_owned(), secret);
         arn
     }

@@ -6,12 +6,13 @@ use std::pin::pin;
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
 use super::queue::{Delivery, Depth, NotInFlight, Queue, Receipt};
 use super::{QueueSettings, arn};
-use crate::aws::{ACCOUNT, now, until};
+use crate::aws::{ACCOUNT, Clock, until};
 
 /// The longest that SQS hides a message: 12 hours.
 pub(super) const VISIBILITY_MAX: Duration = Duration::from_secs(12 * 60 * 60);
@@ -26,6 +27,7 @@ pub(crate) struct NoSuchQueue;
 /// The queues of one SQS.
 pub(crate) struct Queues {
     base_url: String,
+    pub(crate) clock: Clock,
     queues: Mutex<BTreeMap<String, Queue>>,
     bell: Notify,
 }
@@ -39,8 +41,8 @@ pub(super) struct Ask {
 }
 
 impl Queues {
-    pub(super) fn new(endpoint_url: &str) -> Self {
-        Self { base_url: format!("{endpoint_url}/{ACCOUNT}"), queues: Mutex::default(), bell: Notify::new() }
+    pub(super) fn new(endpoint_url: &str, clock: Clock) -> Self {
+        Self { base_url: format!("{endpoint_url}/{ACCOUNT}"), clock, queues: Mutex::default(), bell: Notify::new() }
     }
 
     /// Panics on what SQS refuses; see [`super::Sqs::create_queue`].
@@ -71,20 +73,20 @@ impl Queues {
     }
 
     pub(crate) fn send(&self, name: &str, body: String, delay: Duration) -> Result<Uuid, NoSuchQueue> {
-        let id = self.with(name, |queue| queue.send(body, delay, now()))?;
+        let id = self.with(name, |queue| queue.send(body, delay, self.clock.now()))?;
         self.bell.notify_waiters();
         Ok(id)
     }
 
     /// Receives what can be seen, or waits for the first of it.
     pub(super) async fn receive(&self, name: &str, ask: &Ask) -> Result<Vec<Delivery>, NoSuchQueue> {
-        let give_up_at = now() + ask.wait;
+        let give_up_at = self.clock.now() + ask.wait;
         loop {
             let mut bell = pin!(self.bell.notified());
             // From here on a ring is not missed: a message sent after the look below ends the wait.
             bell.as_mut().enable();
             let deliveries = self.receive_now(name, ask)?;
-            let now = now();
+            let now = self.clock.now();
             if !deliveries.is_empty() || now >= give_up_at {
                 return Ok(deliveries);
             }
@@ -97,8 +99,9 @@ impl Queues {
         }
     }
 
-    fn receive_now(&self, name: &str, ask: &Ask) -> Result<Vec<Delivery>, NoSuchQueue> {
-        let now = now();
+    /// Receives what can be seen.
+    pub(super) fn receive_now(&self, name: &str, ask: &Ask) -> Result<Vec<Delivery>, NoSuchQueue> {
+        let now = self.clock.now();
         let mut queues = self.lock();
         let queue = queues.get_mut(name).ok_or(NoSuchQueue)?;
         let visibility = ask.visibility.unwrap_or(queue.settings.visibility);
@@ -125,7 +128,7 @@ impl Queues {
         receipt: Receipt,
         visibility: Duration,
     ) -> Result<Result<(), NotInFlight>, NoSuchQueue> {
-        let changed = self.with(name, |queue| queue.change_visibility(receipt, visibility, now()))?;
+        let changed = self.with(name, |queue| queue.change_visibility(receipt, visibility, self.clock.now()))?;
         self.bell.notify_waiters();
         Ok(changed)
     }
@@ -136,11 +139,16 @@ impl Queues {
 
     /// The depth of a queue and its settings, of one moment.
     pub(super) fn describe(&self, name: &str) -> Result<(Depth, QueueSettings), NoSuchQueue> {
-        self.with(name, |queue| (queue.depth(now()), queue.settings.clone()))
+        self.with(name, |queue| (queue.depth(self.clock.now()), queue.settings.clone()))
     }
 
     pub(super) fn depth(&self, name: &str) -> Depth {
-        self.with(name, |queue| queue.depth(now())).expect("the caller created the queue")
+        self.with(name, |queue| queue.depth(self.clock.now())).expect("the caller created the queue")
+    }
+
+    /// When the next hidden message can be seen; a time that is past if one can be seen now.
+    pub(super) fn next_visible_at(&self, name: &str) -> Option<Timestamp> {
+        self.with(name, |queue| queue.next_visible_at()).expect("the caller created the queue")
     }
 
     pub(super) fn bodies(&self, name: &str) -> Vec<String> {

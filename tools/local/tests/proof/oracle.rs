@@ -1,0 +1,145 @@
+//! What must be, written down by hand in each story, and what must never have been on the way there.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+
+use domain::pending::{Pending, Switch};
+use local::aws::Depth;
+use local::system::{DEAD_LETTERS, QUEUE};
+
+use crate::stage::Stage;
+
+/// The accounts of each tenant, each as `name roles`.
+pub(crate) type Rows = BTreeMap<String, Vec<String>>;
+
+/// What was seen behind each write.
+#[derive(Clone, Default)]
+pub(crate) struct Seen(Arc<Mutex<Vec<Rows>>>);
+
+impl Seen {
+    pub(crate) fn add(&self, rows: Rows) {
+        self.0.lock().unwrap().push(rows);
+    }
+
+    pub(crate) fn clear(&self) {
+        self.0.lock().unwrap().clear();
+    }
+
+    pub(crate) fn take(&self) -> Vec<Rows> {
+        std::mem::take(&mut *self.0.lock().unwrap())
+    }
+
+    pub(crate) fn n_writes(&self) -> usize {
+        self.0.lock().unwrap().len()
+    }
+}
+
+/// What is desired of each tenant since the last play; more than one where it changes while a run is at work.
+#[derive(Default)]
+pub(crate) struct Oracle(BTreeMap<String, Vec<Vec<String>>>);
+
+impl Oracle {
+    /// What is desired of each tenant since the last play.
+    pub(crate) fn desired(&self) -> BTreeMap<String, Vec<Vec<String>>> {
+        self.0.clone()
+    }
+}
+
+/// How a play ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// Nothing is owed.
+    Idle,
+    /// But to a tenant or directory in quarantine.
+    Quarantined,
+}
+
+impl Stage {
+    /// From now on a tenant is to have these accounts; without a word of it, those it has.
+    pub(crate) fn desire(&self, tenant: &str, rows: &[&str]) {
+        let rows = rows.iter().map(|row| (*row).to_owned()).collect();
+        self.play().oracle.0.entry(tenant.to_owned()).or_default().push(rows);
+    }
+
+    /// Plays until nothing moves any more, and then everything is as it must be.
+    pub(crate) async fn settles(&self) {
+        self.ends(End::Idle).await;
+    }
+
+    /// Plays until nothing moves any more, and then everything is as it must be but for what is in quarantine.
+    pub(crate) async fn ends(&self, end: End) {
+        let was = self.rows();
+        self.seen.clear();
+        self.run_until_quiet().await;
+        let desired = std::mem::take(&mut self.play().oracle.0);
+        let is = self.rows();
+        for (tenant, was) in &was {
+            let wanted = desired.get(tenant).and_then(|wanted| wanted.last()).unwrap_or(was);
+            assert_eq!(&is[tenant], wanted, "the accounts of {tenant}");
+        }
+        judge_the_way(&was, &desired, &self.seen.take());
+        self.assert_quiet(end).await;
+    }
+
+    async fn assert_quiet(&self, end: End) {
+        assert_eq!(self.sqs.depth(QUEUE), Depth::default(), "the queue: {:?}", self.sqs.bodies(QUEUE));
+        assert_eq!(self.sqs.bodies(DEAD_LETTERS), [""; 0], "dead letters");
+        assert_eq!(self.scheduler.schedules(), [], "schedules");
+        for pending in self.pending().await {
+            assert!(is_quiet(&pending, end), "{end:?}: {pending:#?}");
+        }
+    }
+
+    /// Another run, straight behind the others, changes nothing.
+    pub(crate) async fn changes_nothing_more(&self) {
+        let (rows, last) = (self.rows(), self.last_runs().await);
+        self.seen.clear();
+        self.ask().await;
+        self.run_until_quiet().await;
+        assert_eq!((self.seen.n_writes(), self.rows()), (0, rows), "a second run changes nothing");
+        let now = self.last_runs().await;
+        assert!(last.iter().zip(&now).all(|(before, after)| before != after), "there was a second run");
+        self.assert_quiet(End::Idle).await;
+    }
+
+    async fn last_runs(&self) -> Vec<Option<String>> {
+        self.pending().await.into_iter().map(|pending| pending.last_run.map(|run| run.to_string())).collect()
+    }
+}
+
+fn is_quiet(pending: &Pending, end: End) -> bool {
+    let waits = pending.retry_at_ms.is_some();
+    pending.switch == Switch::Live
+        && !pending.is_owed()
+        && pending.window_due_ms.is_none()
+        && pending.lease.is_none()
+        && waits == (end == End::Quarantined)
+}
+
+/// Behind each write every account was as it had been or as it was to be, nobody was there twice, who was to stay was there, and whoever came
+/// came once.
+pub(crate) fn judge_the_way(was: &Rows, desired: &BTreeMap<String, Vec<Vec<String>>>, seen: &[Rows]) {
+    for (tenant, was) in was {
+        let none = Vec::new();
+        let desired = desired.get(tenant).unwrap_or(&none);
+        let may_be: BTreeSet<&String> = was.iter().chain(desired.iter().flatten()).collect();
+        let stay: Vec<&str> = logins(was).filter(|login| desired.iter().all(|rows| logins(rows).any(|other| other == *login))).collect();
+        let mut before: BTreeSet<&str> = logins(was).collect();
+        let mut came = BTreeSet::new();
+        for rows in seen.iter().map(|seen| &seen[tenant]) {
+            let now: BTreeSet<&str> = logins(rows).collect();
+            assert_eq!(now.len(), rows.len(), "nobody is in {tenant} twice: {rows:?}");
+            assert!(stay.iter().all(|login| now.contains(login)), "{stay:?} stay in {tenant}: {rows:?}");
+            let strange: Vec<_> = rows.iter().filter(|row| !may_be.contains(row)).collect();
+            assert!(strange.is_empty(), "neither as it was nor as it is to be in {tenant}: {strange:?}");
+            for login in now.difference(&before) {
+                assert!(came.insert((*login).to_owned()), "{login} came to {tenant} twice");
+            }
+            before = now;
+        }
+    }
+}
+
+fn logins(rows: &[String]) -> impl Iterator<Item = &str> {
+    rows.iter().map(|row| row.split(' ').next().unwrap_or_default())
+}
