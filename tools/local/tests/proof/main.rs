@@ -13,6 +13,7 @@ mod crash;
 #[path = "../e2e/customer.rs"]
 #[expect(dead_code, reason = "e2e uses all of it")]
 mod customer;
+mod kept;
 mod oracle;
 mod stage;
 mod stories;

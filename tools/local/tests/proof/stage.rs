@@ -54,10 +54,9 @@ pub(crate) struct Stage {
     /// The table, for whoever looks behind the functions' backs.
     pub(crate) store: Store,
     queue: Queue,
-    table: aws_sdk_dynamodb::Client,
     play: Mutex<Play>,
     pub(crate) seen: Seen,
-    _dynamodb: Dynamodb,
+    pub(crate) dynamodb: Dynamodb,
     _sns: Sns,
 }
 
@@ -146,8 +145,11 @@ impl Stage {
 
         let straight = bench::aws([("DynamoDB", dynamodb.url()), ("SQS", sqs.url())]);
         let table = aws_sdk_dynamodb::Client::new(&straight);
+        create_table(&table, TABLE).await.unwrap();
+        workos.switches(|switches| (switches.directory_rate, switches.key_rate) = (None, None));
+        orgvue.switches(|switches| switches.tenant_rate = None);
         Self {
-            store: Store::new(table.clone(), TABLE),
+            store: Store::new(table, TABLE),
             queue: Queue::new(aws_sdk_sqs::Client::new(&straight), &queue_url),
             clock,
             workos,
@@ -157,26 +159,11 @@ impl Stage {
             sync,
             webhook,
             wire,
-            table,
             play: Mutex::default(),
             seen,
-            _dynamodb: dynamodb,
+            dynamodb,
             _sns: sns,
         }
-    }
-
-    /// Forgets all that was, but for the time, which goes on.
-    pub(crate) async fn begin(&self) {
-        // There is none before the first story.
-        let _ = self.table.delete_table().table_name(TABLE).send().await;
-        create_table(&self.table, TABLE).await.unwrap();
-        self.workos.edit(|model| *model = workos::Model::default());
-        self.workos.switches(|switches| (switches.directory_rate, switches.key_rate) = (None, None));
-        self.orgvue.edit_model(|model| *model = orgvue::Model::default());
-        self.orgvue.switches(|switches| switches.tenant_rate = None);
-        *self.play() = Play { next_sweep_ms: self.now_ms(), ..Play::default() };
-        self.seen.clear();
-        self.wire.begin(None);
     }
 
     /// Do not hold it over an `await`.
