@@ -13,6 +13,7 @@ use reqwest::{RequestBuilder, StatusCode, header};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 
+use crate::clock;
 use crate::secrets::{Secret, SecretError};
 
 /// Most tries of one call: with the waits between them, about 20 s before the run itself is tried again later.
@@ -221,7 +222,7 @@ impl Calls {
         };
         attempt
             .retry(backoff)
-            .sleep(tokio::time::sleep)
+            .sleep(clock::wait)
             .when(|error| error.is_throttled() || (effect == Effect::None && error.is_passing()))
             .adjust(|error, wait| self.wait_before_next(error, wait))
             .await

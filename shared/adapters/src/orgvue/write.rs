@@ -28,6 +28,7 @@ use tokio::sync::mpsc;
 use self::answer::Answer;
 use self::batch::{Batch, Item, Turn};
 use super::{OrgvueError, UsersDataset};
+use crate::clock;
 
 pub use self::answer::Refusal;
 
@@ -278,7 +279,7 @@ impl<F: Fn(Vec<Row>) -> Result<Current, DatasetRefusal>> Writing<'_, F> {
         if time >= self.dataset.calls.deadline().remaining() {
             return Err(OrgvueError::OutOfTime);
         }
-        tokio::time::sleep(time).await;
+        clock::wait(time).await;
         Ok(())
     }
 

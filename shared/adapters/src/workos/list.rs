@@ -18,6 +18,7 @@ use super::pace::Pace;
 use super::read::DirectoryReader;
 use super::wire::{self, Page, Row};
 use super::{Distrust, ReadError};
+use crate::clock;
 use crate::http::{CallError, Effect};
 
 /// Rows of a page: the most that WorkOS gives.
@@ -213,7 +214,7 @@ impl DirectoryReader {
             match parse(&body) {
                 Ok(answer) => return Ok(answer),
                 Err(why) if n_tries == SHAPE_TRIES_MAX => return Err(GetError::Distrust(why)),
-                Err(_) => tokio::time::sleep(SHAPE_WAIT).await,
+                Err(_) => clock::wait(SHAPE_WAIT).await,
             }
         }
     }
