@@ -2,21 +2,27 @@
 //!
 //! Production's own code, with production's delays, runs against emulated AWS services and the vendors' stand-ins, as in `e2e`; but here the
 //! test itself is what invokes it and moves the clock ([`clockwork`]), and every call of the functions passes a [`wire`] that can be cut.
+//! [`simulation`] has histories that are thrown by dice.
 //! [`stage`] has what a story is told with, [`oracle`] what must hold, [`stories`] the stories.
 
 #![expect(clippy::unwrap_used, reason = "a test may stop at what it did not expect")]
 
 #[path = "../bench/mod.rs"]
 mod bench;
+mod census;
 mod clockwork;
 mod crash;
 #[path = "../e2e/customer.rs"]
 #[expect(dead_code, reason = "e2e uses all of it")]
 mod customer;
+mod dice;
+mod history;
 mod kept;
 mod oracle;
+mod simulation;
 mod stage;
 mod stories;
+mod weather;
 mod wire;
 #[path = "../e2e/words.rs"]
 #[expect(dead_code, reason = "e2e uses all of it")]
@@ -53,7 +59,7 @@ pub(crate) use tests;
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(AT_ONCE);
-    let modules = [stories::tests];
+    let modules = [simulation::tests, stories::tests];
     libtest_mimic::run(&arguments, modules.into_iter().flat_map(|tests| tests()).collect()).exit_code()
 }
 

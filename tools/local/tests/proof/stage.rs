@@ -5,6 +5,7 @@
 //! a process that is killed comes back with the clients it had, for all that they keep are connections.
 
 use std::collections::BTreeMap;
+use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -24,9 +25,10 @@ use standins::workos::{self, WorkOs};
 use sync::Operator;
 
 use crate::bench;
+use crate::census::Tenants;
 use crate::customer::{API_ACCOUNT, Customer, dataset};
 use crate::oracle::{Oracle, Rows, Seen};
-use crate::wire::{Line, Wire};
+use crate::wire::{Line, SYNC, Wire};
 use crate::words::{User, account, email, group, shown};
 
 const SCHEDULE_GROUP: &str = "windows";
@@ -49,6 +51,8 @@ pub(crate) struct Stage {
     pub(crate) sqs: Sqs,
     pub(crate) scheduler: Scheduler,
     pub(crate) sync: Function<sync::Deps>,
+    /// Another process of the same function, for what is handled at the same time.
+    pub(crate) beside: Function<sync::Deps>,
     pub(crate) webhook: Function<webhook::Deps>,
     pub(crate) wire: Wire,
     /// The table, for whoever looks behind the functions' backs.
@@ -72,10 +76,20 @@ pub(crate) struct Play {
     /// What happens at the next call that is held.
     pub(crate) meanwhile: Option<Happens>,
     pub(crate) oracle: Oracle,
+    /// Who was to have an account all the time, while that is watched.
+    pub(crate) steady: Option<Tenants>,
+    /// How far the clock of the next invocation is ahead.
+    pub(crate) skew_ms: i64,
+    /// The process of the sync function waits in a call, and another one takes what comes.
+    pub(crate) is_frozen: bool,
+    /// How often a message was not done with.
+    pub(crate) n_failed: usize,
+    /// WorkOS may give up.
+    pub(crate) may_be_lost: bool,
 }
 
 /// What a story has happen at some moment.
-pub(crate) type Happens = Box<dyn FnOnce(&Stage)>;
+pub(crate) type Happens = Box<dyn for<'a> FnOnce(&'a Stage) -> Pin<Box<dyn Future<Output = ()> + 'a>>>;
 
 /// An event on its way.
 pub(crate) struct Outgoing {
@@ -109,7 +123,7 @@ impl Stage {
         ]);
         let seen = Seen::default();
         let (looks, looked) = (orgvue.clone(), seen.clone());
-        let wire = Wire::start(upstreams, move || looked.add(rows_of(&looks))).await;
+        let wire = Wire::start(upstreams, move |side| looked.add(side, rows_of(&looks))).await;
         let environment = |line: &Line| {
             let given = [
                 ("TABLE_NAME", TABLE.to_owned()),
@@ -136,9 +150,12 @@ impl Stage {
             let urls = ["DynamoDB", "SQS", "Scheduler", "SNS"].map(|service| (service, line.url(service)));
             bench::aws(urls.iter().map(|(service, url)| (*service, url.as_str())))
         };
-        let line = wire.line("sync");
-        let config = sync::Config::read(&environment(&line)).unwrap();
-        let sync = Function { deps: sync::Deps::new(config, &aws(&line)).unwrap(), line };
+        let sync = |name| {
+            let line = wire.line(name);
+            let config = sync::Config::read(&environment(&line)).unwrap();
+            Function { deps: sync::Deps::new(config, &aws(&line)).unwrap(), line }
+        };
+        let (sync, beside) = (sync(SYNC), sync("beside"));
         let line = wire.line("webhook");
         let config = webhook::Config::read(&environment(&line)).unwrap();
         let webhook = Function { deps: webhook::Deps::new(config, &aws(&line)), line };
@@ -157,6 +174,7 @@ impl Stage {
             sqs,
             scheduler,
             sync,
+            beside,
             webhook,
             wire,
             play: Mutex::default(),
@@ -199,12 +217,12 @@ impl Stage {
     }
 
     /// The person who operates it.
-    fn operator(&self) -> Operator<'_> {
+    pub(crate) fn operator(&self) -> Operator<'_> {
         Operator { store: &self.store, queue: &self.queue, by: "somebody" }
     }
 
     /// What a person does, at the time of the stage.
-    async fn by_hand<T>(&self, work: impl Future<Output = T>) -> T {
+    pub(crate) async fn by_hand<T>(&self, work: impl Future<Output = T>) -> T {
         clock::ahead(self.clock.ahead_ms(), work).await
     }
 
@@ -275,7 +293,12 @@ impl Stage {
 
     /// At the next call whose operation has this part, this happens, and WorkOS delivers what it then has to tell before the call goes on.
     pub(crate) fn at_the_call(&self, operation: &'static str, happens: impl FnOnce(&Stage) + 'static) {
-        self.play().meanwhile = Some(Box::new(happens));
+        self.meanwhile_of(operation, Box::new(|stage| Box::pin(async move { happens(stage) })));
+    }
+
+    /// The same of what takes time.
+    pub(crate) fn meanwhile_of(&self, operation: &'static str, happens: Happens) {
+        self.play().meanwhile = Some(happens);
         self.wire.hold(operation);
     }
 
