@@ -27,6 +27,8 @@ use crate::wire::{Line, Signal};
 const MINUTE_MS: i64 = 60_000;
 /// A retry that is farther away is a quarantine, which a story ends by letting time pass or by a person.
 const RETRY_NEAR_MS: i64 = 30 * MINUTE_MS;
+/// Longest that something is owed and no message waits for its next receipt. Without a bound the look for drift would hide that nobody comes.
+const RESTLESS_MAX_MS: i64 = 60 * MINUTE_MS;
 /// Most steps of one play: more than a week of retries.
 const STEPS_MAX: usize = 1_000;
 /// WorkOS tries six times more.
@@ -40,10 +42,13 @@ pub(crate) struct Killed;
 impl Stage {
     /// Plays until nothing moves any more: nothing is under way and nothing is owed, but to a tenant or directory in quarantine.
     pub(crate) async fn run_until_quiet(&self) {
+        self.play().restless_since_ms = None;
         for _ in 0..STEPS_MAX {
             if !self.step().await {
                 return;
             }
+            let since_ms = self.play().restless_since_ms.unwrap_or(i64::MAX);
+            assert!(self.now_ms() < since_ms.saturating_add(RESTLESS_MAX_MS), "nobody comes for what is owed: {:#?}", self.pending().await);
         }
         panic!("it does not come to rest: {:#?}", self.pending().await);
     }
@@ -62,6 +67,11 @@ impl Stage {
         }
         let waits_for_schedule = self.scheduler.next_due().is_some() && self.play().swept_in_vain;
         let wants_sweep = !waits_for_schedule && self.pending().await.iter().any(|pending| is_restless(pending, now_ms));
+        if wants_sweep {
+            self.play().restless_since_ms.get_or_insert(now_ms);
+        } else {
+            self.play().restless_since_ms = None;
+        }
         let next_sweep_ms = self.play().next_sweep_ms;
         if wants_sweep && next_sweep_ms <= now_ms {
             self.sweep().await;

@@ -120,8 +120,8 @@ impl<'a> History<'a> {
     fn something_will_happen_in_mid_call(&mut self) {
         let operation = *self.dice.one_of(&HELD);
         let mut dice = self.dice.fork();
-        match self.dice.below(3) {
-            0 => {
+        match self.dice.below(4) {
+            0 | 3 => {
                 self.stage.at_the_call(operation, move |stage| {
                     for _ in 0..=dice.below(3) {
                         change_directory(stage, &mut dice);

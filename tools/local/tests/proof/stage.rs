@@ -73,6 +73,8 @@ pub(crate) struct Play {
     pub(crate) next_sweep_ms: i64,
     /// The invocation before was a sweep, and found nothing to do.
     pub(crate) swept_in_vain: bool,
+    /// Since when the sweep has had something to do.
+    pub(crate) restless_since_ms: Option<i64>,
     /// What happens at the next call that is held.
     pub(crate) meanwhile: Option<Happens>,
     pub(crate) oracle: Oracle,
