@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 /// A clock that is this machine's, and that a test may put forward. Clones are the same clock.
 ///
@@ -20,15 +20,24 @@ impl Clock {
         self.0.fetch_add(by_ms, Ordering::AcqRel);
     }
 
-    /// How far it is ahead of this machine's, in milliseconds.
+    /// Sets it, for a test that begins again at a moment of before. Nothing that is due by then may wait for it.
+    pub fn set(&self, now: Timestamp) {
+        let ahead = now.duration_since(system());
+        self.0.store(i64::try_from(ahead.as_millis()).expect("nobody lives to see that"), Ordering::Release);
+    }
+
+    /// How far it is ahead of this machine's, in milliseconds; behind it, if it was set so.
     pub fn ahead_ms(&self) -> i64 {
         self.0.load(Ordering::Acquire)
     }
 
     /// The time by it.
     pub fn now(&self) -> Timestamp {
-        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).expect("this machine's clock is after 1970");
-        let ahead = Duration::from_millis(self.ahead_ms().unsigned_abs());
-        Timestamp::UNIX_EPOCH + since_epoch + ahead
+        system() + SignedDuration::from_millis(self.ahead_ms())
     }
+}
+
+/// The time by this machine's clock.
+fn system() -> Timestamp {
+    Timestamp::UNIX_EPOCH + SystemTime::now().duration_since(UNIX_EPOCH).expect("this machine's clock is after 1970")
 }

@@ -19,6 +19,7 @@ pub struct Dynamodb(Arc<Running>);
 
 struct Running {
     url: String,
+    database: Database,
     /// Never sent on: the server stops when it is dropped.
     _stop: oneshot::Sender<()>,
 }
@@ -31,11 +32,21 @@ impl Dynamodb {
         let database = open(file.map(Path::to_owned)).await?;
         let (listener, url) = endpoint::bind(port).await?.into_parts();
         let (stop, stopped) = oneshot::channel();
-        tokio::spawn(dynoxide::server::serve_with_shutdown(listener, database, async {
+        tokio::spawn(dynoxide::server::serve_with_shutdown(listener, database.clone(), async {
             // An error is the drop of the sender, which is how this is told to stop.
             let _ = stopped.await;
         }));
-        Ok(Self(Arc::new(Running { url, _stop: stop })))
+        Ok(Self(Arc::new(Running { url, database, _stop: stop })))
+    }
+
+    /// Copies every table into a file that is not there yet.
+    pub fn save(&self, file: &Path) -> io::Result<()> {
+        self.0.database.vacuum_into(utf8(file)?).map_err(io::Error::other)
+    }
+
+    /// Puts in the place of all tables what [`Self::save`] has copied, here or elsewhere.
+    pub fn restore(&self, file: &Path) -> io::Result<()> {
+        self.0.database.restore_from(utf8(file)?).map_err(io::Error::other)
     }
 
     /// The URL to give the SDK as its endpoint.

@@ -92,6 +92,11 @@ impl Scheduler {
         self.book.lose_all();
     }
 
+    /// Forgets every schedule and every call that was made, as if it had just been started.
+    pub fn forget_all(&self) {
+        self.book.forget_all();
+    }
+
     /// Fires now what is due: for whoever has put the clock forward.
     pub fn fire_due(&self) {
         fire_due(&self.book, &self.queues);

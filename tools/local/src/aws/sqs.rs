@@ -160,6 +160,15 @@ impl Sqs {
         self.queues.delete(&taken.queue, taken.receipt).expect("queues stay");
     }
 
+    /// Deletes every message of a queue.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such queue.
+    pub fn purge(&self, name: &str) {
+        self.queues.purge(name).expect("the caller created the queue");
+    }
+
     /// When the next message of the queue can be seen, if nothing else happens; a time that is past if one can be seen now.
     ///
     /// # Panics

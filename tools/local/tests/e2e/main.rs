@@ -13,7 +13,6 @@
 mod approvals;
 mod binary;
 mod blocked;
-mod chaos;
 mod crash;
 mod customer;
 mod directory_state;
@@ -106,7 +105,6 @@ fn main() -> ExitCode {
         approvals::tests,
         binary::tests,
         blocked::tests,
-        chaos::tests,
         crash::tests,
         directory_state::tests,
         drift::tests,

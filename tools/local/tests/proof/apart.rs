@@ -36,7 +36,7 @@ async fn tenants_stay_apart_under_any_interleaving() {
     let tokens: BTreeMap<&str, String> = TENANTS.iter().map(|tenant| (*tenant, token(tenant))).collect();
     let tokens = serde_json::to_string(&tokens).unwrap();
     let stage = Stage::start_with(&[("ORGVUE_TOKENS", &tokens), ("TENANTS_AT_ONCE", "4")]).await;
-    stage.begin().await;
+    stage.begin();
     TENANTS.iter().for_each(|tenant| stage.orgvue.add_token(&token(tenant), tenant));
     for customer in [multi(&["ACME", "BETA", "GAMMA"]), multi(&["DELTA", "ECHO"]), single("FOX")] {
         stage.onboard(customer.section("[limits]\nremovals_percent = 100\nremovals_floor = 100")).await;
@@ -77,7 +77,7 @@ async fn tenants_stay_apart_under_any_interleaving() {
         stage.run_until_quiet().await;
         stage.wire.weather(None);
         assert_eq!(*strange.lock().unwrap(), [""; 0]);
-        let seen = stage.seen.take();
+        let seen = stage.seen.take_after();
         assert!(!seen.is_empty());
         seen.iter().for_each(assert_apart);
         let rows = stage.rows();
@@ -109,6 +109,6 @@ async fn all_at_once(stage: &Stage) -> usize {
     }
     let taken: Vec<_> = std::iter::from_fn(|| stage.sqs.take(QUEUE)).collect();
     let n_syncs = taken.len();
-    join_all(taken.into_iter().map(|taken| stage.deliver(taken))).await;
+    join_all(taken.into_iter().map(|taken| stage.deliver(&stage.sync, taken))).await;
     n_syncs
 }

@@ -7,7 +7,9 @@
 //! Two shortcuts keep a story short and leave nothing out that could come about: while nothing is owed there is no sweep, and while a
 //! schedule waits there is none behind one that found nothing to do.
 
-use std::pin::Pin;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::task::Poll;
 
 use adapters::clock;
 use adapters::http::Deadline;
@@ -19,12 +21,14 @@ use standins::workos::webhook::{SIGNATURE_HEADER, sign};
 use std::time::Duration;
 use sync::Invocation;
 
-use crate::stage::{Outgoing, Stage};
+use crate::stage::{Function, Outgoing, Stage};
 use crate::wire::{Line, Signal};
 
 const MINUTE_MS: i64 = 60_000;
 /// A retry that is farther away is a quarantine, which a story ends by letting time pass or by a person.
 const RETRY_NEAR_MS: i64 = 30 * MINUTE_MS;
+/// Longest that something is owed and no message waits for its next receipt. Without a bound the look for drift would hide that nobody comes.
+const RESTLESS_MAX_MS: i64 = 60 * MINUTE_MS;
 /// Most steps of one play: more than a week of retries.
 const STEPS_MAX: usize = 1_000;
 /// WorkOS tries six times more.
@@ -38,10 +42,13 @@ pub(crate) struct Killed;
 impl Stage {
     /// Plays until nothing moves any more: nothing is under way and nothing is owed, but to a tenant or directory in quarantine.
     pub(crate) async fn run_until_quiet(&self) {
+        self.play().restless_since_ms = None;
         for _ in 0..STEPS_MAX {
             if !self.step().await {
                 return;
             }
+            let since_ms = self.play().restless_since_ms.unwrap_or(i64::MAX);
+            assert!(self.now_ms() < since_ms.saturating_add(RESTLESS_MAX_MS), "nobody comes for what is owed: {:#?}", self.pending().await);
         }
         panic!("it does not come to rest: {:#?}", self.pending().await);
     }
@@ -55,11 +62,16 @@ impl Stage {
         }
         self.scheduler.fire_due();
         if let Some(taken) = self.sqs.take(QUEUE) {
-            self.deliver(taken).await;
+            self.deliver(self.free(), taken).await;
             return true;
         }
         let waits_for_schedule = self.scheduler.next_due().is_some() && self.play().swept_in_vain;
         let wants_sweep = !waits_for_schedule && self.pending().await.iter().any(|pending| is_restless(pending, now_ms));
+        if wants_sweep {
+            self.play().restless_since_ms.get_or_insert(now_ms);
+        } else {
+            self.play().restless_since_ms = None;
+        }
         let next_sweep_ms = self.play().next_sweep_ms;
         if wants_sweep && next_sweep_ms <= now_ms {
             self.sweep().await;
@@ -78,18 +90,24 @@ impl Stage {
     /// The sweep is invoked.
     pub(crate) async fn sweep(&self) {
         self.play().next_sweep_ms = self.now_ms() + MINUTE_MS;
-        let swept = self.invoke(&self.sync.line, "sweep", sync::sweep(&self.sync.deps)).await;
+        let function = self.free();
+        let swept = self.invoke(&function.line, "sweep", sync::sweep(&function.deps)).await;
         self.play().swept_in_vain = matches!(swept, Ok(Ok(swept)) if swept.n_sent == 0);
     }
 
-    /// A message reaches the sync function.
-    pub(crate) async fn deliver(&self, taken: Taken) {
+    /// The process that has nothing to do.
+    fn free(&self) -> &Function<sync::Deps> {
+        if self.play().is_frozen { &self.beside } else { &self.sync }
+    }
+
+    /// A message reaches the sync function. Unless it is done with, it comes again.
+    pub(crate) async fn deliver(&self, function: &Function<sync::Deps>, taken: Taken) {
         let event = batch_of_one(Some(&taken.id), Some(&taken.receipt()), Some(&taken.body));
         let Ok(Invocation::Batch(event)) = Invocation::parse(event) else { unreachable!("it is the form of an SQS event") };
-        let handled = sync::handle_batch(&self.sync.deps, *event, Deadline::after(INVOCATION));
-        match self.invoke(&self.sync.line, "sync", handled).await {
+        let handled = sync::handle_batch(&function.deps, *event, Deadline::after(INVOCATION));
+        match self.invoke(&function.line, "sync", handled).await {
             Ok(answer) if answer.batch_item_failures.is_empty() => self.sqs.delete(&taken),
-            Ok(_) | Err(Killed) => {}
+            Ok(_) | Err(Killed) => self.play().n_failed += 1,
         }
     }
 
@@ -103,7 +121,10 @@ impl Stage {
             return;
         }
         let n_sent = outgoing.n_sent + 1;
-        assert!(n_sent < SENT_MAX, "WorkOS gives up: {}", outgoing.event);
+        if n_sent == SENT_MAX {
+            assert!(self.play().may_be_lost, "WorkOS gives up: {}", outgoing.event);
+            return;
+        }
         self.play().outbox.push(Outgoing { due_ms: self.now_ms() + (MINUTE_MS << n_sent), n_sent, ..outgoing });
     }
 
@@ -116,8 +137,12 @@ impl Stage {
     /// Works at the time of the stage until the work ends or its process is killed.
     async fn invoke<T>(&self, line: &Line, what: &'static str, work: impl Future<Output = T>) -> Result<T, Killed> {
         line.begin(what);
-        self.play().swept_in_vain = false;
-        let mut work = Box::pin(clock::hurried(clock::ahead(self.clock.ahead_ms(), work)));
+        let skew_ms = {
+            let mut play = self.play();
+            play.swept_in_vain = false;
+            play.skew_ms
+        };
+        let mut work = Box::pin(clock::hurried(self.by_the_clock(skew_ms, work)));
         loop {
             tokio::select! {
                 biased;
@@ -142,9 +167,21 @@ impl Stage {
         let happens = self.play().meanwhile.take();
         Box::pin(async move {
             let Some(happens) = happens else { return };
-            happens(self);
+            happens(self).await;
             while let Some(outgoing) = self.take_outgoing(self.now_ms()) {
                 self.post(outgoing).await;
+            }
+        })
+    }
+
+    /// Works by the clock of the stage, which may move meanwhile, or by one that is so far ahead of it.
+    fn by_the_clock<T>(&self, skew_ms: i64, work: impl Future<Output = T>) -> impl Future<Output = T> {
+        let mut work = Box::pin(work);
+        poll_fn(move |context| {
+            let once = poll_fn(|context| Poll::Ready(work.as_mut().poll(context)));
+            match pin!(clock::ahead(self.clock.ahead_ms() + skew_ms, once)).poll(context) {
+                Poll::Ready(polled) => polled,
+                Poll::Pending => Poll::Pending,
             }
         })
     }

@@ -7,13 +7,14 @@ use std::time::Instant;
 
 use futures::future::join_all;
 
+use crate::kept::Kept;
 use crate::stage::Stage;
 use crate::wire::{Call, Kill, Side};
 
 /// How many stages one proof has: while one waits for a connection, another works.
 const STAGES: usize = 2;
-/// What only reads. A sweep of nothing else has found nothing to do.
-const READS: [&str; 3] = ["GetItem", "Query", "BatchGetItem"];
+/// What only reads, as operations begin. A sweep of nothing else has found nothing to do.
+const READS: [&str; 4] = ["GetItem", "Query", "BatchGetItem", "GET "];
 
 /// A part of a story on a stage.
 pub(crate) type Act = for<'a> fn(&'a Stage) -> Pin<Box<dyn Future<Output = ()> + 'a>>;
@@ -22,7 +23,7 @@ pub(crate) type Act = for<'a> fn(&'a Stage) -> Pin<Box<dyn Future<Output = ()> +
 #[derive(Clone, Copy)]
 pub(crate) struct Story {
     pub(crate) name: &'static str,
-    /// What was before: nobody dies in it.
+    /// What was before: nobody dies in it, and it is told once.
     pub(crate) before: Act,
     pub(crate) act: Act,
     /// It makes so many calls at least.
@@ -34,14 +35,16 @@ pub(crate) async fn at_every_call(story: Story) {
     let Story { name, n_calls_min, .. } = story;
     let (began, told) = (Instant::now(), Cell::new(false));
     let stages = join_all((0..STAGES).map(|_| Stage::start())).await;
-    let calls = play(&stages[0], story, None, &told).await;
+    (story.before)(&stages[0]).await;
+    let kept = stages[0].keep();
+    let calls = play(&stages[0], &kept, story, None, &told).await;
     assert!(calls.len() >= n_calls_min, "{name} makes {} calls, and not at least {n_calls_min}", calls.len());
-    let points: Vec<Kill> = points(&calls, both_sides()).into_iter().step_by(every()).collect();
+    let points: Vec<Kill> = points(&calls, all()).into_iter().step_by(every()).collect();
     let left = RefCell::new(points.iter().copied());
     let work = stages.iter().map(async |stage| {
         loop {
             let Some(kill) = left.borrow_mut().next() else { break };
-            play(stage, story, Some(kill), &told).await;
+            play(stage, &kept, story, Some(kill), &told).await;
         }
     });
     join_all(work).await;
@@ -50,10 +53,9 @@ pub(crate) async fn at_every_call(story: Story) {
 }
 
 /// Plays a story, and what must be behind every story; the calls of the story.
-async fn play(stage: &Stage, story: Story, kill: Option<Kill>, told: &Cell<bool>) -> Vec<Call> {
+async fn play(stage: &Stage, kept: &Kept, story: Story, kill: Option<Kill>, told: &Cell<bool>) -> Vec<Call> {
     let witness = Witness { stage, kill, told };
-    stage.begin().await;
-    (story.before)(stage).await;
+    stage.set_back(kept);
     stage.wire.begin(kill);
     (story.act)(stage).await;
     assert!(!stage.wire.has_kill(), "there was no such call");
@@ -67,9 +69,9 @@ async fn play(stage: &Stage, story: Story, kill: Option<Kill>, told: &Cell<bool>
 }
 
 /// Where a process can die and leave something else than where it dies a moment earlier: before the first call of each invocation, and behind
-/// every call. To die before a call that is not the first leaves what it leaves to die behind the one before, as nothing is durable in between;
-/// `PROOF_BOTH_SIDES=1` plays that too. Of the sweeps that found nothing to do, the first one stands for all.
-fn points(calls: &[Call], both_sides: bool) -> Vec<Kill> {
+/// every call that writes. To die elsewhere leaves what it leaves to die behind the write before, or before the first call, as nothing is
+/// durable in between; `PROOF_ALL=1` plays that too. Of the sweeps that found nothing to do, the first one stands for all.
+fn points(calls: &[Call], all: bool) -> Vec<Kill> {
     let writes = |call: &Call| !READS.iter().any(|read| call.operation.starts_with(read));
     let busy: BTreeSet<usize> = calls.iter().filter(|call| writes(call)).map(|call| call.invocation).collect();
     let first_idle = calls.iter().map(|call| call.invocation).find(|invocation| !busy.contains(invocation));
@@ -77,16 +79,18 @@ fn points(calls: &[Call], both_sides: bool) -> Vec<Kill> {
     let mut begun = BTreeSet::new();
     let mut points = Vec::new();
     for call in calls.iter().filter(counts) {
-        if begun.insert(call.invocation) || both_sides {
+        if begun.insert(call.invocation) || all {
             points.push(Kill { at: call.n, side: Side::Before });
         }
-        points.push(Kill { at: call.n, side: Side::After });
+        if writes(call) || all {
+            points.push(Kill { at: call.n, side: Side::After });
+        }
     }
     points
 }
 
-fn both_sides() -> bool {
-    std::env::var("PROOF_BOTH_SIDES").is_ok_and(|value| value == "1")
+fn all() -> bool {
+    std::env::var("PROOF_ALL").is_ok_and(|value| value == "1")
 }
 
 /// `PROOF_EVERY=7` plays each seventh point, for a quick look.

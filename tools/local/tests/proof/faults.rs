@@ -214,7 +214,7 @@ async fn new_stage() -> Stage {
 /// The sites of a story, in the order of their first calls.
 async fn sites_of(stage: &Stage, story: usize) -> Vec<String> {
     let (whose, act) = STORIES[story];
-    stage.begin().await;
+    stage.begin();
     in_step(stage, Pages::Two).await;
     let seen: Arc<Mutex<Vec<String>>> = Arc::default();
     let (keeps, mut sites) = (seen.clone(), Sites::default());
@@ -236,7 +236,7 @@ async fn sites_of(stage: &Stage, story: usize) -> Vec<String> {
 /// Plays a story with a fault; what became of it.
 async fn play(stage: &Stage, cell: &Cell, kind: &Kind) -> char {
     stage.wire.weather(None);
-    stage.begin().await;
+    stage.begin();
     in_step(stage, if cell.site.contains(NEXT_PAGE) { Pages::Two } else { Pages::One }).await;
     let n_met = Arc::new(AtomicUsize::new(0));
     let letter = endured(stage, STORIES[cell.story].1, cell.times, brewed(stage, cell, kind, n_met.clone())).await;
@@ -259,7 +259,7 @@ pub(crate) async fn endured(stage: &Stage, act: Act, times: Times, weather: Weat
     let letter = letter(stage, began_ms, &desired).await;
     stage.wire.weather(None);
     mended(stage, began_ms, &desired).await;
-    judge_the_way(&was, &desired, &stage.seen.take());
+    judge_the_way(&was, &desired, &stage.seen.take_after());
     stage.settles().await;
     for record in records(stage).await {
         judge_record(&record);

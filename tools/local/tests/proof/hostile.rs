@@ -106,7 +106,7 @@ fn walk(node: &mut Value, left: &mut usize, visit: &mut impl FnMut(&mut Value)) 
 async fn vendors_answer_anything() {
     let mut runner = TestRunner::deterministic();
     let stage = Stage::start().await;
-    stage.begin().await;
+    stage.begin();
     in_step(&stage, Pages::Two).await;
     let n_damaged = Arc::new(AtomicUsize::new(0));
     for _ in 0..ROUNDS {
@@ -150,7 +150,7 @@ async fn one_more(stage: &Stage) {
 async fn the_queue_holds_anything() {
     let mut runner = TestRunner::deterministic();
     let stage = Stage::start().await;
-    stage.begin().await;
+    stage.begin();
     in_step(&stage, Pages::One).await;
     let rows = stage.rows();
     let good = json!({"v": 1, "directory": stage.directory(), "generation": 1, "reason": "webhook"}).to_string();

@@ -2,6 +2,7 @@
 //!
 //! Production's own code, with production's delays, runs against emulated AWS services and the vendors' stand-ins, as in `e2e`; but here the
 //! test itself is what invokes it and moves the clock ([`clockwork`]), and every call of the functions passes a [`wire`] that can be cut.
+//! [`simulation`] has histories that are thrown by dice.
 //! [`stage`] has what a story is told with, [`oracle`] what must hold, [`stories`] the stories.
 //!
 //! [`faults`] plays every fault at every call site, [`hostile`] answers and messages that are anything, [`apart`] customers side by side.
@@ -11,18 +12,23 @@
 mod apart;
 #[path = "../bench/mod.rs"]
 mod bench;
+mod census;
 mod clockwork;
 mod crash;
 #[path = "../e2e/customer.rs"]
 #[expect(dead_code, reason = "e2e uses all of it")]
 mod customer;
+mod dice;
 mod faults;
 mod faults_sites;
 mod faults_table;
+mod history;
 mod hostile;
+mod kept;
 #[path = "../e2e/heard.rs"]
 mod logs;
 mod oracle;
+mod simulation;
 mod stage;
 mod stories;
 mod weather;
@@ -39,7 +45,7 @@ use libtest_mimic::{Arguments, Trial};
 
 /// All of them: the longest begins at once.
 const AT_ONCE: usize = 8;
-/// Longest time of one proof.
+/// Longest time of one proof, unless somebody says how many histories to play.
 const LIMIT: Duration = Duration::from_secs(600);
 
 type Proof = fn() -> Pin<Box<dyn Future<Output = ()>>>;
@@ -58,7 +64,7 @@ fn main() -> ExitCode {
     logs::keep(logs::Kept::Leaks);
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(AT_ONCE);
-    let modules = [faults::tests, stories::tests, hostile::tests, apart::tests];
+    let modules = [faults::tests, simulation::tests, stories::tests, hostile::tests, apart::tests];
     let conclusion = libtest_mimic::run(&arguments, modules.into_iter().flat_map(|tests| tests()).collect());
     let leaks = logs::leaks();
     leaks.iter().for_each(|line| eprintln!("logged although it is private: {line}"));
@@ -71,7 +77,8 @@ fn trial(module: &str, name: &str, proof: Proof) -> Trial {
     let module = module.rsplit("::").next().unwrap_or(module);
     Trial::test(format!("{module}::{name}"), move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(async { tokio::time::timeout(LIMIT, proof()).await })?;
+        let limit = if std::env::var_os("PROOF_SEEDS").is_some() { Duration::MAX } else { LIMIT };
+        runtime.block_on(async { tokio::time::timeout(limit, proof()).await })?;
         Ok(())
     })
 }

@@ -8,25 +8,42 @@ use local::aws::Depth;
 use local::system::{DEAD_LETTERS, QUEUE};
 
 use crate::stage::Stage;
+use crate::wire::Side;
 
 /// The accounts of each tenant, each as `name roles`.
 pub(crate) type Rows = BTreeMap<String, Vec<String>>;
 
-/// What was seen behind each write.
+/// What was seen at each write.
 #[derive(Clone, Default)]
-pub(crate) struct Seen(Arc<Mutex<Vec<Rows>>>);
+pub(crate) struct Seen(Arc<Mutex<Vec<Write>>>);
+
+/// The accounts before a write and behind it.
+pub(crate) struct Write {
+    pub(crate) before: Rows,
+    pub(crate) after: Option<Rows>,
+}
 
 impl Seen {
-    pub(crate) fn add(&self, rows: Rows) {
-        self.0.lock().unwrap().push(rows);
+    pub(crate) fn add(&self, side: Side, rows: Rows) {
+        let mut writes = self.0.lock().unwrap();
+        match side {
+            Side::Before => writes.push(Write { before: rows, after: None }),
+            // Of two at the same time the later one is judged by what both did.
+            Side::After => writes.iter_mut().rev().filter(|write| write.after.is_none()).for_each(|write| write.after = Some(rows.clone())),
+        }
     }
 
     pub(crate) fn clear(&self) {
         self.0.lock().unwrap().clear();
     }
 
-    pub(crate) fn take(&self) -> Vec<Rows> {
+    pub(crate) fn take(&self) -> Vec<Write> {
         std::mem::take(&mut *self.0.lock().unwrap())
+    }
+
+    /// The accounts behind each write; of one that was not done there is none.
+    pub(crate) fn take_after(&self) -> Vec<Rows> {
+        self.take().into_iter().filter_map(|write| write.after).collect()
     }
 
     pub(crate) fn n_writes(&self) -> usize {
@@ -77,7 +94,7 @@ impl Stage {
             let wanted = desired.get(tenant).and_then(|wanted| wanted.last()).unwrap_or(was);
             assert_eq!(&is[tenant], wanted, "the accounts of {tenant}");
         }
-        judge_the_way(&was, &desired, &self.seen.take());
+        judge_the_way(&was, &desired, &self.seen.take_after());
         self.assert_quiet(end).await;
     }
 
@@ -107,7 +124,7 @@ impl Stage {
     }
 }
 
-fn is_quiet(pending: &Pending, end: End) -> bool {
+pub(crate) fn is_quiet(pending: &Pending, end: End) -> bool {
     let waits = pending.retry_at_ms.is_some();
     pending.switch == Switch::Live
         && !pending.is_owed()

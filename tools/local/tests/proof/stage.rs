@@ -5,7 +5,8 @@
 //! a process that is killed comes back with the clients it had, for all that they keep are connections.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard};
+use std::pin::Pin;
+use std::sync::{Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
 use adapters::clock;
@@ -24,10 +25,12 @@ use standins::workos::{self, WorkOs};
 use sync::Operator;
 
 use crate::bench;
+use crate::census::Tenants;
 use crate::customer::{API_ACCOUNT, Customer, dataset};
+use crate::kept::Kept;
 use crate::logs::PRIVATE;
 use crate::oracle::{Oracle, Rows, Seen};
-use crate::wire::{Line, Wire};
+use crate::wire::{Line, SYNC, Wire};
 use crate::words::{User, account, email, group, shown};
 
 const SCHEDULE_GROUP: &str = "windows";
@@ -50,15 +53,18 @@ pub(crate) struct Stage {
     pub(crate) sqs: Sqs,
     pub(crate) scheduler: Scheduler,
     pub(crate) sync: Function<sync::Deps>,
+    /// Another process of the same function, for what is handled at the same time.
+    pub(crate) beside: Function<sync::Deps>,
     pub(crate) webhook: Function<webhook::Deps>,
     pub(crate) wire: Wire,
     /// The table, for whoever looks behind the functions' backs.
     pub(crate) store: Store,
     queue: Queue,
-    table: aws_sdk_dynamodb::Client,
     play: Mutex<Play>,
     pub(crate) seen: Seen,
-    _dynamodb: Dynamodb,
+    pub(crate) dynamodb: Dynamodb,
+    /// How it began.
+    pub(crate) empty: OnceLock<Kept>,
     _sns: Sns,
 }
 
@@ -71,13 +77,25 @@ pub(crate) struct Play {
     pub(crate) next_sweep_ms: i64,
     /// The invocation before was a sweep, and found nothing to do.
     pub(crate) swept_in_vain: bool,
+    /// Since when the sweep has had something to do.
+    pub(crate) restless_since_ms: Option<i64>,
     /// What happens at the next call that is held.
     pub(crate) meanwhile: Option<Happens>,
     pub(crate) oracle: Oracle,
+    /// Who was to have an account all the time, while that is watched.
+    pub(crate) steady: Option<Tenants>,
+    /// How far the clock of the next invocation is ahead.
+    pub(crate) skew_ms: i64,
+    /// The process of the sync function waits in a call, and another one takes what comes.
+    pub(crate) is_frozen: bool,
+    /// How often a message was not done with.
+    pub(crate) n_failed: usize,
+    /// WorkOS may give up.
+    pub(crate) may_be_lost: bool,
 }
 
 /// What a story has happen at some moment.
-pub(crate) type Happens = Box<dyn FnOnce(&Stage)>;
+pub(crate) type Happens = Box<dyn for<'a> FnOnce(&'a Stage) -> Pin<Box<dyn Future<Output = ()> + 'a>>>;
 
 /// An event on its way.
 pub(crate) struct Outgoing {
@@ -117,7 +135,7 @@ impl Stage {
         ]);
         let seen = Seen::default();
         let (looks, looked) = (orgvue.clone(), seen.clone());
-        let wire = Wire::start(upstreams, move || looked.add(rows_of(&looks))).await;
+        let wire = Wire::start(upstreams, move |side| looked.add(side, rows_of(&looks))).await;
         let environment = |line: &Line| {
             let given = [
                 ("TABLE_NAME", TABLE.to_owned()),
@@ -145,17 +163,23 @@ impl Stage {
             let urls = ["DynamoDB", "SQS", "Scheduler", "SNS"].map(|service| (service, line.url(service)));
             bench::aws(urls.iter().map(|(service, url)| (*service, url.as_str())))
         };
-        let line = wire.line("sync");
-        let config = sync::Config::read(&environment(&line)).unwrap();
-        let sync = Function { deps: sync::Deps::new(config, &aws(&line)).unwrap(), line };
+        let sync = |name| {
+            let line = wire.line(name);
+            let config = sync::Config::read(&environment(&line)).unwrap();
+            Function { deps: sync::Deps::new(config, &aws(&line)).unwrap(), line }
+        };
+        let (sync, beside) = (sync(SYNC), sync("beside"));
         let line = wire.line("webhook");
         let config = webhook::Config::read(&environment(&line)).unwrap();
         let webhook = Function { deps: webhook::Deps::new(config, &aws(&line)), line };
 
         let straight = bench::aws([("DynamoDB", dynamodb.url()), ("SQS", sqs.url())]);
         let table = aws_sdk_dynamodb::Client::new(&straight);
+        create_table(&table, TABLE).await.unwrap();
+        workos.switches(|switches| (switches.directory_rate, switches.key_rate) = (None, None));
+        orgvue.switches(|switches| switches.tenant_rate = None);
         Self {
-            store: Store::new(table.clone(), TABLE),
+            store: Store::new(table, TABLE),
             queue: Queue::new(aws_sdk_sqs::Client::new(&straight), &queue_url),
             clock,
             workos,
@@ -163,28 +187,15 @@ impl Stage {
             sqs,
             scheduler,
             sync,
+            beside,
             webhook,
             wire,
-            table,
             play: Mutex::default(),
             seen,
-            _dynamodb: dynamodb,
+            dynamodb,
+            empty: OnceLock::new(),
             _sns: sns,
         }
-    }
-
-    /// Forgets all that was, but for the time, which goes on.
-    pub(crate) async fn begin(&self) {
-        // There is none before the first story.
-        let _ = self.table.delete_table().table_name(TABLE).send().await;
-        create_table(&self.table, TABLE).await.unwrap();
-        self.workos.edit(|model| *model = workos::Model::default());
-        self.workos.switches(|switches| (switches.directory_rate, switches.key_rate) = (None, None));
-        self.orgvue.edit_model(|model| *model = orgvue::Model::default());
-        self.orgvue.switches(|switches| switches.tenant_rate = None);
-        *self.play() = Play { next_sweep_ms: self.now_ms(), ..Play::default() };
-        self.seen.clear();
-        self.wire.begin(None);
     }
 
     /// Do not hold it over an `await`.
@@ -220,12 +231,12 @@ impl Stage {
     }
 
     /// The person who operates it.
-    fn operator(&self) -> Operator<'_> {
+    pub(crate) fn operator(&self) -> Operator<'_> {
         Operator { store: &self.store, queue: &self.queue, by: "somebody" }
     }
 
     /// What a person does, at the time of the stage.
-    async fn by_hand<T>(&self, work: impl Future<Output = T>) -> T {
+    pub(crate) async fn by_hand<T>(&self, work: impl Future<Output = T>) -> T {
         clock::ahead(self.clock.ahead_ms(), work).await
     }
 
@@ -306,7 +317,12 @@ impl Stage {
 
     /// At the next call whose operation has this part, this happens, and WorkOS delivers what it then has to tell before the call goes on.
     pub(crate) fn at_the_call(&self, operation: &'static str, happens: impl FnOnce(&Stage) + 'static) {
-        self.play().meanwhile = Some(Box::new(happens));
+        self.meanwhile_of(operation, Box::new(|stage| Box::pin(async move { happens(stage) })));
+    }
+
+    /// The same of what takes time.
+    pub(crate) fn meanwhile_of(&self, operation: &'static str, happens: Happens) {
+        self.play().meanwhile = Some(happens);
         self.wire.hold(operation);
     }
 

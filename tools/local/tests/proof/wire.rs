@@ -24,6 +24,8 @@ use tokio::task::JoinHandle;
 
 use crate::weather::{Passing, Weather};
 
+/// The process whose calls can be held.
+pub(crate) const SYNC: &str = "sync";
 /// Longest body of a request.
 const BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Longest wait for the connections of a killed process to end.
@@ -98,7 +100,7 @@ pub(crate) struct Line {
 struct Desk {
     upstreams: BTreeMap<&'static str, String>,
     http: reqwest::Client,
-    after_write: Box<dyn Fn() + Send + Sync>,
+    at_write: Box<dyn Fn(Side) + Send + Sync>,
     script: Mutex<Script>,
 }
 
@@ -121,13 +123,13 @@ struct Known {
 }
 
 impl Wire {
-    /// Relays to these services by name; `after_write` is called behind each write to Orgvue that was done, before its answer goes on.
-    pub(crate) async fn start(upstreams: BTreeMap<&'static str, String>, after_write: impl Fn() + Send + Sync + 'static) -> Self {
+    /// Relays to these services by name; `at_write` is called before and behind each write to Orgvue that is done, before its answer goes on.
+    pub(crate) async fn start(upstreams: BTreeMap<&'static str, String>, at_write: impl Fn(Side) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         // Orgvue sees no other header names; nobody else minds.
         let http = reqwest::Client::builder().no_proxy().http1_title_case_headers().build().unwrap();
-        let desk = Arc::new(Desk { upstreams, http, after_write: Box::new(after_write), script: Mutex::default() });
+        let desk = Arc::new(Desk { upstreams, http, at_write: Box::new(at_write), script: Mutex::default() });
         let app = Router::new().fallback(relay).with_state(desk.clone());
         let server = tokio::spawn(async move { axum::serve(listener, app).await.unwrap_or_default() });
         Self { url, desk, server }
@@ -146,12 +148,33 @@ impl Wire {
         (script.calls, script.n_invocations, script.kill, script.hold) = (Vec::new(), 0, kill, None);
     }
 
+    /// The process that makes this call dies.
+    pub(crate) fn kill(&self, kill: Kill) {
+        self.desk.script().kill = Some(kill);
+    }
+
+    /// Holds no call.
+    pub(crate) fn hold_none(&self) {
+        self.desk.script().hold = None;
+    }
+
+    /// From now on nobody dies and nothing fails.
+    pub(crate) fn calm(&self) {
+        let mut script = self.desk.script();
+        (script.kill, script.weather) = (None, None);
+    }
+
+    /// How many calls there were since the count began.
+    pub(crate) fn n_calls(&self) -> usize {
+        self.desk.script().calls.len()
+    }
+
     /// Whether somebody is still to be killed.
     pub(crate) fn has_kill(&self) -> bool {
         self.desk.script().kill.is_some()
     }
 
-    /// Holds the next call whose operation has this part: its process is told, and the call goes on when it is let go.
+    /// Holds the next call of the sync function whose operation has this part: its process is told, and the call goes on when it is let go.
     pub(crate) fn hold(&self, operation: &'static str) {
         self.desk.script().hold = Some(operation);
     }
@@ -245,7 +268,7 @@ impl Script {
         }
         let (invocation, what) = (known.invocation, known.what);
         let n = self.calls.len() + 1;
-        let waits = self.hold.is_some_and(|part| operation.contains(part));
+        let waits = process == SYNC && self.hold.is_some_and(|part| operation.contains(part));
         self.calls.push(Call { n, service: service.to_owned(), operation, invocation, what });
         if let Some(Kill { side, .. }) = self.kill.take_if(|kill| kill.at == n) {
             if side == Side::Before {
@@ -309,9 +332,12 @@ async fn relay(State(desk): State<Arc<Desk>>, request: Request) -> Response {
         }
     }
     let forwarded = async {
+        if is_write {
+            (desk.at_write)(Side::Before);
+        }
         let answer = desk.forward(&head, upstream, &path, body).await;
         if is_write {
-            (desk.after_write)();
+            (desk.at_write)(Side::After);
         }
         answer
     };

@@ -111,6 +111,12 @@ impl Book {
         self.pages().schedules.clear();
     }
 
+    pub(super) fn forget_all(&self) {
+        let mut pages = self.pages();
+        pages.schedules.clear();
+        pages.tokens.clear();
+    }
+
     pub(super) fn entries(&self) -> Vec<(Key, Entry)> {
         self.pages().schedules.iter().map(|(key, entry)| (key.clone(), entry.clone())).collect()
     }

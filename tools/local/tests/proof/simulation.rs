@@ -1,0 +1,229 @@
+//! Whatever happens, and in whatever order: when it ends, Orgvue becomes what the directory says, and stays so.
+//!
+//! Each seed is a [history](History) of some hours, of one of four kinds of customers. Now and then changes and faults stop, what was paused is
+//! resumed, and time goes on. Then, within [`LONGEST_MS`] of the stage:
+//!
+//! * Orgvue is what the directory says, by a [reckoning of its own](crate::census); where limits hold something back, behind an approval. Where
+//!   events were lost or Orgvue was edited, this comes with the next look for drift, else before it.
+//! * Nothing is owed, under way, or in the dead-letter queue but for messages whose process died each time. Another run writes nothing.
+//! * Nobody who was to have an account all the time was removed or disabled by any write, or lost a role that was to be had all the time.
+//!
+//! `PROOF_SEED=17 cargo test -p local --test proof simulation` plays one of them again and tells of it, and `PROOF_SEEDS=100000` as many as one likes, from
+//! `PROOF_SEED` on. The clock of the stage runs on with this machine's, so that a seed may differ by milliseconds from one play to the next.
+
+use std::cell::RefCell;
+use std::time::Instant;
+
+use futures::future::join_all;
+use local::aws::Depth;
+use local::system::{DEAD_LETTERS, QUEUE};
+
+use crate::census::{Tenants, usable};
+use crate::customer::{Customer, multi, single};
+use crate::dice::Dice;
+use crate::history::History;
+use crate::kept::Kept;
+use crate::oracle::{End, Rows, is_quiet};
+use crate::stage::Stage;
+use crate::words::{User, group};
+
+crate::tests![whatever_happens_it_ends_as_the_directory_says];
+
+/// How many histories are played unless somebody says otherwise: what a minute of one processor is enough for.
+const SEEDS: u64 = 40;
+const STAGES: usize = 3;
+/// Most times that a history comes to rest.
+const CHAPTERS: u64 = 3;
+/// How much happens in between.
+const HAPPENINGS: u64 = 6;
+const MINUTE_MS: i64 = 60_000;
+/// Within so much time of the stage it comes to rest: a message whose process died comes again behind an hour and a half, twice, and a quarantine
+/// takes an hour and then six.
+const LONGEST_MS: i64 = 12 * 60 * MINUTE_MS;
+/// Most times that something held is approved, or a quarantine waited for.
+const ROUNDS_MAX: usize = 8;
+/// As in template.yaml: behind so many failures a message is a dead letter.
+const RECEIVES_MAX: usize = 3;
+
+const NO_LIMIT: &str = "[limits]\nremovals_percent = 100\nremovals_floor = 100";
+
+/// The customers, of whom each seed is about one.
+fn customers() -> [Customer; 4] {
+    [
+        single("ACME").section(NO_LIMIT),
+        multi(&["ACME", "BETA"]).section(NO_LIMIT),
+        single("ACME").line("deprovision = \"disable\"").section(NO_LIMIT),
+        // The limits hold some of it until it is approved.
+        single("ACME"),
+    ]
+}
+
+async fn whatever_happens_it_ends_as_the_directory_says() {
+    let (began, first) = (Instant::now(), number("PROOF_SEED"));
+    let n_seeds = number("PROOF_SEEDS").unwrap_or(if first.is_some() { 1 } else { SEEDS });
+    let first = first.unwrap_or(1);
+    let stages = join_all((0..STAGES).map(|_| Stage::start())).await;
+    let empty = stages[0].keep();
+    let mut kept = Vec::new();
+    for customer in customers() {
+        stages[0].set_back(&empty);
+        kept.push(in_step(&stages[0], customer).await);
+    }
+    let (seeds, told) = (RefCell::new(first..first + n_seeds), RefCell::new(false));
+    let work = stages.iter().map(async |stage| {
+        loop {
+            let Some(seed) = seeds.borrow_mut().next() else { break };
+            let at = usize::try_from(seed).unwrap() % kept.len();
+            let log = play(stage, &kept[at], seed, &told).await;
+            if n_seeds == 1 {
+                eprintln!("{log}");
+            }
+        }
+    });
+    join_all(work).await;
+    eprintln!("{n_seeds} histories from seed {first} on, {:.1} s", began.elapsed().as_secs_f64());
+}
+
+/// A customer in step with Orgvue.
+async fn in_step(stage: &Stage, customer: Customer) -> Kept {
+    let tenants: Vec<String> = customer.tenants().map(str::to_owned).collect();
+    stage.onboard(customer).await;
+    for (name, role) in [("root", "admin"), ("ada", "user"), ("bob", "user"), ("cy", "user")] {
+        stage.add(User::new(name));
+        for tenant in &tenants {
+            let role = if tenants.len() == 1 { role.to_owned() } else { format!("{tenant}_{role}") };
+            stage.workos.add_member(&stage.directory(), &group(&role), name);
+        }
+    }
+    stage.ask().await;
+    stage.run_until_quiet().await;
+    assert_as_desired(&stage.rows(), &stage.desired());
+    stage.keep()
+}
+
+async fn play(stage: &Stage, kept: &Kept, seed: u64, told: &RefCell<bool>) -> String {
+    stage.set_back(kept);
+    stage.workos.switches(|switches| switches.deprovisioning = standins::workos::Deprovisioning::Custom);
+    let mut dice = Dice::new(seed);
+    let mut history = Witness { seed, told, history: History::new(stage, dice.fork()) };
+    for _ in 0..=dice.below(CHAPTERS) {
+        for _ in 0..2 + dice.below(HAPPENINGS) {
+            history.history.goes_on().await;
+        }
+        comes_to_rest(stage).await;
+        assert_nobody_was_harmed(stage);
+        if !history.history.is_silent {
+            assert_as_desired(&stage.rows(), &stage.desired());
+        }
+    }
+    // What no event told of is found by a look for drift.
+    let drift_ms = stage.pending().await[0].next_drift_ms;
+    stage.later((drift_ms - stage.now_ms()).max(0));
+    comes_to_rest(stage).await;
+    let desired = stage.desired();
+    assert_as_desired(&stage.rows(), &desired);
+    assert_nobody_was_harmed(stage);
+    assert_quiet(stage).await;
+    stage.seen.clear();
+    stage.ask().await;
+    stage.run_until_quiet().await;
+    assert_eq!(stage.seen.n_writes(), 0, "another run writes nothing: {:#?}", stage.rows());
+    assert_quiet(stage).await;
+    history.log()
+}
+
+/// All that goes wrong ends, and what waits for a person or for the end of a quarantine comes about.
+async fn comes_to_rest(stage: &Stage) {
+    stage.wire.calm();
+    let ended_ms = stage.now_ms();
+    let customer = stage.customers().remove(0);
+    if stage.store.pending(&[customer.directory_id()]).await.unwrap()[0].switch != domain::pending::Switch::Live {
+        stage.by_hand(stage.operator().resume(&customer.integration_id(), async |_| Ok(()))).await.unwrap();
+    }
+    stage.by_hand(stage.operator().resume_all()).await.unwrap();
+    for _ in 0..ROUNDS_MAX {
+        stage.run_until_quiet().await;
+        // What was to happen in a call has happened by now, if ever.
+        stage.wire.hold_none();
+        let mut waits = false;
+        for tenant in customer.tenants() {
+            if stage.state(tenant).await.held.is_some() {
+                stage.approve(tenant).await;
+                waits = true;
+            }
+        }
+        if let Some(at_ms) = stage.pending().await[0].retry_at_ms {
+            stage.later((at_ms - stage.now_ms()).max(0));
+            waits = true;
+        }
+        if !waits {
+            let took_ms = stage.now_ms() - ended_ms;
+            assert!(took_ms <= LONGEST_MS, "it took {} minutes", took_ms / MINUTE_MS);
+            return;
+        }
+    }
+    panic!("it does not come to rest: {:#?}", stage.pending().await);
+}
+
+fn assert_as_desired(rows: &Rows, desired: &Tenants) {
+    for (tenant, desired) in desired {
+        assert_eq!(&usable(&rows[tenant]), desired, "the accounts of {tenant}");
+    }
+}
+
+/// Of the accounts that were to be there all the time no write took anything that they had.
+fn assert_nobody_was_harmed(stage: &Stage) {
+    let desired = stage.desired();
+    let steady = stage.play().steady.replace(desired).unwrap_or_default();
+    for write in stage.seen.take() {
+        let Some(after) = &write.after else { continue };
+        for (tenant, steady) in &steady {
+            let (before, after) = (usable(&write.before[tenant]), usable(&after[tenant]));
+            for (login, roles) in steady {
+                let had = before.get(login).map(|had| had & roles).unwrap_or_default();
+                let has = after.get(login).cloned().unwrap_or_default();
+                let is_there = after.contains_key(login) || !before.contains_key(login);
+                assert!(is_there && had.is_subset(&has), "{login} of {tenant} had {had:?} of {roles:?}, and has {has:?}");
+            }
+        }
+    }
+}
+
+async fn assert_quiet(stage: &Stage) {
+    assert_eq!(stage.sqs.depth(QUEUE), Depth::default(), "the queue: {:?}", stage.sqs.bodies(QUEUE));
+    assert_eq!(stage.scheduler.schedules(), [], "schedules");
+    let (n_letters, n_failed) = (stage.sqs.bodies(DEAD_LETTERS).len(), stage.play().n_failed);
+    assert!(n_letters * RECEIVES_MAX <= n_failed, "{n_letters} dead letters, though a message failed only {n_failed} times");
+    for pending in stage.pending().await {
+        assert!(is_quiet(&pending, End::Idle), "{pending:#?}");
+    }
+}
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+/// Tells how to play it again if it fails.
+struct Witness<'a> {
+    seed: u64,
+    history: History<'a>,
+    /// The first to be dropped is the one that failed; the plays beside it are not to blame.
+    told: &'a RefCell<bool>,
+}
+
+impl Witness<'_> {
+    fn log(&self) -> String {
+        let calls: Vec<String> = self.history.stage.wire.calls().iter().map(ToString::to_string).collect();
+        format!("{}\n{}", calls.join("\n"), self.history.told.join("\n"))
+    }
+}
+
+impl Drop for Witness<'_> {
+    fn drop(&mut self) {
+        if !std::thread::panicking() || self.told.replace(true) {
+            return;
+        }
+        eprintln!("{}", self.log());
+        eprintln!("PROOF_SEED={} cargo test -p local --test proof simulation", self.seed);
+    }
+}
