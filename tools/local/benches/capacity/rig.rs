@@ -130,6 +130,7 @@ impl Rig {
                 secret_ages: Ages::default(),
                 tolerance_ms: 180_000,
                 path_token: None,
+                sources: Vec::new(),
                 delays: Delays::default(),
                 metrics,
             },
