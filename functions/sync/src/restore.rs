@@ -11,7 +11,7 @@ use adapters::clock::now_ms;
 use adapters::http::Deadline;
 use adapters::orgvue::UsersDataset;
 use adapters::store::{Claim, StoreError};
-use domain::current::{Current, Row};
+use domain::current::Current;
 use domain::desired::{Desired, DesiredAccount};
 use domain::group_name::Role;
 use domain::guard::{Approved, Completeness, Facts, Held, Scope, guard};
@@ -22,6 +22,7 @@ use domain::login::Login;
 use domain::message::Reason;
 use domain::pending::{NotClaimed, RunEnd};
 use domain::plan::{self, Action, Plan};
+use domain::row::Row;
 use domain::run::{RunRecord, Status};
 use domain::tenant_state::TenantState;
 

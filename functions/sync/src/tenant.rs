@@ -9,7 +9,6 @@ use adapters::http::Deadline;
 use adapters::orgvue::{AccountFailure, Applied, StopCause, Stopped, UsersDataset};
 use adapters::store::{Claim, LeaseLost};
 use domain::backoff::FaultClass;
-use domain::current::Row;
 use domain::finding::{Finding, FindingCode};
 use domain::guard::{Approved, Harm, Held, HoldReason, Phase, counted};
 use domain::harm::HarmLog;
@@ -18,6 +17,7 @@ use domain::ids::UserId;
 use domain::integration::{Integration, Mode, Tenant};
 use domain::login::Login;
 use domain::plan::Action;
+use domain::row::Row;
 use domain::run::{HeldRecord, Status, TenantRecord};
 use domain::tenant_state::TenantState;
 
@@ -215,13 +215,14 @@ impl Writer<'_> {
         }
         let harm = self.note_harm(&approved, agreed, progress).await?;
         let (additions, removals) = approved.split();
-        let mut written = additions.actions().to_vec();
-        let outcome = self.write(additions, removals, dataset, progress, &mut written).await;
+        let mut second = None;
+        let outcome = self.write(&additions, removals, dataset, progress, &mut second).await;
 
         // What did not come about need not count for a day, nor stand in the way of its next try. Of what nobody knows, the next run finds out:
         // till then all that was begun counts.
+        let written = || [Some(&additions), second.as_ref()].into_iter().flatten().flat_map(Phase::actions);
         let counted_of =
-            |logins: &BTreeSet<Login>| counted(written.iter().filter(|action| logins.contains(&action.login)), agreed, &self.tenant.id);
+            |logins: &BTreeSet<Login>| counted(written().filter(|action| logins.contains(&action.login)), agreed, &self.tenant.id);
         if counted_of(&progress.unknown).is_none() {
             progress.state.harm = harm.with(counted_of(&progress.written()), now_ms());
         }
@@ -229,25 +230,25 @@ impl Writer<'_> {
         progress.settled()
     }
 
-    /// The two phases, with the second look between them. What is to be written of the second is added to `planned`.
+    /// The two phases, with the second look between them, and what that leaves of the second in `second`.
     async fn write(
         &self,
-        additions: Phase,
+        additions: &Phase,
         removals: Harm,
         dataset: &UsersDataset,
         progress: &mut Progress,
-        planned: &mut Vec<Action>,
+        second: &mut Option<Phase>,
     ) -> Result<(), TenantFault> {
         let Self { deps, integration, .. } = self;
         let lease = self.claim.lease();
         let fence = || lease.cover(deps.config.http_timeout);
         let read = reading(self.tenant, integration);
-        let applied = progress.note(additions.actions(), dataset.apply(additions.clone(), &integration.dataset, &read, fence).await)?;
+        let applied = progress.note(additions.actions(), dataset.apply(additions, &integration.dataset, &read, fence).await)?;
         let failed: BTreeSet<Login> = applied.failed.into_keys().collect();
-        let (removals, held) = removals.second_look(&additions, &failed);
+        let (removals, held) = removals.second_look(additions, &failed);
         progress.hold(held);
-        planned.extend(removals.actions().iter().cloned());
-        progress.note(removals.actions(), dataset.apply(removals.clone(), &integration.dataset, &read, fence).await)?;
+        let removals = &*second.insert(removals);
+        progress.note(removals.actions(), dataset.apply(removals, &integration.dataset, &read, fence).await)?;
         Ok(())
     }
 

@@ -122,7 +122,7 @@ async fn there_is_no_time_to_look_again_at_the_end_of_a_run() {
     world.fault("PUT", Nth::At(1), FaultKind::CutAfterCommit);
     let users = world.users_until(Deadline::after(Duration::from_secs(30)));
     let fence = async || Ok::<(), std::convert::Infallible>(());
-    let stopped = users.apply(phase(creates(2)), &world.spelling, |rows| world.read(rows), fence).await.unwrap_err();
+    let stopped = users.apply(&phase(creates(2)), &world.spelling, |rows| world.read(rows), fence).await.unwrap_err();
     assert!(matches!(stopped.cause, StopCause::Orgvue(OrgvueError::OutOfTime)));
     assert_eq!((n_failed(&stopped.applied, &AccountFailure::Unknown), users.calls()), (2, 1));
 }

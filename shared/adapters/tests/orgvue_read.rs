@@ -36,7 +36,7 @@ async fn unknown_fields_and_left_out_values_do_no_harm() {
     let current = world.current().await;
     let ada = &current.accounts[&login("ada@example.com")];
     assert_eq!((ada.enabled, &ada.roles), (false, &BTreeSet::new()));
-    assert_eq!(ada.row["CostCentre"], 7);
+    assert_eq!(ada.row.properties()["CostCentre"], 7);
     assert!(world.users().property_keys().await.unwrap().contains("CostCentre"));
 }
 

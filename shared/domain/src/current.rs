@@ -13,9 +13,7 @@ use crate::group_name::Role;
 use crate::ids::{ItemId, TenantId};
 use crate::integration::{DatasetSpelling, EnabledForm, RoleForm, Tenant};
 use crate::login::Login;
-
-/// One item of a dataset: property values by property key, and `_id`.
-pub type Row = Map<String, Value>;
+use crate::row::Row;
 
 /// Why a dataset cannot be worked on. Nothing has been written when one of these is raised.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -150,25 +148,26 @@ pub fn check_properties(keys: &BTreeSet<String>, spelling: &DatasetSpelling) -> 
 }
 
 fn account(row: Row, spelling: &DatasetSpelling, today: Date) -> Result<Account, DatasetRefusal> {
-    let id = row.get("_id").and_then(Value::as_str).filter(|id| !id.is_empty()).map(ItemId::new).ok_or(DatasetRefusal::MissingItemId)?;
-    let login = match row.get(&spelling.login).unwrap_or(&Value::Null) {
+    let values = row.only(&["_id", &spelling.login, &spelling.role, &spelling.enabled, &spelling.expiry_date]);
+    let id = values.get("_id").and_then(Value::as_str).filter(|id| !id.is_empty()).map(ItemId::new).ok_or(DatasetRefusal::MissingItemId)?;
+    let login = match values.get(&spelling.login).unwrap_or(&Value::Null) {
         Value::Null => Login::as_found(""),
         Value::String(text) => Login::as_found(text),
         other => return Err(wrong_form(&spelling.login, &id, other, "text")),
     };
-    let roles = roles(&row, &id, spelling)?;
+    let roles = roles(&values, &id, spelling)?;
     // Orgvue's list knows only true; blank is disabled, and a forgotten switch is its most common mistake.
-    let enabled = match row.get(&spelling.enabled) {
+    let enabled = match values.get(&spelling.enabled) {
         Some(Value::Bool(enabled)) => *enabled,
         Some(Value::String(text)) => text == "TRUE",
         Some(_) | None => false,
     };
-    let expired = row.get(&spelling.expiry_date).and_then(Value::as_str).and_then(expiry_date).is_some_and(|date| date < today);
+    let expired = values.get(&spelling.expiry_date).and_then(Value::as_str).and_then(expiry_date).is_some_and(|date| date < today);
     Ok(Account { id, login, roles, enabled, expired, row })
 }
 
-fn roles(row: &Row, id: &ItemId, spelling: &DatasetSpelling) -> Result<BTreeSet<Role>, DatasetRefusal> {
-    let value = row.get(&spelling.role).unwrap_or(&Value::Null);
+fn roles(values: &Map<String, Value>, id: &ItemId, spelling: &DatasetSpelling) -> Result<BTreeSet<Role>, DatasetRefusal> {
+    let value = values.get(&spelling.role).unwrap_or(&Value::Null);
     let refuse = |found, expected| Err(wrong_form(&spelling.role, id, found, expected));
     let texts: Vec<&str> = match (&spelling.role_form, value) {
         (_, Value::Null) => Vec::new(),
@@ -210,13 +209,13 @@ fn expiry_date(text: &str) -> Option<Date> {
 }
 
 /// The property values that an account with these roles must have, in the dataset's own form. Roles come in their order.
-pub fn spell_account(roles: &BTreeSet<Role>, enabled: bool, spelling: &DatasetSpelling) -> Row {
+pub fn spell_account(roles: &BTreeSet<Role>, enabled: bool, spelling: &DatasetSpelling) -> Map<String, Value> {
     let texts: Vec<&str> = roles.iter().map(Role::as_str).collect();
     let role = match &spelling.role_form {
         RoleForm::Text { separator } => Value::from(texts.join(separator)),
         RoleForm::Array => Value::from(texts),
     };
-    Row::from_iter([(spelling.role.clone(), role), (spelling.enabled.clone(), spell_enabled(enabled, spelling.enabled_form))])
+    Map::from_iter([(spelling.role.clone(), role), (spelling.enabled.clone(), spell_enabled(enabled, spelling.enabled_form))])
 }
 
 /// The switch, in the dataset's own form.

@@ -7,15 +7,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::current::{Current, Row};
+use crate::current::Current;
 use crate::desired::Desired;
 use crate::group_name::Role;
 use crate::harm::Harmed;
 use crate::held::HeldSet;
-use crate::ids::{TenantId, UserId};
+use crate::ids::{ItemId, TenantId, UserId};
 use crate::integration::{Integration, Tenant};
 use crate::login::Login;
 use crate::plan::{Action, Change, Plan, Weight};
+use crate::row::Row;
 use crate::snapshot::FormerLogins;
 
 /// Why harm is held.
@@ -202,11 +203,6 @@ impl Phase {
     pub fn actions(&self) -> &[Action] {
         &self.actions
     }
-
-    /// The same, to be written.
-    pub fn into_actions(self) -> Vec<Action> {
-        self.actions
-    }
 }
 
 impl Harm {
@@ -254,16 +250,17 @@ pub fn counted<'a>(actions: impl Iterator<Item = &'a Action>, agreed: &HeldSet, 
 ///
 /// Without it, a run that is stopped midway would use up the limits for its own next try.
 pub fn still_due(plan: &Plan, saved: &[Row], agreed: &HeldSet) -> Harmed {
-    let by_id: BTreeMap<&str, &Row> = saved.iter().filter_map(|row| Some((item_id(row)?, row))).collect();
-    let is_as_saved = |action: &&Action| {
-        let row = action.before().map(|account| &account.row);
-        row.is_some_and(|row| item_id(row).and_then(|id| by_id.get(id)).is_some_and(|saved| *saved == row))
-    };
+    if saved.is_empty() {
+        return Harmed::default();
+    }
+    let by_id: BTreeMap<ItemId, &Row> = saved.iter().filter_map(|row| Some((item_id(row)?, row))).collect();
+    let is_as_saved =
+        |action: &&Action| action.before().is_some_and(|account| by_id.get(&account.id).is_some_and(|saved| **saved == account.row));
     counted(plan.actions.iter().filter(is_as_saved), agreed, &plan.tenant)
 }
 
-fn item_id(row: &Row) -> Option<&str> {
-    row.get("_id")?.as_str()
+fn item_id(row: &Row) -> Option<ItemId> {
+    row.only(&["_id"]).get("_id")?.as_str().map(ItemId::new)
 }
 
 /// Splits a plan into what may be written and what waits for a person. Harm over the limit is held whole, never the first part of it.

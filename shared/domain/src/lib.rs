@@ -25,6 +25,7 @@ pub mod notice;
 pub mod onboarding;
 pub mod pending;
 pub mod plan;
+pub mod row;
 pub mod run;
 pub mod signature;
 pub mod snapshot;

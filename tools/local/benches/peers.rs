@@ -3,6 +3,8 @@
 //! One Runtime API drives the release binaries of the functions and the bundles of `benches/peers/node`, one side after the other, each in a
 //! world of its own. Time and memory are the kernel's figures of the function's process: what the emulators and stand-ins use is not in
 //! them, but for the latencies, which hold their answers. Behind every run the table or the dataset is compared with what should be in it.
+//!
+//! `cargo bench -p local --bench peers -- reconciles` measures the reconciles of our side alone, and wants no Node.js.
 
 mod lambda;
 mod report;
@@ -42,13 +44,19 @@ struct Side {
 
 #[tokio::main]
 async fn main() {
+    let rounds = std::env::var("PEERS_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(ROUNDS);
+    let load_before = report::load();
+    let mut figures = Figures::new();
+    if let (true, Some(ours)) = (std::env::args().any(|argument| argument == "reconciles"), ours()) {
+        for _ in 0..rounds {
+            figures.reconciles(&ours).await;
+        }
+        return report::print_ours(&figures.0, &load_before);
+    }
     let (Some(ours), Some(reference), Some(node)) = (ours(), reference(), node()) else {
         println!("peers: not built; benches/peers/run builds both sides and measures them");
         return;
     };
-    let rounds = std::env::var("PEERS_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(ROUNDS);
-    let load_before = report::load();
-    let mut figures = Figures::new();
     for side in [&ours, &reference] {
         figures.note(side, "webhook: package", deflated_mb(&side.files[0]));
         figures.note(side, "sync: package", deflated_mb(&side.files[1]));

@@ -3,11 +3,11 @@
 //! Readers are tolerant: unknown fields are ignored, and an error may come as Orgvue's `errors` list, as the
 //! `{"message": …}` of the API gateway in front of it, or as a page of HTML.
 
-use domain::current::{Row, spell_account, spell_enabled};
+use domain::current::{spell_account, spell_enabled};
 use domain::integration::DatasetSpelling;
 use domain::plan::{Action, Change};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// Longest vendor's message that a report shows.
 const MESSAGE_CHARS_MAX: usize = 300;
@@ -36,7 +36,7 @@ pub(super) struct ItemAnswer {
     #[serde(rename = "_status")]
     pub(super) status: String,
     #[serde(flatten)]
-    pub(super) rest: Row,
+    pub(super) rest: Map<String, Value>,
 }
 
 impl ItemAnswer {
@@ -120,12 +120,12 @@ pub(super) fn item_action(action: &Action, spelling: &DatasetSpelling) -> String
         Change::Update { before, roles } => ("update", Some(&before.id), spell_account(roles, true, spelling)),
         Change::Disable { before } | Change::Block { before } => {
             let switch = (spelling.enabled.clone(), spell_enabled(false, spelling.enabled_form));
-            ("update", Some(&before.id), Row::from_iter([switch]))
+            ("update", Some(&before.id), Map::from_iter([switch]))
         }
-        Change::Remove { before } => ("delete", Some(&before.id), Row::new()),
+        Change::Remove { before } => ("delete", Some(&before.id), Map::new()),
         Change::Restore { before: Some(before), to } => ("update", Some(&before.id), spell_account(&to.roles, to.enabled, spelling)),
         Change::Restore { before: None, to } => {
-            let mut values = to.row.clone();
+            let mut values = to.row.properties();
             values.retain(|key, _| !key.starts_with('_'));
             values.insert(spelling.login.clone(), Value::from(to.login.as_str()));
             values.extend(spell_account(&to.roles, to.enabled, spelling));
@@ -159,7 +159,7 @@ mod tests {
             roles: roles.iter().map(|role| Role::as_found(role)).collect::<BTreeSet<_>>(),
             enabled,
             expired: false,
-            row: row.as_object().unwrap().clone(),
+            row: row.as_object().unwrap().clone().into(),
         }
     }
 

@@ -18,11 +18,12 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use bytes::Bytes;
-use domain::current::{Current, DatasetRefusal, Row};
+use domain::current::{Current, DatasetRefusal};
 use domain::guard::Phase;
 use domain::integration::DatasetSpelling;
 use domain::login::Login;
 use domain::plan::Trace;
+use domain::row::Row;
 use tokio::sync::mpsc;
 
 use self::answer::Answer;
@@ -94,7 +95,7 @@ impl UsersDataset {
     /// [`Stopped`], with what was done, when the fence closes or something stands in the way of every account.
     pub async fn apply<E, R>(
         &self,
-        phase: Phase,
+        phase: &Phase,
         spelling: &DatasetSpelling,
         read: impl Fn(Vec<Row>) -> Result<Current, DatasetRefusal>,
         fence: impl Fn() -> R,
@@ -103,7 +104,7 @@ impl UsersDataset {
         E: std::error::Error + 'static,
         R: Future<Output = Result<(), E>>,
     {
-        let items = phase.into_actions().into_iter().map(|action| Item::new(action, spelling)).collect();
+        let items = phase.actions().iter().map(|action| Item::new(action, spelling)).collect();
         let queue = batch::batches(items, self.options.batch_actions_max, self.options.batch_bytes_max);
         let mut writing = Writing {
             dataset: self,
@@ -127,7 +128,7 @@ impl UsersDataset {
 struct Writing<'a, F> {
     dataset: &'a UsersDataset,
     read: F,
-    queue: VecDeque<Batch>,
+    queue: VecDeque<Batch<'a>>,
     applied: Applied,
     extra_calls: usize,
     lost_in_a_row: u32,
@@ -135,7 +136,7 @@ struct Writing<'a, F> {
     not_applied: BTreeSet<String>,
 }
 
-impl<F: Fn(Vec<Row>) -> Result<Current, DatasetRefusal>> Writing<'_, F> {
+impl<'a, F: Fn(Vec<Row>) -> Result<Current, DatasetRefusal>> Writing<'a, F> {
     async fn run<E, R>(&mut self, fence: &impl Fn() -> R) -> Result<(), StopCause<E>>
     where
         E: std::error::Error + 'static,
@@ -166,7 +167,7 @@ impl<F: Fn(Vec<Row>) -> Result<Current, DatasetRefusal>> Writing<'_, F> {
     }
 
     /// Sends one batch, with the fence before each try.
-    async fn put<E, R>(&self, batch: &Batch, fence: &impl Fn() -> R) -> Result<Answer, StopCause<E>>
+    async fn put<E, R>(&self, batch: &Batch<'_>, fence: &impl Fn() -> R) -> Result<Answer, StopCause<E>>
     where
         E: std::error::Error + 'static,
         R: Future<Output = Result<(), E>>,
@@ -188,19 +189,19 @@ impl<F: Fn(Vec<Row>) -> Result<Current, DatasetRefusal>> Writing<'_, F> {
     }
 
     /// Takes the answer to each item. What was not applied is sent again in halves, or, if it was sent alone, is what Orgvue refuses.
-    async fn take_results(&mut self, items: Vec<Item>, results: Vec<Result<(), Refusal>>) -> Result<(), OrgvueError> {
+    async fn take_results(&mut self, items: Vec<Item<'a>>, results: Vec<Result<(), Refusal>>) -> Result<(), OrgvueError> {
         self.lost_in_a_row = 0;
         let n_sent = items.len();
         let mut refused = Vec::new();
         for (item, result) in items.into_iter().zip(results) {
             match result {
-                Ok(()) => self.applied.done.push(item.action.login),
+                Ok(()) => self.applied.done.push(item.action.login.clone()),
                 Err(refusal) => refused.push((item, refusal)),
             }
         }
         let refused = self.not_applied(refused).await?;
         if n_sent == 1 {
-            let failed = refused.into_iter().map(|(item, refusal)| (item.action.login, AccountFailure::Refused(refusal)));
+            let failed = refused.into_iter().map(|(item, refusal)| (item.action.login.clone(), AccountFailure::Refused(refusal)));
             self.applied.failed.extend(failed);
         } else {
             self.queue.extend(batch::halves(refused.into_iter().map(|(item, _)| item).collect(), Turn::Isolating));
@@ -211,7 +212,7 @@ impl<F: Fn(Vec<Row>) -> Result<Current, DatasetRefusal>> Writing<'_, F> {
     /// Which of these really were not applied, by the dataset if Orgvue's word for it is new to this phase.
     ///
     /// Were the word one for success, or a refused call half done, sending a creation again would make a second account.
-    async fn not_applied(&mut self, refused: Vec<(Item, Refusal)>) -> Result<Vec<(Item, Refusal)>, OrgvueError> {
+    async fn not_applied(&mut self, refused: Vec<(Item<'a>, Refusal)>) -> Result<Vec<(Item<'a>, Refusal)>, OrgvueError> {
         let new: BTreeSet<String> =
             refused.iter().map(|(_, refusal)| &refusal.status).filter(|status| !self.not_applied.contains(*status)).cloned().collect();
         if new.is_empty() {
@@ -235,7 +236,7 @@ impl<F: Fn(Vec<Row>) -> Result<Current, DatasetRefusal>> Writing<'_, F> {
     }
 
     /// Settles by the dataset what became of a batch whose answer was lost. What is not done is sent again.
-    async fn look_again(&mut self, batch: Batch, error: OrgvueError, still_running: bool) -> Result<(), OrgvueError> {
+    async fn look_again(&mut self, batch: Batch<'a>, error: OrgvueError, still_running: bool) -> Result<(), OrgvueError> {
         self.lost_in_a_row += 1;
         let n_lost = batch.turn.n_lost() + 1;
         self.log_loss(&error, batch.items.len(), n_lost);
@@ -250,7 +251,7 @@ impl<F: Fn(Vec<Row>) -> Result<Current, DatasetRefusal>> Writing<'_, F> {
             return Err(error);
         }
         let Some(current) = self.current(&batch.items).await? else { return Ok(()) };
-        let left: Vec<Item> = batch.items.into_iter().filter_map(|item| self.settle(item, &current)).collect();
+        let left: Vec<Item<'a>> = batch.items.into_iter().filter_map(|item| self.settle(item, &current)).collect();
         let turn = Turn::Again { n_lost };
         match left.len() {
             0 => {}
@@ -262,10 +263,10 @@ impl<F: Fn(Vec<Row>) -> Result<Current, DatasetRefusal>> Writing<'_, F> {
     }
 
     /// Notes what the dataset tells of an item; gives back one that was not applied.
-    fn settle(&mut self, item: Item, current: &Current) -> Option<Item> {
+    fn settle(&mut self, item: Item<'a>, current: &Current) -> Option<Item<'a>> {
         match item.action.trace_in(current) {
-            Trace::Done => self.applied.done.push(item.action.login),
-            Trace::Unclear => drop(self.applied.failed.insert(item.action.login, AccountFailure::Unknown)),
+            Trace::Done => self.applied.done.push(item.action.login.clone()),
+            Trace::Unclear => drop(self.applied.failed.insert(item.action.login.clone(), AccountFailure::Unknown)),
             Trace::NotDone => return Some(item),
         }
         None
@@ -284,7 +285,7 @@ impl<F: Fn(Vec<Row>) -> Result<Current, DatasetRefusal>> Writing<'_, F> {
     }
 
     /// The dataset as it is now. If it cannot be read, what became of the items stays unknown.
-    async fn current(&mut self, items: &[Item]) -> Result<Option<Current>, OrgvueError> {
+    async fn current(&mut self, items: &[Item<'_>]) -> Result<Option<Current>, OrgvueError> {
         let read = if self.take_extra_call() { self.dataset.rows().await.map(Some) } else { Ok(None) };
         let current = match read {
             Ok(Some(rows)) => (self.read)(rows).map(Some).map_err(OrgvueError::Dataset),
@@ -304,8 +305,8 @@ impl<F: Fn(Vec<Row>) -> Result<Current, DatasetRefusal>> Writing<'_, F> {
         left.is_some()
     }
 
-    fn give_up(&mut self, items: Vec<Item>) {
-        self.applied.failed.extend(items.into_iter().map(|item| (item.action.login, AccountFailure::Unknown)));
+    fn give_up(&mut self, items: Vec<Item<'_>>) {
+        self.applied.failed.extend(items.into_iter().map(|item| (item.action.login.clone(), AccountFailure::Unknown)));
     }
 
     /// What became of each action, those included that the end of the phase found waiting.
@@ -315,7 +316,7 @@ impl<F: Fn(Vec<Row>) -> Result<Current, DatasetRefusal>> Writing<'_, F> {
                 Turn::First | Turn::Isolating => AccountFailure::NotTried,
                 Turn::Again { .. } => AccountFailure::Unknown,
             };
-            self.applied.failed.extend(batch.items.into_iter().map(|item| (item.action.login, failure.clone())));
+            self.applied.failed.extend(batch.items.into_iter().map(|item| (item.action.login.clone(), failure.clone())));
         }
         self.applied
     }

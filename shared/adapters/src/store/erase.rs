@@ -5,11 +5,11 @@
 
 use std::collections::BTreeSet;
 
-use domain::current::Row;
 use domain::held::{HeldHash, HeldSet};
 use domain::ids::{IntegrationId, RunId, TenantId};
 use domain::integration::Integration;
 use domain::login::Login;
+use domain::row::Row;
 use domain::run::RunRecord;
 use domain::snapshot::Snapshot;
 use domain::tenant_state::TenantState;
@@ -165,22 +165,23 @@ impl Store {
 }
 
 /// A row without a login: nothing of the row that is the login's own, and nothing but the mention of one that names it elsewhere.
-fn without(mut row: Row, login: &Login, login_key: &str, n_rows: &mut usize) -> Option<Row> {
+fn without(row: Row, login: &Login, login_key: &str, n_rows: &mut usize) -> Option<Row> {
+    let mut values = row.properties();
     let is_login = |value: &Value| value.as_str().is_some_and(|text| Login::as_found(text) == *login);
-    if row.get(login_key).is_some_and(is_login) {
+    if values.get(login_key).is_some_and(is_login) {
         *n_rows += 1;
         return None;
     }
-    let n_before = row.len();
-    row.retain(|_, value| !is_login(value));
-    let mut changed = row.len() < n_before;
-    for values in row.values_mut().filter_map(Value::as_array_mut) {
-        let n_before = values.len();
-        values.retain(|value| !is_login(value));
-        changed |= values.len() < n_before;
+    let n_before = values.len();
+    values.retain(|_, value| !is_login(value));
+    let mut changed = values.len() < n_before;
+    for several in values.values_mut().filter_map(Value::as_array_mut) {
+        let n_before = several.len();
+        several.retain(|value| !is_login(value));
+        changed |= several.len() < n_before;
     }
     *n_rows += usize::from(changed);
-    Some(row)
+    Some(if changed { values.into() } else { row })
 }
 
 /// The sum of all; the first error only behind the last of them, so that one broken item hides no other.

@@ -1,7 +1,7 @@
 //! Run records, and what runs saved before they overwrote it.
 
-use domain::current::Row;
 use domain::ids::{IntegrationId, RunId, TenantId};
+use domain::row::Row;
 use domain::run::{RunRecord, Status};
 
 use super::chunks::Place;

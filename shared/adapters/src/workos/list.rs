@@ -75,17 +75,17 @@ impl fmt::Display for List<'_> {
     }
 }
 
-/// A row and when it came: of two rows of one user the later one is right.
+/// What is kept of a row, and when it came: of two rows of one user the later one is right.
 #[derive(Debug)]
-pub(super) struct Seen<R> {
-    pub(super) row: R,
+pub(super) struct Seen<K> {
+    pub(super) row: K,
     /// The number of the page among all pages of the reader.
     pub(super) page: u64,
 }
 
 /// How one pass over a list ended.
-enum Pass<R> {
-    Whole(Vec<Seen<R>>),
+enum Pass<K> {
+    Whole(Vec<Seen<K>>),
     Broken {
         why: Distrust,
         /// The last cursor that was sent.
@@ -101,13 +101,18 @@ pub(super) enum GetError {
 }
 
 impl DirectoryReader {
-    /// All rows of a list that ended. Lists under the limit of `/directory_users` come with their pace.
-    pub(super) async fn list<R: Row>(&self, list: List<'_>, pace: Option<&Pace>) -> Result<Vec<Seen<R>>, ReadError> {
+    /// What is to be kept of all rows of a list that ended. Lists under the limit of `/directory_users` come with their pace.
+    pub(super) async fn list<R: Row, K>(
+        &self,
+        list: List<'_>,
+        pace: Option<&Pace>,
+        keep: impl Fn(R) -> K,
+    ) -> Result<Vec<Seen<K>>, ReadError> {
         let mut n_passes = 0;
         let mut empty_behind = None;
         loop {
             n_passes += 1;
-            let (why, cursor, pages) = match self.pass(list, pace, empty_behind.as_deref()).await? {
+            let (why, cursor, pages) = match self.pass(list, pace, empty_behind.as_deref(), &keep).await? {
                 Pass::Whole(rows) => return Ok(rows),
                 Pass::Broken { why, cursor, pages } => (why, cursor, pages),
             };
@@ -124,7 +129,13 @@ impl DirectoryReader {
 
     /// Follows a list once. An empty page behind a cursor is its end only if a pass before came to it behind the same cursor: then the row of
     /// the cursor is still there, and whatever followed it is not.
-    async fn pass<R: Row>(&self, list: List<'_>, pace: Option<&Pace>, empty_behind: Option<&str>) -> Result<Pass<R>, ReadError> {
+    async fn pass<R: Row, K>(
+        &self,
+        list: List<'_>,
+        pace: Option<&Pace>,
+        empty_behind: Option<&str>,
+        keep: impl Fn(R) -> K,
+    ) -> Result<Pass<K>, ReadError> {
         let mut rows = Vec::new();
         let mut ids = HashSet::new();
         let mut cursors = HashSet::new();
@@ -145,7 +156,7 @@ impl DirectoryReader {
             if !page.rows.is_empty() && ids.len() == n_before {
                 break Distrust::RepeatedRows;
             }
-            rows.extend(page.rows.into_iter().map(|row| Seen { row, page: number }));
+            rows.extend(page.rows.into_iter().map(|row| Seen { row: keep(row), page: number }));
             if let Some(next) = &page.after
                 && !cursors.insert(next.clone())
             {

@@ -1,6 +1,6 @@
 //! One run's reading of one directory.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use domain::directory::{Directory, DirectoryState, Group, User};
@@ -45,21 +45,21 @@ impl DirectoryReader {
         let before = self.linked().await?;
         let pace = Pace::new(&self.throttle, self.calls.deadline());
         pace.begin(1, before.users().div_ceil(PAGE_ROWS));
-        let users = self.list::<UserRow>(List::Users(&self.directory), Some(&pace)).await?;
-        let groups = self.list::<GroupRow>(List::Groups(&self.directory), None).await?;
-        let groups = by_id(groups);
+        let users = self.list(List::Users(&self.directory), Some(&pace), |row: UserRow| User::from(row)).await?;
+        // Of a user who is there twice the later row stays.
+        let mut users: BTreeMap<UserId, User> = users.into_iter().map(|seen| (seen.row.id.clone(), seen.row)).collect();
+        let groups = by_id(self.list(List::Groups(&self.directory), None, |row: GroupRow| Group::from(row)).await?);
         let ours: Vec<GroupId> = groups.values().filter(|group| wanted(&group.name)).map(|group| group.id.clone()).collect();
-        let lists = self.members(ours, &pace).await?;
+        let lists = self.members(ours, &users, &pace).await?;
         let after = self.linked().await?;
 
-        let mut latest = Latest::default();
-        for seen in users {
-            latest.keep(seen);
+        for user in latest(&lists) {
+            users.insert(user.id.clone(), user.clone());
         }
-        let members = lists.into_iter().map(|(group, rows)| (group, rows.into_iter().map(|seen| latest.keep(seen)).collect())).collect();
+        let members = lists.into_iter().map(|(group, rows)| (group, rows.into_iter().map(|seen| seen.row.id).collect())).collect();
         Ok(Directory {
             id: self.directory.clone(),
-            users: latest.into_users(),
+            users,
             groups,
             members,
             active_users_counted: after.active_users().or_else(|| before.active_users()),
@@ -73,7 +73,7 @@ impl DirectoryReader {
     /// # Errors
     /// [`ReadError`], as for [`read`](Self::read).
     pub async fn groups_of(&self, user: &UserId) -> Result<Vec<Group>, ReadError> {
-        match self.list::<GroupRow>(List::GroupsOf(user), None).await {
+        match self.list(List::GroupsOf(user), None, |row: GroupRow| Group::from(row)).await {
             Ok(rows) if rows.is_empty() => self.linked().await.map(|_| Vec::new()),
             Ok(rows) => Ok(by_id(rows).into_values().collect()),
             // That the directory itself is there and linked was asked before this error was made.
@@ -112,12 +112,13 @@ impl DirectoryReader {
         }
     }
 
-    async fn members(&self, groups: Vec<GroupId>, pace: &Pace) -> Result<Vec<(GroupId, Vec<Seen<UserRow>>)>, ReadError> {
+    /// The members of these groups, beside what the list of users said of them.
+    async fn members(&self, groups: Vec<GroupId>, users: &BTreeMap<UserId, User>, pace: &Pace) -> Result<Vec<Members>, ReadError> {
         let n_lists = groups.len().try_into().unwrap_or(u64::MAX);
         pace.begin(n_lists, n_lists);
         stream::iter(groups)
             .map(|group| async move {
-                let rows = self.list(List::Members(&group), Some(pace)).await?;
+                let rows = self.list(List::Members(&group), Some(pace), |row: UserRow| Member::beside(users, row.into())).await?;
                 Ok((group, rows))
             })
             .buffer_unordered(LISTS_AT_ONCE)
@@ -130,26 +131,72 @@ impl DirectoryReader {
     }
 }
 
-fn by_id(rows: Vec<Seen<GroupRow>>) -> BTreeMap<GroupId, Group> {
-    rows.into_iter().map(|seen| Group::from(seen.row)).map(|group| (group.id.clone(), group)).collect()
+fn by_id(rows: Vec<Seen<Group>>) -> BTreeMap<GroupId, Group> {
+    rows.into_iter().map(|seen| (seen.row.id.clone(), seen.row)).collect()
 }
 
-/// The latest row of every user.
-#[derive(Default)]
-struct Latest(BTreeMap<UserId, Seen<User>>);
+/// The members of one group.
+type Members = (GroupId, Vec<Seen<Member>>);
 
-impl Latest {
-    /// Keeps the row if none of a later page is there.
-    fn keep(&mut self, Seen { row, page }: Seen<UserRow>) -> UserId {
-        let user = User::from(row);
-        let id = user.id.clone();
-        if self.0.get(&id).is_none_or(|kept| kept.page <= page) {
-            self.0.insert(id.clone(), Seen { row: user, page });
+/// A member, as a list of members has it. Most are as in the list of users, of which nothing is kept a second time.
+#[derive(Debug)]
+struct Member {
+    id: UserId,
+    /// The row, where it is another than in the list of users.
+    news: Option<Box<User>>,
+}
+
+impl Member {
+    fn beside(users: &BTreeMap<UserId, User>, row: User) -> Self {
+        match users.get(&row.id) {
+            Some(user) if *user == row => Self { id: user.id.clone(), news: None },
+            Some(_) | None => Self { id: row.id.clone(), news: Some(Box::new(row)) },
         }
-        id
+    }
+}
+
+/// The users of whom the list of users is not right any more: it was read first, and what a later page said was other.
+fn latest(lists: &[Members]) -> impl Iterator<Item = &User> {
+    let rows = || lists.iter().flat_map(|(_, rows)| rows);
+    let changed: BTreeSet<&UserId> = rows().filter(|seen| seen.row.news.is_some()).map(|seen| &seen.row.id).collect();
+    let mut latest: BTreeMap<&UserId, &Seen<Member>> = BTreeMap::new();
+    for seen in rows().filter(|seen| changed.contains(&seen.row.id)) {
+        let kept = latest.entry(&seen.row.id).or_insert(seen);
+        if kept.page <= seen.page {
+            *kept = seen;
+        }
+    }
+    // The last of them may be as at first.
+    latest.into_values().filter_map(|seen| seen.row.news.as_deref())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn user(email: &str) -> User {
+        User { id: UserId::new("ada"), idp_id: None, email: Some(email.to_owned()), active: true }
     }
 
-    fn into_users(self) -> BTreeMap<UserId, User> {
-        self.0.into_iter().map(|(id, seen)| (id, seen.row)).collect()
+    fn told(pages: &[(u64, &str)]) -> Vec<String> {
+        let users = BTreeMap::from([(UserId::new("ada"), user("first"))]);
+        let list = |(page, email): &(u64, &str)| {
+            (GroupId::new(page.to_string()), vec![Seen { row: Member::beside(&users, user(email)), page: *page }])
+        };
+        let lists: Vec<Members> = pages.iter().map(list).collect();
+        latest(&lists).filter_map(|user| user.email.clone()).collect()
+    }
+
+    #[test]
+    fn the_row_of_the_latest_page_is_right_whichever_list_ended_first() {
+        assert_eq!(told(&[(7, "later"), (6, "between")]), ["later"]);
+        assert_eq!(told(&[(6, "between"), (7, "later")]), ["later"]);
+        assert_eq!(told(&[(6, "first"), (7, "later")]), ["later"]);
+    }
+
+    #[test]
+    fn a_row_that_is_again_as_at_first_is_no_news() {
+        assert_eq!(told(&[(6, "first")]), [""; 0]);
+        assert_eq!(told(&[(7, "first"), (6, "between")]), [""; 0]);
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use adapters::http::Deadline;
 use adapters::orgvue::{AccountFailure, Applied, Orgvue, OrgvueOptions, Stopped, UsersDataset};
-use domain::current::{Current, DatasetRefusal, Row};
+use domain::current::{Current, DatasetRefusal};
 use domain::desired::{Desired, DesiredAccount};
 use domain::group_name::Role;
 use domain::guard::{Completeness, Facts, Phase, Scope, guard};
@@ -18,6 +18,7 @@ use domain::ids::{DatasetId, TenantId, UserId};
 use domain::integration::{DatasetSpelling, Integration, Mode, Tenant};
 use domain::login::Login;
 use domain::plan::{Action, Change, Plan};
+use domain::row::Row;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use standins::orgvue::{Options, Orgvue as StandIn};
@@ -117,7 +118,7 @@ impl World {
         self.server.calls().reset();
         let mut applied = Applied::default();
         for phase in approved(actions) {
-            let Applied { done, failed } = self.users().apply(phase, &self.spelling, |rows| self.read(rows), async || Ok(())).await?;
+            let Applied { done, failed } = self.users().apply(&phase, &self.spelling, |rows| self.read(rows), async || Ok(())).await?;
             applied.done.extend(done);
             applied.failed.extend(failed);
         }

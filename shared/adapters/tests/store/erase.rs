@@ -34,9 +34,9 @@ async fn nothing_names_the_person_any_more_and_everybody_else_is_still_there() {
     let store = &table.store;
     store.put_run(&record_of("r1", &[ADA, "bob@example.com"])).await.unwrap();
     store.put_run(&record_of("r2", &["bob@example.com"])).await.unwrap();
-    let mut bob = row("2", "");
+    let mut bob = row("2", "").properties();
     bob.extend([("Login".to_owned(), json!("bob@example.com")), ("Manager".to_owned(), json!("Ada@example.com"))]);
-    store.save_before(&run("r1"), &tenant("ACME"), &[&row("1", ""), &bob]).await.unwrap();
+    store.save_before(&run("r1"), &tenant("ACME"), &[&row("1", ""), &bob.clone().into()]).await.unwrap();
     // A run that ended before it was recorded has rows and no head.
     store.save_before(&run("killed"), &tenant("TACME"), &[&row("1", "")]).await.unwrap();
     store.save_before(&run("foreign"), &tenant("FOREIGN"), &[&row("1", "")]).await.unwrap();
@@ -46,7 +46,7 @@ async fn nothing_names_the_person_any_more_and_everybody_else_is_still_there() {
     assert_eq!(erased, Erased { n_runs: 1, n_rows: 3, n_held: 0, snapshot: true });
     assert_eq!(store.run(&run("r1")).await.unwrap(), Some(record_of("r1", &["bob@example.com"])));
     bob.remove("Manager");
-    assert_eq!(store.saved_before(&run("r1"), &tenant("ACME")).await.unwrap(), [bob]);
+    assert_eq!(store.saved_before(&run("r1"), &tenant("ACME")).await.unwrap(), [bob.into()]);
     assert_eq!(store.saved_before(&run("killed"), &tenant("TACME")).await.unwrap().len(), 0);
     assert_eq!(store.saved_before(&run("foreign"), &tenant("FOREIGN")).await.unwrap().len(), 1);
     assert_eq!(store.snapshot(&integration()).await.unwrap(), Some(snapshot(&["bob@example.com"])));

@@ -2,10 +2,10 @@
 
 use adapters::clock::now_ms;
 use adapters::store::RunHead;
-use domain::current::Row;
 use domain::finding::{Finding, FindingCode};
 use domain::ids::IntegrationId;
 use domain::message::Reason;
+use domain::row::Row;
 use domain::run::{RunRecord, Status};
 use serde_json::json;
 
@@ -55,6 +55,7 @@ pub(crate) fn row(id: &str, note: &str) -> Row {
         .as_object()
         .expect("an object")
         .clone()
+        .into()
 }
 
 #[tokio::test]

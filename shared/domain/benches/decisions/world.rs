@@ -4,10 +4,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::current::{Current, Row};
+use domain::current::Current;
 use domain::directory::{Directory, Group, User};
 use domain::ids::{DirectoryId, GroupId, RunId, UserId};
 use domain::integration::{Integration, Tenant};
+use domain::row::Row;
 use domain::snapshot::{Snapshot, Undone};
 use jiff::civil::{Date, date};
 use serde_json::{Value, json};
@@ -231,7 +232,7 @@ fn row(login: &str, name: &str, roles: Vec<&str>) -> Row {
     let id = format!("{:024x}", login.bytes().fold(0_u128, |hash, byte| hash.wrapping_mul(257) + u128::from(byte)) >> 32);
     let row = json!({ "_id": id, "Login": login, "Name": name, "Role": roles.join(","), "Enabled": true, "ExpiryDate": null });
     let Value::Object(row) = row else { unreachable!("a row is an object") };
-    row
+    row.into()
 }
 
 /// One user in a thousand has none.

@@ -1,11 +1,14 @@
 mod words;
 
+use serde_json::Map;
+
 use super::*;
 use crate::finding::{Finding, FindingCode};
 use crate::group_name::Role;
 use crate::guard::HoldReason;
 use crate::ids::{GroupId, ItemId, UserId};
 use crate::plan::{Change, Verb};
+use crate::row::Row;
 use crate::run::{HeldRecord, Status};
 use crate::snapshot::Snapshot;
 use words::{AT_MS, directory, integration, login, run, snapshot, stored, tenant, told};
@@ -202,7 +205,7 @@ fn live_tells_the_account_as_it_is_and_what_is_planned() {
         roles: [Role::as_found("hr"), Role::user()].into(),
         enabled: true,
         expired: false,
-        row: [].into_iter().collect(),
+        row: Row::from(Map::new()),
     };
     let change = Change::Update { before: account.clone(), roles: [Role::user()].into() };
     let action = Action::new(login("ada"), Some(UserId::new("ada")), change);

@@ -1,5 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Map;
+
 use super::*;
 use crate::current::{Account, Current};
 use crate::desired::desired;
@@ -13,6 +15,7 @@ use crate::ids::{GroupId, ItemId, UserId};
 use crate::integration::Integration;
 use crate::login::Login;
 use crate::plan::{Users, plan};
+use crate::row::Row;
 
 fn integration(prefix: &str, tenancy: &str, tenants: &[&str]) -> Integration {
     let mut toml = format!("id = 'acme'\ndirectory = 'directory_1'\nmode = 'enforce'\ntenancy = '{tenancy}'\nprefix = '{prefix}'\n");
@@ -126,8 +129,7 @@ fn users_in_a_nearly_right_group_are_likely_left_out_for_it() {
 fn account(name: &str, roles: &[&str]) -> (Login, Account) {
     let login = Login::as_found(&format!("{name}@acme.com"));
     let roles = roles.iter().map(|role| Role::as_found(role)).collect();
-    let account =
-        Account { id: ItemId::new(name), login: login.clone(), roles, enabled: true, expired: false, row: [].into_iter().collect() };
+    let account = Account { id: ItemId::new(name), login: login.clone(), roles, enabled: true, expired: false, row: Row::from(Map::new()) };
     (login, account)
 }
 

@@ -6,7 +6,7 @@ use domain::integration::{DatasetSpelling, EnabledForm, RoleForm};
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 
-use crate::words::{Line, TODAY, account, line, login, rows, single, told};
+use crate::words::{Line, TODAY, account, as_read, line, login, rows, single, told};
 
 fn text(separator: &str) -> DatasetSpelling {
     DatasetSpelling { role_form: RoleForm::Text { separator: separator.to_owned() }, ..DatasetSpelling::default() }
@@ -20,7 +20,7 @@ fn read(lines: impl IntoIterator<Item = Line>, spelling: &DatasetSpelling) -> Re
     // The account that owns the API token has no role here, so that it fits every form.
     let mut rows = rows(lines);
     rows.last_mut().unwrap().remove(&spelling.role);
-    Current::read(rows, &single().tenants[0], spelling, TODAY)
+    Current::read(as_read(&rows), &single().tenants[0], spelling, TODAY)
 }
 
 fn read_one(line: Line) -> Account {
@@ -147,7 +147,7 @@ fn a_property_that_is_not_there_is_named() {
 #[test]
 fn a_dataset_without_the_account_of_the_token_is_not_worked_on() {
     let acme = single();
-    let only = |line| rows([line]).into_iter().take(1).collect();
+    let only = |line| as_read(&rows([line])[..1]);
     let read = |rows| Current::read(rows, &acme.tenants[0], &acme.dataset, TODAY).map(|current| current.accounts.len());
     assert_eq!(read(only(account("ada"))), Err(DatasetRefusal::ApiAccountMissing));
     assert_eq!(read(vec![]), Err(DatasetRefusal::ApiAccountMissing));
@@ -191,7 +191,7 @@ fn other_property_keys_are_read_and_written_as_configured() {
     };
     let row = json!({"_id": "1", "mail": "ada@acme.com", "Roles": ["hr"], "Active": "TRUE", "Until": "2020-01-01", "Login": 7});
     let current = Current::read(
-        rows([line(row)])[..1].to_vec(),
+        as_read(&rows([line(row)])[..1]),
         &domain::integration::Tenant { api_account: None, ..single().tenants[0].clone() },
         &spelling,
         TODAY,

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::current::{Account, Row, spell_account, spell_enabled};
+use domain::current::{Account, spell_account, spell_enabled};
 use domain::guard::{Completeness, HoldReason, Scope};
 use domain::harm::Harmed;
 use domain::held::HeldSet;
@@ -15,7 +15,7 @@ use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_assert, prop_a
 use proptest::sample::{select, subsequence};
 use serde_json::{Value, json};
 
-use crate::words::{Case, Line, Person, account, case, login, user};
+use crate::words::{Case, Line, Person, Properties, account, case, login, user};
 
 const NAMES: &[&str] = &["ada", "bob", "cid", "dan", "eve", "fay", "breakglass", "x@orgvue.com"];
 const IDS: &[&str] = &["u1", "u2", "u3", "u4", "u5", "u6", "u7", "u8", "u9"];
@@ -49,17 +49,17 @@ fn row() -> impl Strategy<Value = Line> {
 }
 
 /// Rows that differ in `_id`, in either form of the roles.
-fn dataset() -> impl Strategy<Value = (RoleForm, Vec<Row>)> {
+fn dataset() -> impl Strategy<Value = (RoleForm, Vec<Properties>)> {
     (vec(row(), 0..10), any::<bool>()).prop_map(|(lines, text)| {
         let mut seen = BTreeSet::new();
         let lines = crate::words::rows(lines).into_iter().filter(|row| seen.insert(row["_id"].to_string()));
-        let joined = |mut row: Row| {
+        let joined = |mut row: Properties| {
             let Value::Array(roles) = &row["Role"] else { return row };
             let text = roles.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" ,");
             row["Role"] = text.into();
             row
         };
-        let listed = |mut row: Row| {
+        let listed = |mut row: Properties| {
             if let Value::String(text) = &row["Role"] {
                 row["Role"] = json!([text]);
             }
@@ -113,7 +113,7 @@ fn written(case: &Case, actions: &[Action]) -> Case {
             }
             Change::Update { roles, .. } => case.rows[at.unwrap()].extend(spell_account(roles, true, spelling)),
             Change::Restore { before: None, to } => {
-                let mut row = to.row.clone();
+                let mut row = to.row.properties();
                 row.insert("_id".to_owned(), format!("restored {}", action.login).into());
                 row.extend(spell_account(&to.roles, to.enabled, spelling));
                 case.rows.push(row);
@@ -139,7 +139,7 @@ fn admins(case: &Case) -> BTreeSet<Login> {
 fn ran(case: &Case, failed: &BTreeSet<Login>) -> (Vec<Action>, Vec<Action>, Case) {
     let (additions, harm) = case.guard().0.split();
     let (removals, _) = harm.second_look(&additions, failed);
-    let (additions, removals) = (additions.into_actions(), removals.into_actions());
+    let (additions, removals) = (additions.actions().to_vec(), removals.actions().to_vec());
     let succeeded: Vec<_> = additions.iter().filter(|action| !failed.contains(&action.login)).cloned().collect();
     let behind = written(&written(case, &succeeded), &removals);
     (additions, removals, behind)
@@ -153,8 +153,8 @@ fn agreed(case: &Case, logins: &BTreeSet<Login>, why: HoldReason) -> HeldSet {
 }
 
 /// The rows of one case as the dataset of another spells them.
-fn respelled(case: &Case, other: &Case) -> Vec<Row> {
-    let spelled = |row: &Row| {
+fn respelled(case: &Case, other: &Case) -> Vec<Properties> {
+    let spelled = |row: &Properties| {
         let texts: Vec<&str> = match &row["Role"] {
             Value::String(text) => text.split(" ,").filter(|text| !text.is_empty()).collect(),
             value => value.as_array().into_iter().flatten().filter_map(Value::as_str).collect(),

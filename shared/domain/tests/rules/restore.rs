@@ -35,7 +35,7 @@ fn accounts_are_put_back_as_they_were() {
 fn a_deleted_account_comes_back_with_all_its_properties() {
     let plan = back([account("ada").with("Phone", "1").expired()], &now([]));
     let [Action { change: Change::Restore { before: None, to }, .. }] = &plan.actions[..] else { panic!("{plan}") };
-    assert_eq!((&to.row["Phone"], &to.row["ExpiryDate"]), (&"1".into(), &"2020-01-31".into()));
+    assert_eq!((&to.row.properties()["Phone"], &to.row.properties()["ExpiryDate"]), (&"1".into(), &"2020-01-31".into()));
     assert_eq!(plan.actions[0].weight(), Weight::None);
 }
 

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-use domain::current::{Current, DatasetRefusal, Row};
+use domain::current::{Current, DatasetRefusal};
 use domain::desired::{Decision, desired};
 use domain::directory::{Directory, Group, User};
 use domain::finding::Finding;
@@ -15,9 +15,10 @@ use domain::ids::{DirectoryId, GroupId, RunId, TenantId, UserId};
 use domain::integration::{Integration, Limits, Tenant};
 use domain::login::Login;
 use domain::plan::{Action, Plan, Users, plan};
+use domain::row::Row;
 use domain::snapshot::{FormerLogins, Snapshot, Undone};
 use jiff::civil::{Date, date};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 pub(crate) const PREFIX: &str = "IAMAPP_Orgvue_SCIM_";
 pub(crate) const TODAY: Date = date(2026, 11, 22);
@@ -170,7 +171,10 @@ pub(crate) fn told(findings: &[Finding]) -> String {
 
 /// A row of a Users dataset.
 #[derive(Debug, Clone)]
-pub(crate) struct Line(Row);
+pub(crate) struct Line(Properties);
+
+/// The values of a row.
+pub(crate) type Properties = Map<String, Value>;
 
 /// An enabled account with the role `user`.
 pub(crate) fn account(name: &str) -> Line {
@@ -209,9 +213,14 @@ impl Line {
 }
 
 /// The rows of a dataset, the account of the API token among them.
-pub(crate) fn rows(lines: impl IntoIterator<Item = Line>) -> Vec<Row> {
+pub(crate) fn rows(lines: impl IntoIterator<Item = Line>) -> Vec<Properties> {
     let api_account = account("sync@orgvue.com").role("admin");
     lines.into_iter().chain([api_account]).map(|Line(row)| row).collect()
+}
+
+/// The same as they are read from a dataset.
+pub(crate) fn as_read(rows: &[Properties]) -> Vec<Row> {
+    rows.iter().cloned().map(Row::from).collect()
 }
 
 /// A directory, a dataset of the first tenant, and what a run knows beside them.
@@ -219,7 +228,7 @@ pub(crate) fn rows(lines: impl IntoIterator<Item = Line>) -> Vec<Row> {
 pub(crate) struct Case {
     pub(crate) integration: Integration,
     pub(crate) people: Vec<Person>,
-    pub(crate) rows: Vec<Row>,
+    pub(crate) rows: Vec<Properties>,
     pub(crate) scope: Scope,
     pub(crate) completeness: Completeness,
     /// Users whose groups could not be read a second time.
@@ -295,7 +304,7 @@ impl Case {
     }
 
     pub(crate) fn current(&self) -> Result<Current, DatasetRefusal> {
-        Current::read(self.rows.clone(), self.tenant(), &self.integration.dataset, TODAY)
+        Current::read(as_read(&self.rows), self.tenant(), &self.integration.dataset, TODAY)
     }
 
     pub(crate) fn plan(&self) -> Plan {

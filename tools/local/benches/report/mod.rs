@@ -36,6 +36,15 @@ pub(crate) fn print(measures: &[Measure]) {
     }
 }
 
+/// Prints what was measured of our side alone.
+pub(crate) fn print_ours(measures: &[Measure], load_before: &str) {
+    for Measure { name, unit, ours, .. } in measures.iter().filter(|measure| !measure.ours.is_empty()) {
+        let all: Vec<String> = ours.iter().copied().map(figure).collect();
+        println!("{name:<44} {:>10}  {unit:<4} of {}", figure(median(ours)), all.join(" "));
+    }
+    println!("load: {load_before} before, {} after", load());
+}
+
 /// Three digits that mean something.
 fn figure(value: f64) -> String {
     let decimals = if value >= 100.0 { 0 } else { [3, 2, 1][usize::from(value >= 1.0) + usize::from(value >= 10.0)] };

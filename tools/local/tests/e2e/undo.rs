@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::current::Row;
 use domain::held::HeldHash;
 use domain::ids::RunId;
 use domain::message::Reason;
@@ -34,7 +33,7 @@ async fn restore(world: &World, run: &RunId, agreed: &[&HeldHash]) -> Result<Run
 /// The rows without what Orgvue itself puts into them.
 fn own_rows(world: &World) -> Vec<Value> {
     let mut rows = world.orgvue.rows("ACME");
-    rows.iter_mut().filter_map(Value::as_object_mut).for_each(|row: &mut Row| row.retain(|key, _| !key.starts_with('_')));
+    rows.iter_mut().filter_map(Value::as_object_mut).for_each(|row| row.retain(|key, _| !key.starts_with('_')));
     rows.sort_by_key(|row| row["Login"].to_string());
     rows
 }

@@ -67,7 +67,7 @@ impl Answer {
     ///
     /// # Errors
     /// What stands in the way of every account. The write was not applied.
-    pub(super) fn read(answer: Result<Bytes, CallError>, items: &[Item]) -> Result<Self, OrgvueError> {
+    pub(super) fn read(answer: Result<Bytes, CallError>, items: &[Item<'_>]) -> Result<Self, OrgvueError> {
         let lost = |error, still_running| Ok(Self::Lost { error, still_running });
         let error = match answer {
             Ok(body) => return Ok(Self::read_body(&body, items)),
@@ -101,7 +101,7 @@ impl Answer {
         }
     }
 
-    fn read_body(body: &[u8], items: &[Item]) -> Self {
+    fn read_body(body: &[u8], items: &[Item<'_>]) -> Self {
         let lost = |error| Self::Lost { error, still_running: false };
         match serde_json::from_slice::<Vec<ItemAnswer>>(body) {
             Ok(answers) if answers.len() != items.len() => {
@@ -121,14 +121,14 @@ impl Answer {
 const RESULTS: &str = "one result for each item";
 
 /// The results in the body of an error, if that is what it holds.
-fn results(body: &[u8], items: &[Item]) -> Option<Vec<Result<(), Refusal>>> {
+fn results(body: &[u8], items: &[Item<'_>]) -> Option<Vec<Result<(), Refusal>>> {
     let answers: Vec<ItemAnswer> = serde_json::from_slice(body).ok()?;
     (answers.len() == items.len() && are_in_order(&answers, items)).then(|| answers.into_iter().map(result).collect())
 }
 
 /// Whether no result names another item than the one in its place. That results come in the order of the items is what the examples
 /// show, and said nowhere.
-fn are_in_order(answers: &[ItemAnswer], items: &[Item]) -> bool {
+fn are_in_order(answers: &[ItemAnswer], items: &[Item<'_>]) -> bool {
     answers.iter().zip(items).all(|(answer, item)| match (answer.item_id(), item.action.before()) {
         (Some(answered), Some(account)) => answered == account.id.as_str(),
         (_, None) | (None, _) => true,

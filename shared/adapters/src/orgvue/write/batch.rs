@@ -9,22 +9,22 @@ use super::super::wire;
 
 /// One action and the JSON of it.
 #[derive(Debug)]
-pub(super) struct Item {
-    pub(super) action: Action,
+pub(super) struct Item<'a> {
+    pub(super) action: &'a Action,
     json: String,
 }
 
-impl Item {
-    pub(super) fn new(action: Action, spelling: &DatasetSpelling) -> Self {
-        let json = wire::item_action(&action, spelling);
+impl<'a> Item<'a> {
+    pub(super) fn new(action: &'a Action, spelling: &DatasetSpelling) -> Self {
+        let json = wire::item_action(action, spelling);
         Self { action, json }
     }
 }
 
 /// What is sent in one call.
 #[derive(Debug)]
-pub(super) struct Batch {
-    pub(super) items: Vec<Item>,
+pub(super) struct Batch<'a> {
+    pub(super) items: Vec<Item<'a>>,
     pub(super) turn: Turn,
 }
 
@@ -51,7 +51,7 @@ impl Turn {
     }
 }
 
-impl Batch {
+impl Batch<'_> {
     /// The JSON array of the actions.
     pub(super) fn body(&self) -> String {
         let actions: Vec<&str> = self.items.iter().map(|item| item.json.as_str()).collect();
@@ -60,9 +60,9 @@ impl Batch {
 }
 
 /// Batches of at most so many actions and bytes, in order. An action that alone is larger is a batch of its own.
-pub(super) fn batches(items: Vec<Item>, actions_max: usize, bytes_max: usize) -> VecDeque<Batch> {
+pub(super) fn batches(items: Vec<Item<'_>>, actions_max: usize, bytes_max: usize) -> VecDeque<Batch<'_>> {
     let mut batches = VecDeque::new();
-    let mut batch: Vec<Item> = Vec::new();
+    let mut batch = Vec::new();
     let mut bytes = 0;
     for item in items {
         // With its comma or one of the brackets.
@@ -81,7 +81,7 @@ pub(super) fn batches(items: Vec<Item>, actions_max: usize, bytes_max: usize) ->
 }
 
 /// The same items in two batches, or in one if there is only one, or in none.
-pub(super) fn halves(mut items: Vec<Item>, turn: Turn) -> impl Iterator<Item = Batch> {
+pub(super) fn halves(mut items: Vec<Item<'_>>, turn: Turn) -> impl Iterator<Item = Batch<'_>> {
     let second = items.split_off(items.len().div_ceil(2));
     [items, second].into_iter().filter(|items| !items.is_empty()).map(move |items| Batch { items, turn })
 }
