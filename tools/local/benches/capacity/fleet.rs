@@ -1,8 +1,11 @@
 //! A day of a whole fleet, played event by event: who changes when, what waits where, and what the limits make of it.
 //!
 //! What decides is the code of the service itself: [`Pending`], its windows, claims, retries and the sweep, and production's [`Delays`]. What is
-//! modelled is the world around it: when changes come, how long Scheduler, Lambda and the vendors take, and the vendors' limits. What a run
+//! modelled is the [`world`] around it: when changes come, how long Scheduler, Lambda and the vendors take, and the vendors' limits. What a run
 //! costs comes from the measured scenes. Same seed, same day.
+
+mod begin;
+mod world;
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -10,11 +13,10 @@ use std::collections::{BinaryHeap, VecDeque};
 use domain::backoff::{Backoff, FaultClass};
 use domain::delays::Delays;
 use domain::fleet::Owed;
-use domain::ids::{DirectoryId, IntegrationId, RunId};
+use domain::ids::RunId;
 use domain::pending::{Lease, Pending, RunEnd, SweepStep};
+use rand::RngExt;
 use rand::rngs::StdRng;
-use rand::{RngExt, SeedableRng};
-use rand_distr::{Distribution, LogNormal};
 use serde::Serialize;
 
 use crate::prices::{
@@ -23,59 +25,13 @@ use crate::prices::{
 };
 use crate::rig::Measured;
 use crate::scenes::{Figures, Kind, SWEEP_DUE, SWEEP_IDLE, SWEEP_ONE, WEBHOOK_FIRST, WEBHOOK_LATER};
+use world::{
+    BEGIN, END, GROUPS_PER_TENANT, GROUPS_PER_USER, HOUR, KEY_PER_MINUTE, MINUTE, OUTAGE, OUTAGE_SECONDS, PAUSE, REFUSED_SECONDS, SECOND,
+};
 
-/// The world. Change it, and run `cargo bench -p local --bench capacity -- fleet` again.
-pub(crate) const SEED: u64 = 2_026;
-/// Users of a customer: log-normal.
-pub(crate) const USERS_MEDIAN: f64 = 800.0;
-pub(crate) const USERS_SIGMA: f64 = 1.2;
-/// So many customers of each thousand are as large as this.
-pub(crate) const LARGEST: (usize, usize) = (3, 100_000);
-/// The customer whose whole directory is synced anew by its identity provider: an event for each user.
-pub(crate) const RESYNCED_USERS: usize = 50_000;
-/// How many tenants a customer has, and the share of customers.
-pub(crate) const TENANTS: [(usize, f64); 3] = [(1, 0.8), (3, 0.15), (10, 0.05)];
-/// Groups of ours for each tenant, and how many of them a user is in on average.
-pub(crate) const GROUPS_PER_TENANT: f64 = 3.0;
-pub(crate) const GROUPS_PER_USER: f64 = 1.1;
-/// Share of the users of whom something changes on a working day, between 8:00 and 18:00, and events for each change.
-pub(crate) const CHANGED_IN_A_DAY: f64 = 0.005;
-pub(crate) const EVENTS_PER_CHANGE: usize = 2;
-/// On Monday at 9:00 so many customers' identity providers bring a change of so many users within ten minutes.
-pub(crate) const MONDAY_CUSTOMERS: f64 = 0.5;
-pub(crate) const MONDAY_CHANGED: f64 = 0.01;
-/// Calls a minute that WorkOS allows for a key.
-pub(crate) const KEY_PER_MINUTE: f64 = 6_000.0;
-/// How long a run tries before it takes Orgvue's outage for one.
-const OUTAGE_SECONDS: f64 = 20.0;
-/// Longest that limited calls may take altogether: nine tenths of the invocation, less the time for the record.
-const LIMITED_SECONDS_MAX: f64 = 0.9 * 890.0;
-/// A message that leads to no run.
-const REFUSED_SECONDS: f64 = 0.05;
+pub(crate) use world::{CHANGED_IN_A_DAY, EVENTS_PER_CHANGE, World};
 
-const SECOND: i64 = 1_000;
-const MINUTE: i64 = 60 * SECOND;
-const HOUR: i64 = 60 * MINUTE;
-/// Sunday evening, so that Monday begins in the midst of things. Monday's midnight is 0.
-const BEGIN: i64 = -12 * HOUR;
-const END: i64 = 24 * HOUR;
-const MONDAY_AT: i64 = 9 * HOUR;
-const RESYNC_AT: i64 = 10 * HOUR;
-const BURST: i64 = 10 * MINUTE;
-const OUTAGE: (i64, i64) = (13 * HOUR, 15 * HOUR);
-/// A drift interval before Monday's changes come.
-const PAUSE: (i64, i64) = (-4 * HOUR, 3 * HOUR);
-
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct World {
-    pub(crate) n_customers: usize,
-    pub(crate) concurrency: usize,
-    pub(crate) has_outage: bool,
-    /// Whether everything was paused in the night, so that every look for drift is due when it ends.
-    pub(crate) has_pause: bool,
-}
-
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub(crate) struct Day {
     /// From a change to the dataset, in minutes: the middle, 95 and 99 of 100, and the longest.
     pub(crate) delay_minutes: [f64; 4],
@@ -199,115 +155,7 @@ pub(crate) fn play(world: World, figures: &Figures) -> Day {
     fleet.tell()
 }
 
-impl<'a> Fleet<'a> {
-    fn new(world: World, figures: &'a Figures) -> Self {
-        let mut rng = StdRng::seed_from_u64(SEED);
-        let sizes = LogNormal::new(USERS_MEDIAN.ln(), USERS_SIGMA).expect("the spread is above zero");
-        let delays = Delays::default();
-        let customers = (0..world.n_customers)
-            .map(|at| {
-                let users = match at % 1_000 {
-                    place if place < LARGEST.0 => LARGEST.1,
-                    place if place == LARGEST.0 => RESYNCED_USERS,
-                    _ => (sizes.sample(&mut rng) as usize).clamp(10, LARGEST.1),
-                };
-                let mut share: f64 = rng.random();
-                let tenants = TENANTS
-                    .iter()
-                    .find(|(_, part)| {
-                        share -= part;
-                        share < 0.0
-                    })
-                    .map_or(1, |(tenants, _)| *tenants);
-                let drift = BEGIN + rng.random_range(0..delays.drift_ms);
-                let directory = DirectoryId::parse(&format!("directory_{at}")).expect("the id is one");
-                let integration = IntegrationId::parse(&format!("customer-{at}")).expect("the id is one");
-                Customer {
-                    users,
-                    tenants,
-                    pending: Pending::new(directory, integration, drift),
-                    owed: None,
-                    backoff: Backoff::default(),
-                    retry_at_ms: None,
-                    waiting: Vec::new(),
-                    claimed: Vec::new(),
-                    events_since_run: 0,
-                }
-            })
-            .collect::<Vec<_>>();
-        let users = customers.iter().map(|customer| customer.users).sum();
-        let too_large = customers.iter().filter(|customer| customer.limited_calls() * USERS_INTERVAL > LIMITED_SECONDS_MAX).count();
-        Self {
-            world,
-            costs: Costs { figures },
-            delays,
-            rng,
-            now: BEGIN,
-            customers,
-            events: BinaryHeap::new(),
-            n_events: 0,
-            queue: VecDeque::new(),
-            busy: 0,
-            reading: Vec::new(),
-            run_number: 0,
-            delays_ms: Vec::new(),
-            busy_ms: 0,
-            busy_by_hour: [0; 24],
-            workos_by_minute: vec![0.0; ((END - BEGIN) / MINUTE) as usize + 1],
-            webhooks_by_second: std::collections::HashMap::new(),
-            last_of_outage: OUTAGE.1,
-            day: Day {
-                delay_minutes: [0.0; 4],
-                small_p99_minutes: 0.0,
-                busy_mean: 0.0,
-                busy_at_peak_hour: 0.0,
-                workos_per_minute_max: 0.0,
-                queue_max: 0,
-                runs: 0,
-                runs_failed: 0,
-                messages_refused: 0,
-                webhooks: 0,
-                webhooks_per_second_max: 0,
-                too_large,
-                recovery_minutes: 0.0,
-                workos_in_vain: 0.0,
-                workos_calls: 0.0,
-                users,
-                write_units: 0.0,
-                read_units: 0.0,
-                usd: 0.0,
-                usd_sweep: 0.0,
-                usd_waiting: 0.0,
-            },
-        }
-    }
-
-    /// Everything that comes from outside.
-    fn plan(&mut self) {
-        for customer in 0..self.customers.len() {
-            let users = self.customers[customer].users as f64;
-            let add = |fleet: &mut Self, n: f64, from: i64, to: i64| {
-                let n = n.floor() + f64::from(u8::from(fleet.rng.random_bool(n.fract())));
-                for _ in 0..n as usize {
-                    let at = fleet.rng.random_range(from..to);
-                    for event in 0..EVENTS_PER_CHANGE as i64 {
-                        fleet.at(at + event * SECOND, Event::Change { customer });
-                    }
-                }
-            };
-            add(self, users * CHANGED_IN_A_DAY, 8 * HOUR, 18 * HOUR);
-            if self.rng.random_bool(MONDAY_CUSTOMERS) {
-                add(self, users * MONDAY_CHANGED, MONDAY_AT, MONDAY_AT + BURST);
-            }
-            if customer == LARGEST.0 {
-                add(self, users / EVENTS_PER_CHANGE as f64, RESYNC_AT, RESYNC_AT + BURST);
-            }
-        }
-        for minute in 0..(END - BEGIN) / MINUTE {
-            self.at(BEGIN + minute * MINUTE, Event::Sweep);
-        }
-    }
-
+impl Fleet<'_> {
     fn at(&mut self, at: i64, event: Event) {
         self.n_events += 1;
         self.events.push(Reverse((at, self.n_events, event)));
