@@ -1,4 +1,4 @@
-//! One attempt: the directory is read once and serves all the tenants of its integration, which succeed and fail each on its own.
+//! One attempt: one read of the directory serves all the tenants of its integration, which succeed and fail each on its own.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,12 +8,8 @@ use adapters::http::Deadline;
 use adapters::store::{Claim, StoreError};
 use adapters::workos::ReadError;
 use domain::backoff::FaultClass;
-use domain::desired::desired;
-use domain::directory::Directory;
 use domain::finding::Finding;
 use domain::fleet::Tally;
-use domain::group_name;
-use domain::guard::Completeness;
 use domain::ids::{DirectoryId, TenantId};
 use domain::integration::{Integration, Tenant};
 use domain::notice::{FindingNews, is_newly_held};
@@ -21,14 +17,13 @@ use domain::pending::RunEnd;
 use domain::run::{RunRecord, Status, TenantRecord};
 use domain::snapshot::Snapshot;
 use domain::tenant_state::{Demand, TenantState, earliest_retry, worked_on};
-use futures::{StreamExt, stream};
 
 use crate::Deps;
-use crate::look::Look;
 use crate::metrics;
+use crate::round::{Round, Rounded, Unread};
 use crate::run::Opening;
 use crate::seen::{Seen, View};
-use crate::tenant::{Reconciled, Writer};
+use crate::tenant::Reconciled;
 
 /// How often in a row a directory is not found before it counts as gone: a proxy's or WorkOS's slip must not suspend anybody.
 const NOT_FOUND_MIN: u8 = 3;
@@ -93,33 +88,26 @@ async fn try_once(deps: &Deps, claim: &Claim, opening: &Opening, deadline: Deadl
         return Ok(Attempt { tally: Some(tally), ..Attempt::idle(earliest_retry(&integration, &states)) });
     }
     let reader = deps.workos.reader(integration.directory.clone(), deadline);
-    let directory = match reader.read(|name| matches!(group_name::parse(name, &integration), Some(Ok(_)))).await {
-        Ok(directory) => directory,
-        Err(error) => return Ok(Attempt { workos_calls: reader.calls(), ..unread(deps, claim, &error, deadline).await? }),
-    };
-
     let before = deps.store.snapshot(&integration.id).await?;
-    let verdicts = deps.store.decisions(&integration.id).await?;
-    let decision = desired(&directory, &integration);
-    let look = Look {
+    let round = Round {
         deps,
+        claim,
+        opening,
         deadline,
         integration: &integration,
-        directory: &directory,
-        decision: &decision,
-        completeness: completeness(&directory),
         reader: &reader,
-        former: &before.as_ref().map(|before| before.former_logins(&directory)).unwrap_or_default(),
+        before: before.as_ref(),
+        states: &due.iter().map(|tenant| (tenant.id.clone(), state_of(&tenant.id))).collect(),
+        verdicts: &deps.store.decisions(&integration.id).await?,
     };
-    let work: Vec<_> = due
-        .into_iter()
-        .map(|tenant| {
-            let writer = Writer { deps, integration: &integration, tenant, claim, opening, deadline };
-            let (look, state, verdict) = (&look, state_of(&tenant.id), verdicts.get(&tenant.id));
-            async move { writer.reconcile(look, state, verdict).await }
-        })
-        .collect();
-    let reconciled: Vec<Reconciled> = stream::iter(work).buffer_unordered(deps.config.tenants_at_once).collect().await;
+    let knew_all_users = |tenant: &&Tenant| state_of(&tenant.id).knew_all_users(began_ms, &deps.config.delays);
+    let members_will_do =
+        demand != Demand::Person && due.iter().all(knew_all_users) && before.as_ref().is_some_and(Snapshot::is_told_by_members);
+    let Rounded { directory, is_whole, decision, reconciled, orgvue_calls } = match round.go(&due, !members_will_do).await {
+        Ok(rounded) => rounded,
+        Err(unread) => return Attempt::unread(deps, claim, *unread, reader.calls(), deadline).await,
+    };
+
     let held_before = |tenant: &TenantId| states.get(tenant).and_then(|state| state.held.as_ref());
     let newly_held = reconciled.iter().map(|one| &one.record).filter(|record| is_newly_held(held_before(&record.tenant), record));
     let newly_held = newly_held.map(|record| record.tenant.clone()).collect();
@@ -127,13 +115,14 @@ async fn try_once(deps: &Deps, claim: &Claim, opening: &Opening, deadline: Deadl
     states.extend(reconciled.iter().map(|one| (one.record.tenant.clone(), one.state.clone())));
     let is_held = |tenant: &Tenant| states.get(&tenant.id).is_some_and(|state| state.held.is_some());
     let holds = worked_on(&integration).any(is_held) || reconciled.iter().any(|one| !one.record.held.is_empty());
-    let view = View { run: claim.run(), integration: &integration, directory: &directory, before, holds };
+    let view = View { run: claim.run(), integration: &integration, directory: &directory, is_whole, before, holds };
     let seen = view.seen(decision.findings, &reconciled);
     let n_findings = seen.n_open;
-    let mut attempt = Attempt::summed(reconciled, seen);
+    let mut attempt = Attempt::summed(reconciled).with(seen);
     attempt.news.held = newly_held;
     attempt.tally = Some(tally(deps, &integration, &states, Some(n_findings)).await);
     attempt.workos_calls = reader.calls();
+    attempt.orgvue_calls += orgvue_calls;
     attempt.end = RunEnd::Reconciled { retry_at_ms: earliest_retry(&integration, &states) };
     Ok(attempt)
 }
@@ -145,12 +134,6 @@ async fn tally(deps: &Deps, integration: &Integration, states: &BTreeMap<TenantI
     let is_rejected = |tenant: &TenantId, hash| decisions.get(tenant).is_some_and(|decision| decision.rejects(hash));
     let rejected = held.into_iter().filter(|(tenant, hash)| is_rejected(tenant, hash)).map(|(tenant, _)| tenant.clone()).collect();
     Tally::of(integration, states, &rejected, n_findings)
-}
-
-/// Whether the list of users agrees with the directory's own count.
-pub(crate) fn completeness(directory: &Directory) -> Completeness {
-    let n_active = directory.users.values().filter(|user| user.active).count();
-    Completeness::judge(n_active, directory.active_users_counted)
 }
 
 /// The integration that is in force.
@@ -245,16 +228,26 @@ impl Attempt {
         Self { status, code: Some(code.to_owned()), error: Some(error), end, ..Self::idle(None) }
     }
 
-    fn summed(reconciled: Vec<Reconciled>, seen: Seen) -> Self {
+    /// What some of the tenants came to, although the directory could not be read as far as others want it. What was seen is not stored.
+    async fn unread(deps: &Deps, claim: &Claim, unread: Unread, workos_calls: u64, deadline: Deadline) -> Result<Self, StoreError> {
+        let Unread { error, reconciled, orgvue_calls } = unread;
+        let Self { status, code, error, end, .. } = self::unread(deps, claim, &error, deadline).await?;
+        let done = Self::summed(reconciled);
+        Ok(Self { status, code, error, end, workos_calls, orgvue_calls: done.orgvue_calls + orgvue_calls, ..done })
+    }
+
+    fn summed(reconciled: Vec<Reconciled>) -> Self {
         let mut attempt = Self { orgvue_calls: reconciled.iter().map(|one| one.orgvue_calls).sum(), ..Self::idle(None) };
         attempt.states = reconciled.iter().map(|one| (one.record.tenant.clone(), one.state.clone())).collect();
         attempt.tenants = reconciled.into_iter().map(|one| one.record).collect();
         attempt.tenants.sort_by(|a, b| a.tenant.cmp(&b.tenant));
         attempt.status = attempt.tenants.iter().map(|tenant| tenant.status).max().unwrap_or(Status::Applied);
-        attempt.findings = seen.findings;
-        attempt.news.findings = seen.changes;
-        attempt.snapshot = seen.news;
         attempt
+    }
+
+    fn with(self, seen: Seen) -> Self {
+        let Seen { findings, n_open: _, changes, news } = seen;
+        Self { findings, news: News { findings: changes, ..self.news }, snapshot: news, ..self }
     }
 
     /// The run's record with what the attempt found and did.

@@ -10,6 +10,7 @@ mod metrics;
 mod operate;
 mod preview;
 mod restore;
+mod round;
 mod run;
 mod seen;
 mod sweep;

@@ -39,6 +39,8 @@ pub(crate) struct Look<'a> {
     pub(crate) deadline: Deadline,
     pub(crate) integration: &'a Integration,
     pub(crate) directory: &'a Directory,
+    /// Whether the list of users was read. Without it nothing is taken from anybody.
+    pub(crate) is_whole: bool,
     pub(crate) decision: &'a Decision,
     pub(crate) completeness: Completeness,
     pub(crate) reader: &'a DirectoryReader,
@@ -107,10 +109,11 @@ pub(crate) async fn begun(deps: &Deps, tenant: &Tenant, harm: &HarmLog) -> Resul
 }
 
 impl Look<'_> {
-    /// Reads the tenant's dataset, plans, and asks the guard.
-    pub(crate) async fn tenant(&self, tenant: &Tenant, dataset: &UsersDataset, known: Known<'_>) -> Result<Looked, TenantFault> {
+    /// Reads the tenant's dataset, plans, and asks the guard; `None` where that wants the list of users, which was not read.
+    pub(crate) async fn tenant(&self, tenant: &Tenant, dataset: &UsersDataset, known: Known<'_>) -> Result<Option<Looked>, TenantFault> {
         let current = current(dataset, tenant, self.integration).await?;
-        let Confirmed { desired, plan, users: confirmed, findings } = self.confirmed_plan(tenant, &current).await?;
+        let Some(confirmed) = self.confirmed_plan(tenant, &current).await? else { return Ok(None) };
+        let Confirmed { desired, plan, users: confirmed, findings } = confirmed;
         let now_ms = now_ms();
         let harm = known.harm.clone().settle(still_due(&plan, known.begun, known.approved), now_ms);
         let facts = Facts {
@@ -132,13 +135,13 @@ impl Look<'_> {
         });
         let renamed = renamed.collect();
         let findings = plan.findings.iter().cloned().chain(findings).collect();
-        Ok(Looked { plan, current, approved, held, findings, confirmed, renamed, harm })
+        Ok(Some(Looked { plan, current, approved, held, findings, confirmed, renamed, harm }))
     }
 
     /// The plan, once those who seem to lose something although they are active were looked at again.
     ///
     /// A person who is moved between two groups while they are read is seen in neither; the user's own list of groups tells.
-    async fn confirmed_plan(&self, tenant: &Tenant, current: &Current) -> Result<Confirmed, TenantFault> {
+    async fn confirmed_plan(&self, tenant: &Tenant, current: &Current) -> Result<Option<Confirmed>, TenantFault> {
         let plan_of = |decision: &Decision| {
             let desired = decision.tenants.get(&tenant.id).cloned().unwrap_or_default();
             let users = Users { active: &decision.active, former: self.former };
@@ -146,10 +149,13 @@ impl Look<'_> {
             (desired, plan)
         };
         let (desired_first, plan_first) = plan_of(self.decision);
+        if !self.is_whole && plan_first.actions.iter().any(Action::takes) {
+            return Ok(None);
+        }
         let nobody = BTreeSet::new();
         let doubtful: BTreeSet<UserId> = takes_from(&plan_first, &nobody).cloned().collect();
         if doubtful.is_empty() {
-            return Ok(Confirmed { desired: desired_first, plan: plan_first, users: nobody, findings: Vec::new() });
+            return Ok(Some(Confirmed { desired: desired_first, plan: plan_first, users: nobody, findings: Vec::new() }));
         }
         let read: Vec<_> = stream::iter(doubtful.into_iter().take(CONFIRMATIONS_MAX))
             .map(|user| async move { (self.reader.groups_of(&user).await, user) })
@@ -178,7 +184,7 @@ impl Look<'_> {
         }
         let findings =
             decision.findings.into_iter().filter(|finding| finding.user.as_ref().is_some_and(|user| users.contains(user))).collect();
-        Ok(Confirmed { desired, plan, users, findings })
+        Ok(Some(Confirmed { desired, plan, users, findings }))
     }
 }
 

@@ -21,9 +21,9 @@ use domain::tenant_state::TenantState;
 use futures::{StreamExt, stream};
 
 use crate::Deps;
-use crate::attempt::completeness;
 use crate::fault::TenantFault;
 use crate::look::{Known, Look, Looked, begun, dataset};
+use crate::round::completeness;
 
 /// What a run would find and do now.
 #[derive(Debug)]
@@ -103,6 +103,7 @@ pub async fn preview(deps: &Deps, integration: &Integration, tenants: &[&Tenant]
         deadline,
         integration,
         directory: &directory,
+        is_whole: true,
         decision: &decision,
         completeness: completeness(&directory),
         reader: &reader,
@@ -132,14 +133,9 @@ async fn look_at(look: &Look<'_>, tenant: &Tenant, state: TenantState) -> (Tenan
     // An approval waits for a run: a dry run shows what it is about as held still.
     let approved = HeldSet::default();
     let known = Known { scope: state.scope(look.integration), approved: &approved, harm: &state.harm, begun: &begun };
-    let outcome = look.tenant(tenant, &dataset, known).await;
-    let outcome = outcome.map(|Looked { plan, current, approved, held, findings, confirmed, renamed: _, harm: _ }| TenantPreview {
-        current,
-        plan,
-        approved: approved.actions().cloned().collect(),
-        held,
-        findings,
-        confirmed,
+    let outcome = look.tenant(tenant, &dataset, known).await.map(|looked| {
+        let Looked { plan, current, approved, held, findings, confirmed, renamed: _, harm: _ } = looked.expect("the directory is whole");
+        TenantPreview { current, plan, approved: approved.actions().cloned().collect(), held, findings, confirmed }
     });
     (tenant.id.clone(), outcome.map_err(Obstacle::from), dataset.calls())
 }

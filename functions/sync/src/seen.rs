@@ -21,6 +21,8 @@ pub(crate) struct View<'a> {
     pub(crate) run: &'a RunId,
     pub(crate) integration: &'a Integration,
     pub(crate) directory: &'a Directory,
+    /// Whether the list of users was read.
+    pub(crate) is_whole: bool,
     pub(crate) before: Option<Snapshot>,
     /// Whether anything waits for a person, in whichever tenant.
     pub(crate) holds: bool,
@@ -41,7 +43,7 @@ pub(crate) struct Seen {
 impl View<'_> {
     /// `of_the_directory`: what the directory itself was found to lack.
     pub(crate) fn seen(self, of_the_directory: Vec<Finding>, reconciled: &[Reconciled]) -> Seen {
-        let Self { run, integration, directory, ref before, holds } = self;
+        let Self { run, integration, directory, is_whole: _, ref before, holds } = self;
         let now_ms = now_ms();
         let looked_at: BTreeSet<&TenantId> = reconciled.iter().filter(|one| one.renamed.is_some()).map(|one| &one.record.tenant).collect();
         let others: BTreeSet<TenantId> =
@@ -69,7 +71,8 @@ impl View<'_> {
         let renamed_groups = self.before.iter().flat_map(|before| before.renamed_groups(self.directory, self.integration));
         let of_the_directory = of_the_directory.into_iter().filter(|finding| !is_outdated(finding));
         let of_the_tenants = reconciled.iter().flat_map(|one| &one.findings).cloned();
-        let mut findings: Vec<Finding> = of_the_directory.chain(renamed_groups).chain(of_the_tenants).collect();
+        let outsiders = self.before.iter().filter(|_| !self.is_whole).flat_map(|before| before.outsiders(self.directory));
+        let mut findings: Vec<Finding> = of_the_directory.chain(renamed_groups).chain(of_the_tenants).chain(outsiders).collect();
         name_groups(&mut findings, self.directory);
         findings.sort();
         findings.dedup();

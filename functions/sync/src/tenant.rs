@@ -45,6 +45,17 @@ pub(crate) struct Reconciled {
     pub(crate) orgvue_calls: u64,
 }
 
+/// Something is to be taken from somebody in the tenant, and the list of users was not read. Nothing was written.
+pub(crate) struct UsersWanted {
+    pub(crate) orgvue_calls: u64,
+}
+
+/// How far a look went.
+enum Step {
+    Done,
+    UsersWanted,
+}
+
 /// Writes to one tenant under a claim, and notes what it did.
 pub(crate) struct Writer<'a> {
     pub(crate) deps: &'a Deps,
@@ -85,7 +96,12 @@ impl Progress {
 
 impl Writer<'_> {
     /// Makes the tenant as desired, as far as the guard and the newest decision about the tenant let it.
-    pub(crate) async fn reconcile(&self, look: &Look<'_>, state: TenantState, decision: Option<&Decision>) -> Reconciled {
+    pub(crate) async fn reconcile(
+        &self,
+        look: &Look<'_>,
+        state: TenantState,
+        decision: Option<&Decision>,
+    ) -> Result<Reconciled, UsersWanted> {
         let mut progress = Progress::new(self.tenant, state);
         let mut orgvue_calls = 0;
         let outcome = match dataset(self.deps, self.tenant, self.deadline) {
@@ -96,6 +112,14 @@ impl Writer<'_> {
             }
             Err(fault) => Err(fault),
         };
+        let outcome = match outcome {
+            Ok(Step::UsersWanted) => return Err(UsersWanted { orgvue_calls }),
+            Ok(Step::Done) => Ok(()),
+            Err(fault) => Err(fault),
+        };
+        if look.is_whole {
+            progress.state.whole_ms = Some(now_ms());
+        }
         let class = self.tell_fault(outcome, &mut progress);
         let Progress { record, state, findings, held: _, confirmed, renamed, unknown: _, n_refused: _ } = progress;
         let was_quarantined = state.backoff.is_quarantined();
@@ -107,7 +131,7 @@ impl Writer<'_> {
             let is_done = |login: &Login| record.mode == Mode::Enforce && record.removed.contains(login);
             by_login.into_iter().filter(|(login, _)| !is_done(login)).map(|(_, user)| user).collect()
         });
-        Reconciled { record, state, findings, confirmed, renamed, orgvue_calls }
+        Ok(Reconciled { record, state, findings, confirmed, renamed, orgvue_calls })
     }
 
     /// What stood in the way goes into the record and the log. Returns whose fault it was.
@@ -134,13 +158,13 @@ impl Writer<'_> {
         decision: Option<&Decision>,
         dataset: &UsersDataset,
         progress: &mut Progress,
-    ) -> Result<(), TenantFault> {
+    ) -> Result<Step, TenantFault> {
         let agreed = self.agreed(decision, &progress.state).await?;
         let begun = begun(self.deps, self.tenant, &progress.state.harm).await?;
         let scope = progress.state.scope(self.integration);
         let known = Known { scope, approved: &agreed, harm: &progress.state.harm, begun: &begun };
-        let Looked { plan, current: _, approved, held, findings, confirmed, renamed, harm } =
-            look.tenant(self.tenant, dataset, known).await?;
+        let Some(looked) = look.tenant(self.tenant, dataset, known).await? else { return Ok(Step::UsersWanted) };
+        let Looked { plan, current: _, approved, held, findings, confirmed, renamed, harm } = looked;
         progress.state.harm = harm;
         progress.findings = findings;
         progress.confirmed = confirmed;
@@ -166,7 +190,7 @@ impl Writer<'_> {
         if self.tenant.mode == Mode::Enforce && !agreed.is_empty() {
             progress.state.decisions_used_ms = decision.map(|decision| decision.at_ms);
         }
-        Ok(())
+        Ok(Step::Done)
     }
 
     /// What may be done without holding it: what a person approved, whether anything is held still or not.

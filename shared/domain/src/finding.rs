@@ -143,6 +143,12 @@ impl Finding {
         Self { code, login: None, user: None, group: None, group_id: None, tenant: None, groups: Vec::new(), since_ms: None, message }
     }
 
+    /// Whether it tells of users in no group of ours, of whom only the list of users knows.
+    pub fn is_of_outsiders(&self) -> bool {
+        // Who is in a group of ours is without a role in some tenant.
+        matches!(self.code, FindingCode::NoPlatformRole | FindingCode::NoTenant) && self.tenant.is_none()
+    }
+
     /// The same about an account.
     #[must_use]
     pub fn login(self, login: &Login) -> Self {

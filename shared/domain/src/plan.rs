@@ -202,6 +202,11 @@ impl Action {
         }
     }
 
+    /// Whether somebody has less behind it than before, were it by a person's word.
+    pub fn takes(&self) -> bool {
+        self.weight() > Weight::None || matches!(self.change, Change::Block { .. })
+    }
+
     /// Whether somebody may be locked out by it.
     pub fn is_harm(&self) -> bool {
         self.weight() == Weight::Harm

@@ -120,6 +120,19 @@ impl Snapshot {
         self.groups.iter().filter_map(finding).collect()
     }
 
+    /// Whether a read of the members alone tells what a whole one would of those who are to have accounts: nobody shared an address with
+    /// another user, who may be in no group of ours.
+    pub fn is_told_by_members(&self) -> bool {
+        !self.findings.iter().any(|finding| finding.code == FindingCode::DuplicateLogin)
+    }
+
+    /// What was found of users in no group of ours, but for those whom the directory has in one now.
+    pub fn outsiders(&self, members: &Directory) -> Vec<Finding> {
+        let is_member = |user: &UserId| members.users.contains_key(user);
+        let findings = self.findings.iter().filter(|finding| finding.is_of_outsiders());
+        findings.filter(|finding| !finding.user.as_ref().is_some_and(is_member)).cloned().collect()
+    }
+
     /// The findings of a run, each with since when; and those of the datasets of `others`, the tenants that it did not work on, as they were.
     pub fn carried(before: Option<&Self>, found: Vec<Finding>, others: &BTreeSet<TenantId>, now_ms: i64) -> Vec<Finding> {
         let before = before.map(|before| before.findings.as_slice()).unwrap_or_default();

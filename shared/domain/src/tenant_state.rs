@@ -32,6 +32,8 @@ pub struct TenantState {
     pub decisions_used_ms: Option<i64>,
     /// When a run of it last ended as it should, in milliseconds since 1970.
     pub succeeded_ms: Option<i64>,
+    /// When a run last worked on it with the whole list of users, in milliseconds since 1970.
+    pub whole_ms: Option<i64>,
 }
 
 /// What stands in the way of a tenant, and since when.
@@ -84,6 +86,12 @@ impl TenantState {
             (Demand::Retry, None) => false,
             (Demand::Change | Demand::Retry, Some(at)) => at <= now_ms,
         }
+    }
+
+    /// Whether a run had the whole list of users so lately that the next may begin without: within half of the time after which a tenant is
+    /// looked at although no event came, so that no tenant is without it for longer than that time.
+    pub fn knew_all_users(&self, now_ms: i64, delays: &Delays) -> bool {
+        self.whole_ms.is_some_and(|at| now_ms - at < delays.drift_ms / 2)
     }
 
     /// Whether removals have been let through under this scope before.

@@ -26,7 +26,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn put_tenant_state(&self, integration: &IntegrationId, tenant: &TenantId, state: &TenantState) -> Result<(), StoreError> {
-        let TenantState { backoff, retry_at_ms, fault, settled_scope, harm, held, decisions_used_ms, succeeded_ms } = state;
+        let TenantState { backoff, retry_at_ms, fault, settled_scope, harm, held, decisions_used_ms, succeeded_ms, whole_ms } = state;
         let attributes = [
             ("attempts", Some(n(backoff.attempts))),
             ("own_faults", Some(n(backoff.own_faults))),
@@ -37,6 +37,7 @@ impl Store {
             ("held", held.as_ref().map(json)),
             ("decisions_used_ms", decisions_used_ms.map(n)),
             ("succeeded_ms", succeeded_ms.map(n)),
+            ("whole_ms", whole_ms.map(n)),
         ];
         let mut item = key(partition(integration), tenant.as_str());
         item.extend(attributes.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
@@ -62,5 +63,6 @@ fn read(item: &Attributes) -> Result<TenantState, StoreError> {
         held: item.opt_json("held")?,
         decisions_used_ms: item.opt_number("decisions_used_ms")?,
         succeeded_ms: item.opt_number("succeeded_ms")?,
+        whole_ms: item.opt_number("whole_ms")?,
     })
 }

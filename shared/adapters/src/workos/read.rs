@@ -43,27 +43,62 @@ impl DirectoryReader {
     /// [`ReadError`] when there is no read to trust; there is never a part of one.
     pub async fn read(&self, wanted: impl Fn(&str) -> bool) -> Result<Directory, ReadError> {
         let before = self.linked().await?;
-        let pace = Pace::new(&self.throttle, self.calls.deadline());
+        let pace = self.pace();
+        let users = self.users(&before, &pace).await?;
+        let directory = self.beside(users, &pace, wanted).await?;
+        self.counted(directory, &before).await
+    }
+
+    /// Reads the groups, and of the users only the members of groups whose name is `wanted`: a call for every page of these. Whoever is in none
+    /// of them is not there, be it as active as can be, so that nobody can be told to have left; [`complete`](Self::complete) makes it whole.
+    ///
+    /// # Errors
+    /// [`ReadError`], as for [`read`](Self::read).
+    pub async fn read_members(&self, wanted: impl Fn(&str) -> bool) -> Result<Directory, ReadError> {
+        let before = self.linked().await?;
+        let directory = self.beside(BTreeMap::new(), &self.pace(), wanted).await?;
+        self.counted(directory, &before).await
+    }
+
+    /// Reads the users of a directory of which [`read_members`](Self::read_members) read the members. The later row is right here, too: that of
+    /// the list of users. Who is a member and not in it is a user all the same.
+    ///
+    /// # Errors
+    /// [`ReadError`], as for [`read`](Self::read).
+    pub async fn complete(&self, mut directory: Directory) -> Result<Directory, ReadError> {
+        let before = self.linked().await?;
+        let users = self.users(&before, &self.pace()).await?;
+        directory.users.extend(users);
+        self.counted(directory, &before).await
+    }
+
+    fn pace(&self) -> Pace {
+        Pace::new(&self.throttle, self.calls.deadline())
+    }
+
+    /// The list of users. Of a user who is there twice the later row stays.
+    async fn users(&self, before: &wire::Directory, pace: &Pace) -> Result<BTreeMap<UserId, User>, ReadError> {
         pace.begin(1, before.users().div_ceil(PAGE_ROWS));
-        let users = self.list(List::Users(&self.directory), Some(&pace), |row: UserRow| User::from(row)).await?;
-        // Of a user who is there twice the later row stays.
-        let mut users: BTreeMap<UserId, User> = users.into_iter().map(|seen| (seen.row.id.clone(), seen.row)).collect();
+        let rows = self.list(List::Users(&self.directory), Some(pace), |row: UserRow| User::from(row)).await?;
+        Ok(rows.into_iter().map(|seen| (seen.row.id.clone(), seen.row)).collect())
+    }
+
+    /// The groups and members, beside users who were read before.
+    async fn beside(&self, mut users: BTreeMap<UserId, User>, pace: &Pace, wanted: impl Fn(&str) -> bool) -> Result<Directory, ReadError> {
         let groups = by_id(self.list(List::Groups(&self.directory), None, |row: GroupRow| Group::from(row)).await?);
         let ours: Vec<GroupId> = groups.values().filter(|group| wanted(&group.name)).map(|group| group.id.clone()).collect();
-        let lists = self.members(ours, &users, &pace).await?;
-        let after = self.linked().await?;
-
+        let lists = self.members(ours, &users, pace).await?;
         for user in latest(&lists) {
             users.insert(user.id.clone(), user.clone());
         }
         let members = lists.into_iter().map(|(group, rows)| (group, rows.into_iter().map(|seen| seen.row.id).collect())).collect();
-        Ok(Directory {
-            id: self.directory.clone(),
-            users,
-            groups,
-            members,
-            active_users_counted: after.active_users().or_else(|| before.active_users()),
-        })
+        Ok(Directory { id: self.directory.clone(), users, groups, members, active_users_counted: None })
+    }
+
+    /// The same, if the directory still speaks for its customer, with what it counts.
+    async fn counted(&self, directory: Directory, before: &wire::Directory) -> Result<Directory, ReadError> {
+        let after = self.linked().await?;
+        Ok(Directory { active_users_counted: after.active_users().or_else(|| before.active_users()), ..directory })
     }
 
     /// All groups that a user is in now, ours or not. Not under the limit of `/directory_users`.
@@ -138,7 +173,7 @@ fn by_id(rows: Vec<Seen<Group>>) -> BTreeMap<GroupId, Group> {
 /// The members of one group.
 type Members = (GroupId, Vec<Seen<Member>>);
 
-/// A member, as a list of members has it. Most are as in the list of users, of which nothing is kept a second time.
+/// A member, as a list of members has it. Most are as in the list of users, where it was read, of which nothing is kept a second time.
 #[derive(Debug)]
 struct Member {
     id: UserId,
@@ -155,7 +190,8 @@ impl Member {
     }
 }
 
-/// The users of whom the list of users is not right any more: it was read first, and what a later page said was other.
+/// The users of whom the list of users is not right any more, for it was read first and what a later page said was other; and those whom it
+/// does not have.
 fn latest(lists: &[Members]) -> impl Iterator<Item = &User> {
     let rows = || lists.iter().flat_map(|(_, rows)| rows);
     let changed: BTreeSet<&UserId> = rows().filter(|seen| seen.row.news.is_some()).map(|seen| &seen.row.id).collect();

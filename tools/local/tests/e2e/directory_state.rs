@@ -66,7 +66,7 @@ async fn a_directory_that_goes_while_it_is_read_suspends_the_integration() {
         let world = world().await;
         world.workos.switches(|switches| switches.unlinked_keeps_rows = false);
         world.workos.before_call(Matcher::path("/directory_users").query(during), 1, go);
-        world.poke().await;
+        world.ask().await;
         assert_suspended_with_all_accounts(world).await;
     });
     join_all(stories).await;
@@ -78,7 +78,7 @@ async fn a_directory_that_stays_deleted_suspends_the_integration_in_the_end() {
         world.workos.switches(|switches| switches.unknown_filter = unknown);
         let read = Matcher::path("/directory_users").query("directory=");
         world.workos.before_call(read, 1, |model| model.delete_directory("directory_01ACME"));
-        world.poke().await;
+        world.ask().await;
         world.run_where("refused", |run| run.status == Status::Refused).await;
         assert_eq!((world.rows("ACME").len(), world.pending().await.switch), (2, Switch::Live));
 

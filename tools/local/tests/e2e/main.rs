@@ -25,6 +25,7 @@ mod home;
 mod lifecycle;
 mod locks;
 mod logs;
+mod members;
 mod mistakes;
 mod notices;
 mod outcome;
@@ -113,6 +114,7 @@ fn main() -> ExitCode {
         lifecycle::tests,
         locks::tests,
         logs::tests,
+        members::tests,
         mistakes::tests,
         notices::tests,
         pending::tests,

@@ -109,7 +109,7 @@ async fn who_leaves_between_two_pages_costs_nobody_the_account() {
         let directory = world.directory();
         let second_page = Matcher::path("/directory_users").query("after=");
         world.workos.before_call(second_page, 1, move |model| model.remove_user(&directory, "user099"));
-        world.poke().await;
+        world.ask().await;
         world.settled().await;
 
         let rows = world.rows("ACME");

@@ -30,7 +30,7 @@ async fn at_work_on_slow_additions(customers: Vec<Customer>) -> World {
     world.settled().await;
     let n_customers = world.customers.len();
     let additions = Nth::First(n_customers.try_into().unwrap());
-    world.orgvue.fault(fault(Matcher::path("/items").method("PUT"), additions, FaultKind::Slow(Duration::from_millis(2_500))));
+    world.orgvue.fault(fault(Matcher::path("/items").method("PUT"), additions, FaultKind::Slow(Duration::from_secs(4))));
     for customer in &world.customers {
         world.workos.remove_user(&customer.directory(), "old");
         world.add_to(customer, User::new("new").in_group("user"));

@@ -147,6 +147,8 @@ pub(crate) const EXPECTED: &[(&str, &str, &str)] = &[
     ("sync WorkOS GET directory_groups of user", "........rrrr.rr..r.....    .", "  r   r. rrr. r  r r rr    ."),
     ("sync Orgvue GET dataset", "....rrrrrRqqqRq..r....r.q", "  r   rr Rqqq q  r r rrrq"),
     ("sync Orgvue GET items", "....rrrqrRqqqRq..r....r.q", "  r   rq Rqqq q  r r rrrq"),
+    ("sync Orgvue GET dataset again", "....rrrrrRqqqRq..r....r.q", "  r   rr Rqqq q  r r rrrq"),
+    ("sync Orgvue GET items again", "....rrrqrRqqqRq..r....r.q", "  r   rq Rqqq q  r r rrrq"),
     ("sync Orgvue PUT items", "..........qqq....r......q", "  .   rr lqqq l  r r rrrq"),
     ("sync Orgvue PUT items to remove", "..........qqq....r......q", "  .   rr rqqq r  r r rrrq"),
 ];

@@ -1,0 +1,130 @@
+//! The tenants of a run go round: at first, where that will do, with no more of the directory than the members of groups of ours; and with the
+//! whole list of users those that want it.
+//!
+//! A member's row is a whole user, so that the members say who is to have an account with which roles. The list of users, which may be many
+//! times as long, says who of the others is there still: whoever takes something away from somebody must know. Without it nothing is
+//! taken from anybody, and what only it can tell is as old as the last read of it.
+
+use std::collections::BTreeMap;
+
+use adapters::http::Deadline;
+use adapters::store::Claim;
+use adapters::workos::{DirectoryReader, ReadError};
+use domain::desired::{Decision, desired};
+use domain::directory::Directory;
+use domain::group_name;
+use domain::guard::Completeness;
+use domain::held;
+use domain::ids::TenantId;
+use domain::integration::{Integration, Tenant};
+use domain::snapshot::Snapshot;
+use domain::tenant_state::TenantState;
+use futures::{StreamExt, stream};
+
+use crate::Deps;
+use crate::look::Look;
+use crate::run::Opening;
+use crate::tenant::{Reconciled, UsersWanted, Writer};
+
+/// What the tenants of a run have in common.
+pub(crate) struct Round<'a> {
+    pub(crate) deps: &'a Deps,
+    pub(crate) claim: &'a Claim,
+    pub(crate) opening: &'a Opening,
+    pub(crate) deadline: Deadline,
+    pub(crate) integration: &'a Integration,
+    pub(crate) reader: &'a DirectoryReader,
+    /// What the last whole read saw.
+    pub(crate) before: Option<&'a Snapshot>,
+    /// As they are when the run begins.
+    pub(crate) states: &'a BTreeMap<TenantId, TenantState>,
+    pub(crate) verdicts: &'a BTreeMap<TenantId, held::Decision>,
+}
+
+/// What a run read, and how its tenants ended.
+pub(crate) struct Rounded {
+    pub(crate) directory: Directory,
+    pub(crate) is_whole: bool,
+    pub(crate) decision: Decision,
+    pub(crate) reconciled: Vec<Reconciled>,
+    /// Of tenants that were looked at twice, for the first time.
+    pub(crate) orgvue_calls: u64,
+}
+
+/// The directory could not be read, or not as far as some tenants want it.
+pub(crate) struct Unread {
+    pub(crate) error: ReadError,
+    /// The tenants that did not want what is missing.
+    pub(crate) reconciled: Vec<Reconciled>,
+    /// Of those that did.
+    pub(crate) orgvue_calls: u64,
+}
+
+impl Round<'_> {
+    /// Reads the directory as far as these tenants need it, and goes round.
+    pub(crate) async fn go(&self, tenants: &[&Tenant], with_all_users: bool) -> Result<Rounded, Box<Unread>> {
+        let wanted = |name: &str| matches!(group_name::parse(name, self.integration), Some(Ok(_)));
+        let unread = |error| Box::new(Unread { error, reconciled: Vec::new(), orgvue_calls: 0 });
+        if with_all_users {
+            let directory = self.reader.read(wanted).await.map_err(unread)?;
+            return Ok(self.once(tenants, directory, true).await.0);
+        }
+        let directory = self.reader.read_members(wanted).await.map_err(unread)?;
+        let (brief, wanting) = self.once(tenants, directory, false).await;
+        if wanting.is_empty() {
+            return Ok(brief);
+        }
+        let Rounded { directory, reconciled: mut all, orgvue_calls, .. } = brief;
+        let directory = match self.reader.complete(directory).await {
+            Ok(directory) => directory,
+            Err(error) => return Err(Box::new(Unread { error, reconciled: all, orgvue_calls })),
+        };
+        let (whole, _) = self.once(&wanting, directory, true).await;
+        all.extend(whole.reconciled);
+        Ok(Rounded { reconciled: all, orgvue_calls, ..whole })
+    }
+
+    /// Each tenant on its own, and those that want the list of users, of which a read that is whole leaves none.
+    async fn once<'t>(&self, tenants: &[&'t Tenant], directory: Directory, is_whole: bool) -> (Rounded, Vec<&'t Tenant>) {
+        let Self { deps, claim, opening, deadline, integration, reader, before, states, verdicts } = *self;
+        let decision = desired(&directory, integration);
+        let look = Look {
+            deps,
+            deadline,
+            integration,
+            directory: &directory,
+            is_whole,
+            decision: &decision,
+            completeness: completeness(&directory),
+            reader,
+            former: &before.map(|before| before.former_logins(&directory)).unwrap_or_default(),
+        };
+        let work: Vec<_> = tenants
+            .iter()
+            .map(|tenant| {
+                let writer = Writer { deps, integration, tenant, claim, opening, deadline };
+                let state = states.get(&tenant.id).cloned().unwrap_or_default();
+                let (look, verdict) = (&look, verdicts.get(&tenant.id));
+                async move { (*tenant, writer.reconcile(look, state, verdict).await) }
+            })
+            .collect();
+        let ended: Vec<_> = stream::iter(work).buffer_unordered(deps.config.tenants_at_once).collect().await;
+        let (mut reconciled, mut wanting, mut orgvue_calls) = (Vec::new(), Vec::new(), 0);
+        for (tenant, outcome) in ended {
+            match outcome {
+                Ok(one) => reconciled.push(one),
+                Err(UsersWanted { orgvue_calls: calls }) => {
+                    wanting.push(tenant);
+                    orgvue_calls += calls;
+                }
+            }
+        }
+        (Rounded { directory, is_whole, decision, reconciled, orgvue_calls }, wanting)
+    }
+}
+
+/// Whether the list of users agrees with the directory's own count.
+pub(crate) fn completeness(directory: &Directory) -> Completeness {
+    let n_active = directory.users.values().filter(|user| user.active).count();
+    Completeness::judge(n_active, directory.active_users_counted)
+}

@@ -1,0 +1,114 @@
+//! A run behind an event reads no more of the directory than it wants: the members of groups of ours, and the whole list of users only where
+//! something is to be taken from somebody.
+
+use domain::run::Status;
+use standins::{FaultKind, Matcher, Nth};
+
+use crate::world::{Setup, User, World, email, fault, multi, single, until};
+
+crate::tests![
+    #[both]
+    who_joins_is_read_among_the_members_alone,
+    who_leaves_is_missed_in_the_list_of_users,
+    a_role_that_goes_is_looked_for_in_the_list_of_users,
+    only_the_tenant_that_loses_somebody_wants_the_list_of_users,
+    who_shares_an_address_with_an_outsider_stays_untouched,
+    the_list_of_users_is_read_again_in_time,
+];
+
+/// How often the whole list of users was read.
+fn n_user_lists(world: &World) -> usize {
+    world.workos.calls().lines().iter().filter(|line| line.starts_with("GET /directory_users?directory=")).count()
+}
+
+/// Ada is a member and Zed is nobody; the list of users is known.
+async fn known(setup: impl Into<Setup>) -> World {
+    let world = World::start(setup).await;
+    world.add(User::new("ada").in_group("user"));
+    world.add(User::new("zed"));
+    assert_eq!(world.asked().await.findings(), ["no_platform_role zed"]);
+    world.workos.calls().reset();
+    world
+}
+
+async fn who_joins_is_read_among_the_members_alone() {
+    let world = known(single("ACME")).await;
+    world.add(User::new("bob").in_group("user"));
+    world.add(User::new("yan"));
+    let run = world.synced().await;
+
+    assert_eq!((run.created(), n_user_lists(&world)), (vec!["bob"], 0));
+    assert_eq!(run.findings(), ["no_platform_role zed"], "of outsiders what was known stays told");
+    world.joins("zed", "user");
+    let run = world.synced().await;
+
+    assert_eq!((run.created(), run.findings(), n_user_lists(&world)), (vec!["zed"], vec![], 0));
+    assert_eq!(world.asked().await.findings(), ["no_platform_role yan"]);
+    world.end().await;
+}
+
+async fn who_leaves_is_missed_in_the_list_of_users() {
+    let world = known(single("ACME")).await;
+    world.leaves("ada");
+    world.add(User::new("bob").in_group("user"));
+    let run = world.synced().await;
+
+    assert_eq!((run.created(), run.removed(), n_user_lists(&world)), (vec!["bob"], vec!["ada"], 1));
+    assert_eq!(run.orgvue_calls, world.orgvue.calls().total() - 3, "both looks are counted");
+    world.end().await;
+}
+
+async fn a_role_that_goes_is_looked_for_in_the_list_of_users() {
+    let world = known(single("ACME")).await;
+    world.joins("ada", "Retail");
+    world.synced().await;
+    assert_eq!((world.rows("ACME"), n_user_lists(&world)), (vec!["ada Retail,user".to_owned()], 0));
+    world.quits("ada", "Retail");
+    world.synced().await;
+
+    assert_eq!((world.rows("ACME"), n_user_lists(&world)), (vec!["ada user".to_owned()], 1));
+    world.end().await;
+}
+
+async fn only_the_tenant_that_loses_somebody_wants_the_list_of_users() {
+    let world = World::start(multi(&["ACME", "BETA"])).await;
+    world.add(User::new("ada").in_group("ACME_user").in_group("BETA_user"));
+    world.add(User::new("bob").in_group("BETA_user"));
+    world.asked().await;
+    world.workos.calls().reset();
+    world.quits("bob", "BETA_user");
+    world.add(User::new("cy").in_group("ACME_user"));
+    let users = Matcher::path("/directory_users").query("directory=");
+    world.workos.fault(fault(users, Nth::From(1), FaultKind::Status(403)));
+    world.poke().await;
+    until("the tenant that loses nobody", || world.rows("ACME") == ["ada user", "cy user"]).await;
+    let run = world.run_where("the list is refused", |run| run.status == Status::Refused).await;
+    assert_eq!(run.tenants.iter().map(|one| one.tenant.as_str()).collect::<Vec<_>>(), ["ACME"]);
+    assert_eq!(world.rows("BETA"), ["ada user", "bob user"]);
+
+    world.workos.clear_faults();
+    world.asked().await;
+    assert_eq!(world.rows("BETA"), ["ada user"]);
+    world.end().await;
+}
+
+async fn who_shares_an_address_with_an_outsider_stays_untouched() {
+    let world = World::start(single("ACME")).await;
+    world.add(User::new("ada").in_group("user"));
+    world.add(User::new("zed").email(&email("ada")));
+    world.asked().await;
+    world.add(User::new("bob").in_group("user"));
+    let run = world.synced().await;
+
+    assert_eq!((run.findings().len(), world.rows("ACME")), (3, vec!["bob user".to_owned()]));
+    assert_eq!(n_user_lists(&world), 2);
+    world.end().await;
+}
+
+async fn the_list_of_users_is_read_again_in_time() {
+    let world = World::start(Setup { drift_ms: 3_000, ..Setup::from(single("ACME")) }).await;
+    world.add(User::new("ada").in_group("user"));
+    until("the first look for drift", || world.rows("ACME") == ["ada user"]).await;
+    let n_before = n_user_lists(&world);
+    until("the next look for drift", || n_user_lists(&world) > n_before).await;
+}
