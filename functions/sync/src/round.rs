@@ -34,7 +34,7 @@ pub(crate) struct Round<'a> {
     pub(crate) deadline: Deadline,
     pub(crate) integration: &'a Integration,
     pub(crate) reader: &'a DirectoryReader,
-    /// What the last whole read saw.
+    /// What the last read saw.
     pub(crate) before: Option<&'a Snapshot>,
     /// As they are when the run begins.
     pub(crate) states: &'a BTreeMap<TenantId, TenantState>,

@@ -8,7 +8,7 @@
 //! | `TENANTS#<integration>` | `<tenant>` | what outlives a run: retry, fault, settled scope, recent harm, what is held | sync | until the tenant leaves | no |
 //! | `HELD#<integration>` | `<tenant>#<hash>#…` | chunks: what waits for a person, by the hash that a decision is bound to | sync | 90 days | yes |
 //! | `APPROVAL#<integration>` | `<tenant>` | a person's newest decision; no function may write it | operators | until the tenant leaves | no |
-//! | `SNAPSHOT#<integration>` | `snapshot#…` | chunks: what the last whole read saw, to explain it | sync | 90 days | yes |
+//! | `SNAPSHOT#<integration>` | `snapshot#…` | chunks: what the last read saw, to explain it | sync | 90 days | yes |
 //! | `RUNS#<integration>` | `<run>` | heads of run records, by time | sync, operators | 90 days | no |
 //! | `RUN#<run>` | `record#…`, `before#…` | chunks: the record, and rows as they were before they were overwritten | sync, operators | 90 days | yes |
 //! | `EVENT#<directory>#<0-7>` | `<at_ms>#<event>` | that a webhook came; over eight partitions, so that a burst is no hot one | webhook | 30 days | no |

@@ -160,6 +160,7 @@ fn state() -> TenantState {
         held: Some(HeldHead { hash: HeldHash::new("ab12"), n_actions: 4, run: RunId::new("r1"), since_ms: NOW_MS - 2 }),
         decisions_used_ms: Some(NOW_MS - 3),
         succeeded_ms: Some(NOW_MS - 4),
+        whole_ms: Some(NOW_MS - 5),
     }
 }
 

@@ -45,6 +45,38 @@ async fn reads_every_page_and_makes_no_call_too_many() {
 }
 
 #[tokio::test]
+async fn the_members_alone_take_the_calls_of_their_lists() {
+    let workos = standin().await;
+    fill(&workos, 1_234);
+    for n in 0..150 {
+        workos.add_member(DIRECTORY, "ORG_user", &n.to_string());
+    }
+    workos.add_member(DIRECTORY, "Everyone", "1000");
+    let reader = reader(&workos);
+    let brief = reader.read_members(ours).await.unwrap();
+    assert_eq!((brief.users.len(), workos.calls().of("GET /directory_users"), reader.calls()), (150, 2, 5));
+    let whole = reader.complete(brief).await.unwrap();
+
+    assert_eq!((workos.calls().of("GET /directory_users"), reader.calls()), (2 + 13, 5 + 2 + 13));
+    assert_eq!(whole, reader.read(ours).await.unwrap());
+}
+
+#[tokio::test]
+async fn of_a_member_the_later_row_is_right_and_who_is_no_user_any_more_stays() {
+    let workos = standin().await;
+    fill(&workos, 3);
+    (0..3).for_each(|n| workos.add_member(DIRECTORY, "ORG_user", &n.to_string()));
+    let reader = reader(&workos);
+    let brief = reader.read_members(ours).await.unwrap();
+    workos.put_user(DIRECTORY, UserSpec { state: "inactive".to_owned(), ..UserSpec::new("1", "1@example.com") });
+    workos.remove_user(DIRECTORY, "2");
+    let whole = reader.complete(brief).await.unwrap();
+
+    let active: Vec<bool> = whole.users.values().map(|user| user.active).collect();
+    assert_eq!((active, members(&whole, "ORG_user").len()), (vec![true, false, true], 3));
+}
+
+#[tokio::test]
 async fn an_empty_directory_takes_four_calls() {
     let workos = standin().await;
     let directory = reader(&workos).read(all).await.unwrap();

@@ -65,7 +65,7 @@ pub enum LiveState<'a> {
 }
 
 impl Explanation {
-    /// Explains from what the last whole read saw and from the latest runs, newest first. A user whose address changed is known under the
+    /// Explains from what the last read saw and from the latest runs, newest first. A user whose address changed is known under the
     /// former one until its account is gone.
     pub fn from_snapshot(login: &Login, integration: &Integration, snapshot: &Snapshot, last: &[RunRecord]) -> Self {
         let directory = stored::directory(login, integration, snapshot, last);

@@ -1,4 +1,4 @@
-//! What the last whole read of a directory saw, kept for explaining: who was in which group of ours, and what could not be synced.
+//! What the last read of a directory saw, kept for explaining: who was in which group of ours, and what could not be synced.
 //!
 //! No account is created, changed or removed on the strength of it. It names a rename where there is one, it may hold a removal back, it
 //! says since when something could not be synced, and it lets an operator ask about one login without reading the directory again.
@@ -15,7 +15,7 @@ use crate::ids::{GroupId, RunId, TenantId, UserId};
 use crate::integration::Integration;
 use crate::login::Login;
 
-/// What the last whole read saw.
+/// What the last read saw.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Snapshot {
     /// The version of this format: 1.

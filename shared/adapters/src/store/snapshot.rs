@@ -1,4 +1,4 @@
-//! What the last whole read of a directory saw, kept to explain it.
+//! What the last read of a directory saw, kept to explain it.
 
 use domain::ids::IntegrationId;
 use domain::snapshot::Snapshot;

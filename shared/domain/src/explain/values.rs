@@ -37,7 +37,7 @@ pub struct Explanation {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Source {
-    /// From what the last whole read saw.
+    /// From what the last read saw.
     Snapshot {
         /// The run that read.
         run: RunId,

@@ -1,7 +1,8 @@
-//! What the last whole read saw.
+//! What the last read saw.
 
 use std::collections::BTreeSet;
 
+use domain::directory::Directory;
 use domain::finding::{Finding, FindingCode};
 use domain::ids::{GroupId, RunId, TenantId, UserId};
 use domain::login::Login;
@@ -182,6 +183,31 @@ fn what_is_wrong_with_a_dataset_stays_told_while_no_run_works_on_the_tenant() {
     let findings = carried(vec![expired("ACME"), expired("BETA"), no_role], vec![], &["BETA"]);
     assert_snapshot!(told(&findings), @"expired_in_orgvue ada@acme.com in BETA");
     assert_eq!(findings[0].since_ms, Some(10));
+}
+
+/// What was found when Ada was in no group of ours, and had no role in ACME.
+fn outsiders(members: &Directory) -> Vec<Finding> {
+    let found = |code| Finding::new(code, "x").user(&UserId::new("ada"));
+    let findings = vec![
+        found(FindingCode::NoTenant),
+        found(FindingCode::NoPlatformRole).tenant(&tenant("ACME")),
+        Finding::new(FindingCode::NoTenant, "1,001 users"),
+    ];
+    Snapshot { findings, ..seen([], &single()) }.outsiders(members)
+}
+
+#[test]
+fn what_was_found_of_outsiders_stays_until_they_are_members() {
+    let told = |members: &Directory| outsiders(members).into_iter().map(|found| (found.user.is_some(), found.tenant)).collect::<Vec<_>>();
+    assert_eq!(told(&directory([user("bob").in_group("user")])), [(true, None), (false, None)]);
+    assert_eq!(told(&directory([user("ada").in_group("user")])), [(false, None)]);
+}
+
+#[test]
+fn the_members_do_not_tell_of_an_address_that_an_outsider_may_share() {
+    let with = |findings| Snapshot { findings, ..seen([], &single()) };
+    assert!(with(vec![finding(FindingCode::NoEmail, "ada", "ACME")]).is_told_by_members());
+    assert!(!with(vec![finding(FindingCode::DuplicateLogin, "ada", "ACME")]).is_told_by_members());
 }
 
 #[test]

@@ -87,6 +87,14 @@ fn whatever_a_person_asked_for_is_tried_at_once() {
 }
 
 #[test]
+fn all_users_are_read_again_before_the_next_look_for_drift_would_be_late() {
+    let delays = Delays::default();
+    let knows = |whole_ms, now_ms| TenantState { whole_ms, ..TenantState::default() }.knew_all_users(now_ms, &delays);
+    assert!(knows(Some(5), 5) && knows(Some(5), 3 * HOUR));
+    assert!(!knows(Some(5), 3 * HOUR + 5) && !knows(None, 5));
+}
+
+#[test]
 fn a_new_event_does_not_lift_the_quarantine() {
     let quarantined = failed(TenantState::default(), FaultClass::Configuration, "x", 0);
     assert!(!quarantined.is_due(Demand::Change, HOUR - 1) && quarantined.is_due(Demand::Change, HOUR));

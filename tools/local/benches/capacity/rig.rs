@@ -15,9 +15,10 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 use domain::delays::Delays;
-use domain::ids::DirectoryId;
+use domain::ids::{DirectoryId, IntegrationId};
 use domain::integration::Integration;
 use domain::message::{Reason, SyncMessage};
+use domain::tenant_state::TenantState;
 use lambda_http::http::Method;
 use lambda_http::{Body, Request};
 use local::aws::{Dynamodb, QueueSettings, REGION, Scheduler, SecretsManager, Sns, Sqs};
@@ -167,7 +168,18 @@ impl Rig {
         self.store.apply(&integration, &file, AfterApply::Wait, "bench", applied_ms, &delays).await.expect("the file can be applied");
     }
 
-    /// Something asks for a run, which then is measured.
+    /// A run with the whole list of users, as the looks for drift are.
+    pub(crate) async fn whole_run(&self, customer: &Customer) -> Measured {
+        let integration = IntegrationId::parse(&customer.name()).expect("the name is an id");
+        let states = self.store.tenant_states(&integration).await.expect("the emulator answers");
+        for (tenant, state) in states {
+            let forgotten = TenantState { whole_ms: None, ..state };
+            self.store.put_tenant_state(&integration, &tenant, &forgotten).await.expect("the emulator takes writes");
+        }
+        self.run(customer).await
+    }
+
+    /// Something asks for a run, which then is measured: with as much of the directory as it wants.
     pub(crate) async fn run(&self, customer: &Customer) -> Measured {
         let directory = DirectoryId::parse(&customer.directory_id()).expect("the id is one");
         let marked = self.store.mark(&directory, now_ms()).await.expect("the emulator takes writes");
