@@ -134,8 +134,10 @@ impl World {
             *of_directory.entry(self.directory(*event)).or_default() += 1;
         }
         let schedules: BTreeSet<String> = self.scheduler.schedules().into_iter().map(|schedule| schedule.name).collect();
-        let pending = self.store.pending(&self.directories).await.expect("the emulator can be read");
-        assert_eq!(pending.len(), of_directory.len(), "each directory has had events");
+        let mut pending = self.store.pending(&self.directories).await.expect("the emulator can be read");
+        // A trial with few events does not reach every directory.
+        pending.retain(|one| of_directory.contains_key(&one.directory));
+        assert_eq!(pending.len(), of_directory.len(), "each directory is in force");
         for one in &pending {
             let (generation, taken) = (one.generation, of_directory[&one.directory]);
             assert!(generation >= taken, "{}: {taken} events were taken, and {generation} marked", one.directory);
