@@ -34,7 +34,7 @@ pub(crate) fn decisions(path: &Path, rows: &[Value]) -> Drawn {
         let line = |(name, points): (&str, Vec<Point>)| {
             let scenario = name.trim_end_matches(FIFTY);
             let at = scenarios.iter().position(|known| *known == scenario).unwrap_or_default();
-            Line { name: name.to_owned(), colour: COLOURS[at % COLOURS.len()], width: if name == scenario { 3 } else { 1 }, points }
+            Line { name: name.to_owned(), colour: COLOURS[at % COLOURS.len()], width: if name == scenario { 2 } else { 1 }, points }
         };
         points.into_iter().map(line).collect::<Vec<_>>()
     };
@@ -58,7 +58,7 @@ pub(crate) fn large(path: &Path, rows: &[Value]) -> Drawn {
     }
     let mut lines = Vec::new();
     for ((case, [seconds, limit]), colour) in cases.into_iter().zip(COLOURS) {
-        lines.push(Line { name: case.to_owned(), colour, width: 3, points: seconds });
+        lines.push(Line { name: case.to_owned(), colour, width: 2, points: seconds });
         lines.push(Line { name: format!("{case}, by the limit"), colour, width: 1, points: limit });
     }
     draw(&page, "Large directories (thin: what WorkOS's limit alone takes)", "seconds", &lines)?;
