@@ -230,7 +230,7 @@ fn print(outcomes: &[Outcome]) {
             outcome.attempts(MARK).to_string(),
             outcome.attempts(EVENT).to_string(),
             format!("{} + {}", outcome.attempts(SCHEDULE), outcome.attempts(NOTE)),
-            scenario.n_directories.to_string(),
+            outcome.kept.n_schedules.to_string(),
             counts.refused.values().sum::<u64>().to_string(),
             counts.retries.to_string(),
             outcome.n_refused().to_string(),
@@ -248,7 +248,7 @@ fn write(outcomes: &[Outcome]) {
             "case": "burst", "scenario": name, "n": n_events, "directories": n_directories, "at_once": n_at_once,
             "item_writes_per_second": item_writes_per_second, "seconds": outcome.seconds, "requests_per_second": outcome.per_second(),
             "p50_ms": p50_ms, "p99_ms": p99_ms, "max_ms": max_ms, "cpu_ms": outcome.cpu_ms(), "calls": outcome.counts.attempts,
-            "messages": outcome.attempts(MESSAGE), "schedules": n_directories, "refused_writes": outcome.counts.refused,
+            "messages": outcome.attempts(MESSAGE), "schedules": outcome.kept.n_schedules, "refused_writes": outcome.counts.refused,
             "retries": outcome.counts.retries, "answered_503": outcome.n_refused(), "rounds": outcome.n_rounds,
             "marks_unheard": outcome.counts.marks_unheard, "marked": outcome.kept.n_marked, "recorded": outcome.kept.n_recorded,
         })

@@ -50,6 +50,8 @@ pub(crate) struct World {
 pub(crate) struct Kept {
     /// Marks, over all directories.
     pub(crate) n_marked: u64,
+    /// Schedules, of which each directory that had events has one.
+    pub(crate) n_schedules: usize,
     /// Different events with a record, which is written as well as it goes.
     pub(crate) n_recorded: usize,
 }
@@ -153,7 +155,7 @@ impl World {
         let items: Vec<HashMap<String, AttributeValue>> =
             self.client.scan().table_name(TABLE).into_paginator().items().send().try_collect().await.expect("the emulator can be read");
         let n_recorded = items.iter().filter_map(|item| item.get("event")?.as_s().ok()).collect::<BTreeSet<_>>().len();
-        Kept { n_marked, n_recorded }
+        Kept { n_marked, n_schedules: schedules.len(), n_recorded }
     }
 }
 
