@@ -56,10 +56,22 @@ impl Stage {
         *steady = steady.take().map(|steady| in_both(&steady, &now));
     }
 
-    /// Who is to have an account now. No two people have one address here.
+    /// The addresses that active people share: nothing is said of their accounts.
+    pub(crate) fn shared(&self) -> BTreeSet<String> {
+        let mut seen = BTreeSet::new();
+        let census = self.census();
+        let active = census.users.values().filter(|person| person.is_active());
+        active
+            .filter_map(|person| person.email.as_ref())
+            .map(|email| email.to_lowercase())
+            .filter(|email| !seen.insert(email.clone()))
+            .collect()
+    }
+
+    /// Who is to have an account now.
     pub(crate) fn desired(&self) -> Tenants {
         let tenants: Vec<String> = self.customers()[0].tenants().map(str::to_owned).collect();
-        let census = self.census();
+        let (census, shared) = (self.census(), self.shared());
         let mut desired: Tenants = tenants.iter().map(|tenant| (tenant.clone(), Accounts::new())).collect();
         for (name, group) in &census.groups {
             let Some(granted) = name.strip_prefix(PREFIX) else { continue };
@@ -73,7 +85,7 @@ impl Stage {
             }
         }
         for accounts in desired.values_mut() {
-            accounts.retain(|_, roles| roles.contains("user") || roles.contains("admin"));
+            accounts.retain(|login, roles| (roles.contains("user") || roles.contains("admin")) && !shared.contains(login));
         }
         desired
     }

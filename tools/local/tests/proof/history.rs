@@ -280,7 +280,18 @@ fn change_once(stage: &Stage, dice: &mut Dice) -> Option<String> {
     let address = person.and_then(|person| person.email.clone()).unwrap_or_else(|| email(name));
     let kept = ours.ends_with("admin");
     let mut of_its_own = census.groups.iter().filter(|(_, group)| group.members.contains(name)).map(|(name, _)| name);
-    let told = match (dice.below(12), person) {
+    let told = match (dice.below(14), person) {
+        // The address of somebody else, in whichever group that one is.
+        (12, _) => {
+            let other = *dice.one_of(&NAMES);
+            put(&census.users.get(other).and_then(|other| other.email.clone()).unwrap_or_else(|| email(other)));
+            format!("{name} has the address of {other}")
+        }
+        (13, Some(_)) => {
+            let nobody = UserSpec { email: None, ..UserSpec::new(name, "") };
+            stage.workos.put_user(&directory, nobody);
+            format!("{name} has no address")
+        }
         (0..=4, None) => {
             put(&address);
             for role in BTreeSet::from(["user".to_owned(), role.clone()]) {
