@@ -3,6 +3,7 @@
 mod admit;
 mod control;
 mod errors;
+mod exports;
 mod filter;
 mod items;
 mod model;
@@ -27,7 +28,7 @@ use crate::store::{Store, lock};
 
 pub use crate::limits::Rate;
 pub use model::{Model, Spelling};
-pub use switches::{ActionEcho, BooleanForm, Empties, Policy, RoleForm, Switches};
+pub use switches::{ActionEcho, BooleanForm, Empties, ExportEnd, Policy, RoleForm, Switches};
 
 /// How the stand-in is started.
 #[derive(Clone, Debug)]
