@@ -50,27 +50,34 @@ pub(crate) async fn order(
     RawQuery(query): RawQuery,
 ) -> Response {
     let query = query.unwrap_or_default();
-    shared.store.adjust(|model| {
-        with_dataset(model, &tenant, &dataset)?;
-        if model.switches.export_end == ExportEnd::Refused {
-            return Err(ApiError::new("403603"));
-        }
-        let export = ids::upper_uuid();
-        let expires_ms = ids::now_ms() + model.switches.presigned_ms;
-        let job = Export {
-            tenant,
-            is_gzip: is_gzip(&query)?,
-            created_ms: ids::now_ms(),
-            looks: 0,
-            query: format!("X-Amz-Date={}&X-Amz-Expires={}&X-Amz-Signature={}", ids::now_ms(), expires_ms, uuid::Uuid::new_v4().simple()),
-            expires_ms,
-            result: None,
-        };
-        let ticket = job.ticket(shared.url(), &export, "created");
-        model.exports.insert(export, job);
-        Ok(json_response(StatusCode::ACCEPTED, ticket.to_string()))
-    })
-    .unwrap_or_else(ApiError::into_response)
+    shared
+        .store
+        .adjust(|model| {
+            with_dataset(model, &tenant, &dataset)?;
+            if model.switches.export_end == ExportEnd::Refused {
+                return Err(ApiError::new("403603"));
+            }
+            let export = ids::upper_uuid();
+            let expires_ms = ids::now_ms() + model.switches.presigned_ms;
+            let job = Export {
+                tenant,
+                is_gzip: is_gzip(&query)?,
+                created_ms: ids::now_ms(),
+                looks: 0,
+                query: format!(
+                    "X-Amz-Date={}&X-Amz-Expires={}&X-Amz-Signature={}",
+                    ids::now_ms(),
+                    expires_ms,
+                    uuid::Uuid::new_v4().simple()
+                ),
+                expires_ms,
+                result: None,
+            };
+            let ticket = job.ticket(shared.url(), &export, "created");
+            model.exports.insert(export, job);
+            Ok(json_response(StatusCode::ACCEPTED, ticket.to_string()))
+        })
+        .unwrap_or_else(ApiError::into_response)
 }
 
 /// Whether the result is asked for in gzip; an error if it is asked for in a form that is not played.
@@ -89,26 +96,28 @@ fn is_gzip(query: &str) -> Result<bool, ApiError> {
 }
 
 async fn look(State(shared): State<Shared>, Path(export): Path<String>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
-    shared.store.adjust(|model| {
-        let job = open(model, &export, query.as_deref(), &headers)?;
-        job.looks += 1;
-        let looks = job.looks;
-        let status = match model.switches.export_end {
-            ExportEnd::Never => "running",
-            _ if looks < model.switches.export_looks => "running",
-            ExportEnd::Failed | ExportEnd::Refused => "failed",
-            ExportEnd::Completed => {
-                let tenant = model.exports[&export].tenant.clone();
-                let data = data(model, &tenant);
-                let job = model.exports.get_mut(&export).expect("it was just looked at");
-                job.result.get_or_insert_with(|| if job.is_gzip { gzip(&data) } else { data.into() });
-                "completed"
-            }
-        };
-        let ticket = model.exports[&export].ticket(shared.url(), &export, status);
-        Ok(json_response(StatusCode::OK, ticket.to_string()))
-    })
-    .unwrap_or_else(|refused: Refused| refused.into_response())
+    shared
+        .store
+        .adjust(|model| {
+            let job = open(model, &export, query.as_deref(), &headers)?;
+            job.looks += 1;
+            let looks = job.looks;
+            let status = match model.switches.export_end {
+                ExportEnd::Never => "running",
+                _ if looks < model.switches.export_looks => "running",
+                ExportEnd::Failed | ExportEnd::Refused => "failed",
+                ExportEnd::Completed => {
+                    let tenant = model.exports[&export].tenant.clone();
+                    let data = data(model, &tenant);
+                    let job = model.exports.get_mut(&export).expect("it was just looked at");
+                    job.result.get_or_insert_with(|| if job.is_gzip { gzip(&data) } else { data.into() });
+                    "completed"
+                }
+            };
+            let ticket = model.exports[&export].ticket(shared.url(), &export, status);
+            Ok(json_response(StatusCode::OK, ticket.to_string()))
+        })
+        .unwrap_or_else(|refused: Refused| refused.into_response())
 }
 
 async fn fetch(State(shared): State<Shared>, Path(export): Path<String>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
@@ -179,12 +188,15 @@ fn data(model: &Model, tenant: &str) -> Vec<u8> {
         if !switches.export_ids {
             row.as_object_mut().map(|row| row.remove(ID));
         }
-        for (key, value) in [("_change", json!("none")), ("_has_unique_id", json!(true)), ("_is_duplicate", json!(false)), ("_is_ghost", json!(false))] {
+        for (key, value) in
+            [("_change", json!("none")), ("_has_unique_id", json!(true)), ("_is_duplicate", json!(false)), ("_is_ghost", json!(false))]
+        {
             row[key] = value;
         }
         row
     };
-    let rows: Value = model.tenants.get(tenant).into_iter().flat_map(|held| held.rows.values().map(move |found| row(held, found))).collect();
+    let rows: Value =
+        model.tenants.get(tenant).into_iter().flat_map(|held| held.rows.values().map(move |found| row(held, found))).collect();
     rows.to_string().into_bytes()
 }
 
