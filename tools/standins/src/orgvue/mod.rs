@@ -198,6 +198,11 @@ impl Orgvue {
         self.shared.gate.calls.clone()
     }
 
+    /// The most requests of a tenant that were answered at the same time.
+    pub fn most_at_once(&self, tenant: &str) -> usize {
+        self.shared.in_flight.most(tenant)
+    }
+
     /// Scripts a fault.
     pub fn fault(&self, fault: Fault) {
         self.shared.gate.faults.add(fault);
