@@ -145,8 +145,8 @@ pub(crate) const EXPECTED: &[(&str, &str, &str)] = &[
     ("sync WorkOS GET directory_users of group again", ".......lrrRRrrr..r.....     ", "  r   rl rRRr r  r r rr     "),
     ("sync WorkOS GET directories again", "........rrRRRrr..r.....     ", "  r   rr rRRs r  r r rr     "),
     ("sync WorkOS GET directory_groups of user", "........rrrr.rr..r.....    .", "  r   r. rrr. r  r r rr    ."),
-    ("sync Orgvue GET dataset", "....rrrrrRqqqRq..r....r.q", "  r   rr Rqqq q  r r rrrq"),
-    ("sync Orgvue GET items", "....rrrqrRqqqRq..r....r.q", "  r   rq Rqqq q  r r rrrq"),
+    ("sync Orgvue GET dataset", "....rrrrrRqqqRR..r....r.q", "  r   rr Rqqq R  r r rrrq"),
+    ("sync Orgvue GET items", "....rrrqrRqqqR...r....r.q", "  r   rq Rqqq .  r r rrrq"),
     ("sync Orgvue PUT items", "..........qqq....r......q", "  .   rr lqqq l  r r rrrq"),
     ("sync Orgvue PUT items to remove", "..........qqq....r......q", "  .   rr rqqq r  r r rrrq"),
 ];
