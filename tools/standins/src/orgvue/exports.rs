@@ -3,6 +3,7 @@
 //! The URLs lead past the API to where files are kept: they take no token, and a request that brings one is refused. Each look at the ticket
 //! takes the job on: `created`, `running`, then how the switches let it end. What is exported is the dataset as it is at the end.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 
 use axum::Router;
@@ -18,9 +19,9 @@ use serde_json::{Value, json};
 
 use super::Shared;
 use super::errors::ApiError;
-use super::model::{ID, Model};
+use super::model::{ID, Model, Row, Tenant};
 use super::routes::{JSON_TYPE, json_response, with_dataset};
-use super::switches::ExportEnd;
+use super::switches::{ExportEnd, Switches};
 use crate::ids;
 
 /// A job, as long as its files are kept.
@@ -50,85 +51,58 @@ pub(crate) async fn order(
     RawQuery(query): RawQuery,
 ) -> Response {
     let query = query.unwrap_or_default();
-    shared
-        .store
-        .adjust(|model| {
-            with_dataset(model, &tenant, &dataset)?;
-            if model.switches.export_end == ExportEnd::Refused {
-                return Err(ApiError::new("403603"));
-            }
-            let export = ids::upper_uuid();
-            let expires_ms = ids::now_ms() + model.switches.presigned_ms;
-            let job = Export {
-                tenant,
-                is_gzip: is_gzip(&query)?,
-                created_ms: ids::now_ms(),
-                looks: 0,
-                query: format!(
-                    "X-Amz-Date={}&X-Amz-Expires={}&X-Amz-Signature={}",
-                    ids::now_ms(),
-                    expires_ms,
-                    uuid::Uuid::new_v4().simple()
-                ),
-                expires_ms,
-                result: None,
-            };
-            let ticket = job.ticket(shared.url(), &export, "created");
-            model.exports.insert(export, job);
-            Ok(json_response(StatusCode::ACCEPTED, ticket.to_string()))
-        })
-        .unwrap_or_else(ApiError::into_response)
+    let ticket = shared.store.adjust(|model| begin(model, tenant, &dataset, &query, shared.url()));
+    ticket.map_or_else(ApiError::into_response, |ticket| json_response(StatusCode::ACCEPTED, ticket.to_string()))
+}
+
+fn begin(model: &mut Model, tenant: String, dataset: &str, query: &str, url: &str) -> Result<Value, ApiError> {
+    with_dataset(model, &tenant, dataset)?;
+    let is_gzip = is_gzip(query)?;
+    if model.switches.export_end == ExportEnd::Refused {
+        return Err(ApiError::new("403603"));
+    }
+    let created_ms = ids::now_ms();
+    let expires_ms = created_ms + model.switches.presigned_ms;
+    let signature = uuid::Uuid::new_v4().simple();
+    let query = format!("X-Amz-Date={created_ms}&X-Amz-Expires={expires_ms}&X-Amz-Signature={signature}");
+    let job = Export { tenant, is_gzip, created_ms, looks: 0, query, expires_ms, result: None };
+    let export = ids::upper_uuid();
+    let ticket = job.ticket(url, &export, "created");
+    model.exports.insert(export, job);
+    Ok(ticket)
 }
 
 /// Whether the result is asked for in gzip; an error if it is asked for in a form that is not played.
 fn is_gzip(query: &str) -> Result<bool, ApiError> {
+    let invalid = |parameter: &str| ApiError::new("400601").with("queryParameter", parameter);
     let mut is_gzip = false;
-    let mut format = None;
+    let mut has_format = false;
     for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
         match (&*name, &*value) {
-            ("exportFormat", "jsonObjects") => format = Some(()),
+            ("exportFormat", "jsonObjects") => has_format = true,
             ("resultEncoding", "gzip") => is_gzip = true,
             ("resultEncoding", "identity") => {}
-            _ => return Err(ApiError::new("400601").with("queryParameter", name.into_owned())),
+            _ => return Err(invalid(&name)),
         }
     }
-    format.map(|()| is_gzip).ok_or_else(|| ApiError::new("400601").with("queryParameter", "exportFormat"))
+    if has_format { Ok(is_gzip) } else { Err(invalid("exportFormat")) }
 }
 
 async fn look(State(shared): State<Shared>, Path(export): Path<String>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
-    shared
-        .store
-        .adjust(|model| {
-            let job = open(model, &export, query.as_deref(), &headers)?;
-            job.looks += 1;
-            let looks = job.looks;
-            let status = match model.switches.export_end {
-                ExportEnd::Never => "running",
-                _ if looks < model.switches.export_looks => "running",
-                ExportEnd::Failed | ExportEnd::Refused => "failed",
-                ExportEnd::Completed => {
-                    let tenant = model.exports[&export].tenant.clone();
-                    let data = data(model, &tenant);
-                    let job = model.exports.get_mut(&export).expect("it was just looked at");
-                    job.result.get_or_insert_with(|| if job.is_gzip { gzip(&data) } else { data.into() });
-                    "completed"
-                }
-            };
-            let ticket = model.exports[&export].ticket(shared.url(), &export, status);
-            Ok(json_response(StatusCode::OK, ticket.to_string()))
-        })
-        .unwrap_or_else(|refused: Refused| refused.into_response())
+    let ticket = shared.store.adjust(|model| {
+        let job = open(&mut model.exports, &export, query.as_deref(), &headers)?;
+        let status = job.go_on(&model.tenants, &model.switches);
+        Ok(job.ticket(shared.url(), &export, status))
+    });
+    ticket.map_or_else(Refused::into_response, |ticket| json_response(StatusCode::OK, ticket.to_string()))
 }
 
 async fn fetch(State(shared): State<Shared>, Path(export): Path<String>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
-    let opened = shared.store.adjust(|model| {
-        let job = open(model, &export, query.as_deref(), &headers)?;
+    let result = shared.store.adjust(|model| {
+        let job = open(&mut model.exports, &export, query.as_deref(), &headers)?;
         job.result.clone().ok_or(Refused(StatusCode::NOT_FOUND, "NoSuchKey"))
     });
-    match opened {
-        Ok(result) => (StatusCode::OK, [(CONTENT_TYPE, JSON_TYPE)], result).into_response(),
-        Err(refused) => refused.into_response(),
-    }
+    result.map_or_else(Refused::into_response, |result| (StatusCode::OK, [(CONTENT_TYPE, JSON_TYPE)], result).into_response())
 }
 
 /// How the store of files refuses: in XML, for it is not the API.
@@ -143,11 +117,16 @@ impl IntoResponse for Refused {
 }
 
 /// The job whose files these are, if the URL is good and nothing else was sent to be let in with.
-fn open<'a>(model: &'a mut Model, export: &str, query: Option<&str>, headers: &HeaderMap) -> Result<&'a mut Export, Refused> {
+fn open<'a>(
+    exports: &'a mut BTreeMap<String, Export>,
+    export: &str,
+    query: Option<&str>,
+    headers: &HeaderMap,
+) -> Result<&'a mut Export, Refused> {
     if headers.contains_key(AUTHORIZATION) {
         return Err(Refused(StatusCode::BAD_REQUEST, "InvalidArgument"));
     }
-    match model.exports.get_mut(export) {
+    match exports.get_mut(export) {
         None => Err(Refused(StatusCode::NOT_FOUND, "NoSuchKey")),
         Some(job) if query != Some(&job.query) => Err(Refused(StatusCode::FORBIDDEN, "SignatureDoesNotMatch")),
         Some(job) if job.expires_ms <= ids::now_ms() => Err(Refused(StatusCode::FORBIDDEN, "AccessDenied")),
@@ -156,6 +135,20 @@ fn open<'a>(model: &'a mut Model, export: &str, query: Option<&str>, headers: &H
 }
 
 impl Export {
+    /// Takes the job on by a step, for each look at its ticket; gives its status.
+    fn go_on(&mut self, tenants: &BTreeMap<String, Tenant>, switches: &Switches) -> &'static str {
+        self.looks += 1;
+        match switches.export_end {
+            ExportEnd::Never => "running",
+            _ if self.looks < switches.export_looks => "running",
+            ExportEnd::Failed | ExportEnd::Refused => "failed",
+            ExportEnd::Completed => {
+                self.result.get_or_insert_with(|| data(&tenants[&self.tenant], switches, self.is_gzip));
+                "completed"
+            }
+        }
+    }
+
     fn ticket(&self, url: &str, export: &str, status: &str) -> Value {
         let link = |file: &str| {
             json!({
@@ -181,23 +174,20 @@ impl Export {
 }
 
 /// The dataset with what an export makes up for each row.
-fn data(model: &Model, tenant: &str) -> Vec<u8> {
-    let switches = &model.switches;
-    let row = |held: &super::model::Tenant, row| {
-        let mut row = held.exported(row, switches);
+fn data(tenant: &Tenant, switches: &Switches, is_gzip: bool) -> Bytes {
+    let row = |row: &Row| {
+        let mut row = tenant.exported(row, switches);
         if !switches.export_ids {
             row.as_object_mut().map(|row| row.remove(ID));
         }
-        for (key, value) in
-            [("_change", json!("none")), ("_has_unique_id", json!(true)), ("_is_duplicate", json!(false)), ("_is_ghost", json!(false))]
-        {
-            row[key] = value;
+        row["_change"] = json!("none");
+        for (key, value) in [("_has_unique_id", true), ("_is_duplicate", false), ("_is_ghost", false)] {
+            row[key] = json!(value);
         }
         row
     };
-    let rows: Value =
-        model.tenants.get(tenant).into_iter().flat_map(|held| held.rows.values().map(move |found| row(held, found))).collect();
-    rows.to_string().into_bytes()
+    let text = tenant.rows.values().map(row).collect::<Value>().to_string();
+    if is_gzip { gzip(text.as_bytes()) } else { text.into() }
 }
 
 fn gzip(data: &[u8]) -> Bytes {
