@@ -8,11 +8,13 @@
 //! * No log line and no error holds a body, a login or the token.
 
 mod error;
+mod export;
 mod wire;
 mod write;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -20,19 +22,17 @@ use domain::ids::{DatasetId, TenantId};
 use domain::row::Row;
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use reqwest::{Method, RequestBuilder};
-use serde::de::DeserializeOwned;
 use url::Url;
 
-pub use error::OrgvueError;
+pub use error::{OrgvueError, TooLarge};
 pub use write::{AccountFailure, Applied, Refusal, StopCause, Stopped};
 
+use crate::clock;
 use crate::http::{CallError, Calls, Deadline, Effect, bearer};
 use crate::secrets::Secret;
 
 /// Asked of every call, reads too. <https://orgvue.eu-west-1.concentra.io/app/docs/1.0.0/guide/your_first_call/>
 const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=UTF-8");
-/// Largest dataset that we hold: about 100,000 accounts, ten times what the synchronous read is believed to return.
-const DATASET_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Largest metadata of a dataset: thousands of properties.
 const METADATA_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Longest wait for a connection, within the time of a call.
@@ -51,6 +51,11 @@ pub struct OrgvueOptions {
     pub batch_actions_max: usize,
     /// Largest body of one write, in bytes. Orgvue's limit is a strict 6 MB.
     pub batch_bytes_max: usize,
+    /// Largest dataset that is held, in bytes of JSON.
+    pub dataset_bytes_max: usize,
+    /// Most rows of a dataset that are held. With what is made of them, 100,000 take 141 MB beside a directory of 40 MB and a plan of up to 204:
+    /// 120,000 fit into the 512 MB that the sync function has by default.
+    pub dataset_rows_max: usize,
     /// How long to wait before the dataset is read again behind a lost answer: the write may still be under way.
     pub settle: Duration,
 }
@@ -63,6 +68,8 @@ impl OrgvueOptions {
             timeout: Duration::from_secs(30),
             batch_actions_max: 500,
             batch_bytes_max: 5_500_000,
+            dataset_bytes_max: 64 * 1024 * 1024,
+            dataset_rows_max: 120_000,
             settle: Duration::from_secs(2),
         }
     }
@@ -122,6 +129,7 @@ impl Orgvue {
             tenant,
             url,
             token,
+            is_exported: AtomicBool::new(false),
         })
     }
 }
@@ -135,6 +143,8 @@ pub struct UsersDataset {
     tenant: TenantId,
     url: String,
     token: Secret,
+    /// Whether the dataset was once had by an export: a further synchronous read is in vain.
+    is_exported: AtomicBool,
 }
 
 impl UsersDataset {
@@ -143,17 +153,39 @@ impl UsersDataset {
     /// # Errors
     /// [`OrgvueError`] says whether to retry or to refuse.
     pub async fn property_keys(&self) -> Result<BTreeSet<String>, OrgvueError> {
-        let metadata: wire::Metadata = self.read("", METADATA_BYTES_MAX, "a dataset's metadata").await?;
+        let body = self.get("", METADATA_BYTES_MAX).await.map_err(OrgvueError::from_call)?;
+        let metadata: wire::Metadata =
+            serde_json::from_slice(&body).map_err(|error| OrgvueError::malformed("a dataset's metadata", &error))?;
         Ok(metadata.properties.into_iter().map(|property| property.key).collect())
     }
 
-    /// Every row with every property, as stored. Orgvue returns them in one piece; there are no pages.
-    /// <https://orgvue.eu-west-1.concentra.io/app/docs/1.0.0/egress/retrieve-items/>
+    /// Every row with every property. Orgvue [returns them in one piece](https://orgvue.eu-west-1.concentra.io/app/docs/1.0.0/egress/retrieve-items/),
+    /// as stored; there are no pages. A dataset that is too large for that is exported.
     ///
     /// # Errors
     /// [`OrgvueError`] says whether to retry or to refuse.
     pub async fn rows(&self) -> Result<Vec<Row>, OrgvueError> {
-        self.read("/items", DATASET_BYTES_MAX, "a list of items").await
+        if self.is_exported.load(Ordering::Relaxed) {
+            return self.exported_rows().await;
+        }
+        let error = match self.get("/items", self.options.dataset_bytes_max).await {
+            Ok(body) => {
+                let rows = serde_json::from_slice(&body).map_err(|error| OrgvueError::malformed("a list of items", &error))?;
+                return self.held(rows);
+            }
+            Err(error) => error,
+        };
+        // Where the limit of the synchronous read is, and how Orgvue says so, is not documented.
+        let rows = match &error {
+            CallError::Status { status, .. } if status.as_u16() == 413 => self.exported_rows().await?,
+            // What AWS's gateway says of an answer that is too large for Lambda, or not ready in time; but then all of Orgvue may be out of order.
+            CallError::Status { status, .. } if matches!(status.as_u16(), 502 | 504) => {
+                self.exported_rows().await.map_err(|_| OrgvueError::from_call(error))?
+            }
+            _ => return Err(OrgvueError::from_call(error)),
+        };
+        self.is_exported.store(true, Ordering::Relaxed);
+        Ok(rows)
     }
 
     /// Requests sent so far, retries included.
@@ -161,11 +193,24 @@ impl UsersDataset {
         self.calls.count()
     }
 
-    async fn read<T: DeserializeOwned>(&self, path: &str, bytes_max: usize, expected: &'static str) -> Result<T, OrgvueError> {
+    async fn get(&self, path: &str, bytes_max: usize) -> Result<Bytes, CallError> {
         let request = || self.request(Method::GET, path);
-        let sent = self.calls.send_as(&self.token, Effect::None, bytes_max, request, || std::future::ready(()));
-        let body = sent.await.map_err(OrgvueError::from_call)?;
-        serde_json::from_slice(&body).map_err(|error| OrgvueError::malformed(expected, &error))
+        self.calls.send_as(&self.token, Effect::None, bytes_max, request, || std::future::ready(())).await
+    }
+
+    /// The rows, if they are not more than we hold.
+    fn held(&self, rows: Vec<Row>) -> Result<Vec<Row>, OrgvueError> {
+        let rows_max = self.options.dataset_rows_max;
+        if rows.len() > rows_max { Err(OrgvueError::DatasetTooLarge(TooLarge::Rows(rows_max))) } else { Ok(rows) }
+    }
+
+    /// Waits, unless the time of the run ends before.
+    async fn wait(&self, time: Duration) -> Result<(), OrgvueError> {
+        if time >= self.calls.deadline().remaining() {
+            return Err(OrgvueError::OutOfTime);
+        }
+        clock::wait(time).await;
+        Ok(())
     }
 
     /// Sends one write. `ready` is awaited before each try of it.

@@ -167,15 +167,6 @@ async fn an_empty_list_is_read_and_proves_nothing() {
 }
 
 #[tokio::test]
-async fn a_dataset_beyond_the_synchronous_read_is_refused() {
-    let world = World::with(&["ada@example.com"]).await;
-    world.server.switches(|switches| switches.sync_read_bytes_max = Some(50));
-    let error = world.users().rows().await.unwrap_err();
-    assert!(matches!(error, OrgvueError::DatasetTooLarge) && error.needs_person());
-    assert_eq!(world.n(READ), 1);
-}
-
-#[tokio::test]
 async fn a_read_ends_with_the_time_of_the_run() {
     let world = World::with(&[]).await;
     let users = world.users_until(Deadline::after(Duration::ZERO));

@@ -43,7 +43,13 @@ impl Buckets {
 
 /// How many requests are being answered.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct InFlight(Arc<Mutex<HashMap<String, usize>>>);
+pub(crate) struct InFlight(Arc<Mutex<HashMap<String, Count>>>);
+
+#[derive(Debug, Default)]
+struct Count {
+    now: usize,
+    most: usize,
+}
 
 /// One of the requests being answered; dropping it ends the request.
 #[derive(Debug)]
@@ -57,15 +63,21 @@ impl InFlight {
     pub(crate) fn enter(&self, name: &str) -> (Entered, usize) {
         let mut counts = lock(&self.0);
         let count = counts.entry(name.to_owned()).or_default();
-        *count += 1;
-        (Entered { in_flight: self.clone(), name: name.to_owned() }, *count)
+        count.now += 1;
+        count.most = count.most.max(count.now);
+        (Entered { in_flight: self.clone(), name: name.to_owned() }, count.now)
+    }
+
+    /// The most requests that there were at the same time under `name`.
+    pub(crate) fn most(&self, name: &str) -> usize {
+        lock(&self.0).get(name).map_or(0, |count| count.most)
     }
 }
 
 impl Drop for Entered {
     fn drop(&mut self) {
         if let Some(count) = lock(&self.in_flight.0).get_mut(&self.name) {
-            *count -= 1;
+            count.now -= 1;
         }
     }
 }

@@ -34,9 +34,9 @@ pub enum OrgvueError {
     /// The dataset is not as configured: refuse; a person must act.
     #[error("the users dataset cannot be worked on")]
     Dataset(#[source] DatasetRefusal),
-    /// The dataset is more than the synchronous read returns: refuse.
-    #[error("the users dataset is too large for a synchronous read")]
-    DatasetTooLarge,
+    /// The dataset is more than we hold, or than a synchronous read returns and an export does not give it either: refuse.
+    #[error("the users dataset is too large: {0}")]
+    DatasetTooLarge(TooLarge),
     /// The tenant's requests of the day are used up, by us or by the customer's other integrations: retry much later.
     #[error("the tenant's daily quota of requests is used up")]
     QuotaExceeded,
@@ -56,18 +56,60 @@ pub enum OrgvueError {
     OutOfTime,
 }
 
+/// Why there is no way to a large dataset.
+#[derive(Debug, thiserror::Error)]
+pub enum TooLarge {
+    /// It is larger than what we hold.
+    #[error("it has more than {0} bytes")]
+    Bytes(usize),
+    /// It has more rows than we hold.
+    #[error("it has more than {0} rows")]
+    Rows(usize),
+    /// Orgvue does not export it for us.
+    #[error("a synchronous read does not return it, and its export was refused: {0}")]
+    ExportRefused(Box<OrgvueError>),
+    /// The export was begun and came to nothing.
+    #[error("a synchronous read does not return it, and its export failed{}", spaced(code.as_deref()))]
+    ExportFailed {
+        /// Orgvue's code, if it gives one.
+        code: Option<String>,
+        /// `X-Amzn-Trace-Id` of the job.
+        trace_id: Option<String>,
+    },
+    /// The export's files were gone, or not for us, before they were fetched; twice.
+    #[error("a synchronous read does not return it, and the files of its export were not to be had")]
+    ExportGone,
+}
+
+impl TooLarge {
+    fn trace_id(&self) -> Option<&str> {
+        match self {
+            Self::ExportRefused(error) => error.trace_id(),
+            Self::ExportFailed { trace_id, .. } => trace_id.as_deref(),
+            Self::Bytes(_) | Self::Rows(_) | Self::ExportGone => None,
+        }
+    }
+
+    fn remedy(&self) -> &'static str {
+        match self {
+            Self::Bytes(_) | Self::Rows(_) => "have the tenant split, or the limit raised together with SyncMemorySize",
+            Self::ExportRefused(_) => "let the api_account export the dataset; if it may, give Orgvue's support the trace id",
+            Self::ExportFailed { .. } | Self::ExportGone => "if it lasts, ask Orgvue's support why the export does not come",
+        }
+    }
+}
+
 impl OrgvueError {
     /// What is wrong with a call that has no answer to use. Lost answers of writes never come here.
     pub(super) fn from_call(error: CallError) -> Self {
         let (status, trace_id, vendor) = match &error {
             CallError::OutOfTime => return Self::OutOfTime,
-            CallError::TooLarge { .. } => return Self::DatasetTooLarge,
+            CallError::TooLarge { bytes_max } => return Self::DatasetTooLarge(TooLarge::Bytes(*bytes_max)),
             CallError::Transport(_) => return Self::Unavailable(error),
             CallError::Secret(secret) => return Self::Token(secret.clone()),
             CallError::Status { status, body, request_id, .. } => (*status, request_id.clone(), VendorError::read(body)),
         };
         match status.as_u16() {
-            413 => Self::DatasetTooLarge,
             429 if vendor.code.as_deref() == Some("42902") => Self::QuotaExceeded,
             408 | 429 | 500.. => Self::Unavailable(error),
             400..=499 => Self::Configuration { status, code: vendor.code, name: vendor.name, trace_id },
@@ -92,7 +134,7 @@ impl OrgvueError {
             Self::Token(SecretError::Denied { .. }) => "token_denied",
             Self::Token(SecretError::Unavailable { .. }) => "secrets_unavailable",
             Self::Dataset(refusal) => refusal.code(),
-            Self::DatasetTooLarge => "dataset_too_large",
+            Self::DatasetTooLarge(_) => "dataset_too_large",
             Self::QuotaExceeded => "orgvue_quota_exceeded",
             Self::Unavailable(_) => "orgvue_unavailable",
             Self::Malformed { .. } => "orgvue_answer_malformed",
@@ -105,7 +147,7 @@ impl OrgvueError {
     pub fn needs_person(&self) -> bool {
         match self {
             Self::Token(error) => !error.is_passing(),
-            Self::Configuration { .. } | Self::UnusableToken | Self::Dataset(_) | Self::DatasetTooLarge => true,
+            Self::Configuration { .. } | Self::UnusableToken | Self::Dataset(_) | Self::DatasetTooLarge(_) => true,
             Self::QuotaExceeded | Self::Unavailable(_) | Self::Malformed { .. } | Self::OutOfTime => false,
         }
     }
@@ -115,9 +157,12 @@ impl OrgvueError {
     pub fn class(&self) -> FaultClass {
         match self {
             Self::Token(error) if error.is_passing() => FaultClass::Vendor,
-            Self::Configuration { code: Some(_), .. } | Self::UnusableToken | Self::Token(_) | Self::Dataset(_) | Self::DatasetTooLarge => {
-                FaultClass::Configuration
-            }
+            Self::DatasetTooLarge(TooLarge::ExportFailed { .. } | TooLarge::ExportGone) => FaultClass::Own,
+            Self::Configuration { code: Some(_), .. }
+            | Self::UnusableToken
+            | Self::Token(_)
+            | Self::Dataset(_)
+            | Self::DatasetTooLarge(_) => FaultClass::Configuration,
             Self::Configuration { code: None, .. } | Self::QuotaExceeded => FaultClass::Own,
             Self::Unavailable(_) | Self::Malformed { .. } | Self::OutOfTime => FaultClass::Vendor,
         }
@@ -127,12 +172,12 @@ impl OrgvueError {
     pub fn trace_id(&self) -> Option<&str> {
         match self {
             Self::Configuration { trace_id, .. } => trace_id.as_deref(),
+            Self::DatasetTooLarge(why) => why.trace_id(),
             Self::Unavailable(CallError::Status { request_id, .. }) => request_id.as_deref(),
             Self::Unavailable(CallError::Transport(_) | CallError::TooLarge { .. } | CallError::OutOfTime | CallError::Secret(_))
             | Self::UnusableToken
             | Self::Token(_)
             | Self::Dataset(_)
-            | Self::DatasetTooLarge
             | Self::QuotaExceeded
             | Self::Malformed { .. }
             | Self::OutOfTime => None,
@@ -150,9 +195,7 @@ impl OrgvueError {
             Self::Token(SecretError::Denied { .. }) => "let the function's role read it and decrypt with its key",
             Self::Token(SecretError::Unavailable { .. }) => "nothing to do: it is tried again; look at the state of AWS if it lasts",
             Self::Dataset(_) => "compare the tenant's dataset id, api_account and [dataset] with the Users list in Orgvue",
-            Self::DatasetTooLarge => {
-                "the Users dataset is beyond the synchronous read; ask Orgvue to raise the limit or to split the tenant"
-            }
+            Self::DatasetTooLarge(why) => why.remedy(),
             Self::QuotaExceeded => "wait for the next day, or have the tenant's quota raised by Orgvue's support",
             Self::Unavailable(_) | Self::Malformed { .. } => "nothing to do unless it lasts; then give Orgvue's support the trace id",
             Self::OutOfTime => "nothing to do: the next run goes on",
@@ -209,7 +252,11 @@ mod tests {
         for error in [OrgvueError::QuotaExceeded, OrgvueError::OutOfTime, OrgvueError::Malformed { expected: "a list", at: None }] {
             assert!(!error.needs_person(), "{error}");
         }
-        for error in [OrgvueError::UnusableToken, OrgvueError::DatasetTooLarge, OrgvueError::Dataset(DatasetRefusal::ApiAccountMissing)] {
+        for error in [
+            OrgvueError::UnusableToken,
+            OrgvueError::DatasetTooLarge(TooLarge::ExportGone),
+            OrgvueError::Dataset(DatasetRefusal::ApiAccountMissing),
+        ] {
             assert!(error.needs_person(), "{error}");
         }
     }

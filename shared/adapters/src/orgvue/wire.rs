@@ -3,11 +3,15 @@
 //! Readers are tolerant: unknown fields are ignored, and an error may come as Orgvue's `errors` list, as the
 //! `{"message": …}` of the API gateway in front of it, or as a page of HTML.
 
+use std::collections::BTreeMap;
+
 use domain::current::{spell_account, spell_enabled};
 use domain::integration::DatasetSpelling;
 use domain::plan::{Action, Change};
 use serde::Deserialize;
 use serde_json::{Map, Value};
+
+use super::OrgvueError;
 
 /// Longest vendor's message that a report shows.
 const MESSAGE_CHARS_MAX: usize = 300;
@@ -28,6 +32,33 @@ pub(super) struct Metadata {
 #[derive(Debug, Deserialize)]
 pub(super) struct Property {
     pub(super) key: String,
+}
+
+/// The ticket of a job, as far as we need it. No `Debug`: whoever has a link of it may read what is there.
+#[derive(Deserialize)]
+pub(super) struct Ticket {
+    #[serde(rename = "_links")]
+    links: BTreeMap<String, Link>,
+    #[serde(rename = "jobStatus")]
+    pub(super) job_status: String,
+    #[serde(rename = "X-Amzn-Trace-Id")]
+    pub(super) trace_id: Option<String>,
+}
+
+/// A presigned link.
+#[derive(Clone, Deserialize)]
+pub(super) struct Link {
+    pub(super) url: String,
+}
+
+impl Ticket {
+    pub(super) fn read(body: &[u8]) -> Result<Self, OrgvueError> {
+        serde_json::from_slice(body).map_err(|error| OrgvueError::malformed("a job ticket", &error))
+    }
+
+    pub(super) fn link(&self, name: &str) -> Result<&Link, OrgvueError> {
+        self.links.get(name).ok_or(OrgvueError::Malformed { expected: "a job ticket with its link", at: None })
+    }
 }
 
 /// The answer to one item action.
@@ -152,7 +183,7 @@ mod tests {
     use super::*;
 
     fn account(id: &str, roles: &[&str], enabled: bool) -> Account {
-        let row = json!({"_id": id, "_rev": 7, "Login": "ADA@acme.com", "Role": "old", "Enabled": "?", "Name": "Ada", "Level": 3.5});
+        let row = json!({"_id": id, "_rev": 7, "_change": "none", "Login": "ADA@acme.com", "Role": "old", "Enabled": "?", "Name": "Ada", "Level": 3.5});
         Account {
             id: ItemId::new(id),
             login: Login::as_found("Ada@acme.com"),

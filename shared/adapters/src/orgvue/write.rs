@@ -15,7 +15,6 @@ mod answer;
 mod batch;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::time::Duration;
 
 use bytes::Bytes;
 use domain::current::{Current, DatasetRefusal};
@@ -29,7 +28,6 @@ use tokio::sync::mpsc;
 use self::answer::Answer;
 use self::batch::{Batch, Item, Turn};
 use super::{OrgvueError, UsersDataset};
-use crate::clock;
 
 pub use self::answer::Refusal;
 
@@ -246,7 +244,7 @@ impl<'a, F: Fn(Vec<Row>) -> Result<Current, DatasetRefusal>> Writing<'a, F> {
         }
         // Whoever gave up waiting knows that the write goes on. As long again is what it gets to end, or to be ended.
         let wait = if still_running { self.dataset.calls.timeout() } else { self.dataset.options.settle };
-        if let Err(error) = self.wait(wait).await {
+        if let Err(error) = self.dataset.wait(wait).await {
             self.give_up(batch.items);
             return Err(error);
         }
@@ -274,14 +272,6 @@ impl<'a, F: Fn(Vec<Row>) -> Result<Current, DatasetRefusal>> Writing<'a, F> {
 
     fn log_loss(&self, error: &(dyn std::error::Error + 'static), n_accounts: usize, n_lost: u32) {
         tracing::warn!(tenant.id = %self.dataset.tenant, n_accounts, n_lost, error, "the answer to a write was lost");
-    }
-
-    async fn wait(&self, time: Duration) -> Result<(), OrgvueError> {
-        if time >= self.dataset.calls.deadline().remaining() {
-            return Err(OrgvueError::OutOfTime);
-        }
-        clock::wait(time).await;
-        Ok(())
     }
 
     /// The dataset as it is now. If it cannot be read, what became of the items stays unknown.

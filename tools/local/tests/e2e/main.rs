@@ -22,6 +22,7 @@ mod guarded;
 #[expect(dead_code, reason = "the proofs use all of it")]
 mod heard;
 mod home;
+mod large;
 mod lifecycle;
 mod locks;
 mod logs;
@@ -111,6 +112,7 @@ fn main() -> ExitCode {
         drift::tests,
         grammar::tests,
         guarded::tests,
+        large::tests,
         lifecycle::tests,
         locks::tests,
         logs::tests,

@@ -151,18 +151,12 @@ async fn a_tenant_that_failed_is_tried_again_without_an_event() {
 
 async fn a_dataset_of_another_kind_is_refused_before_any_write() {
     type Break = fn(&World);
-    let cases: [(&str, Customer, Break, Break); 4] = [
+    let cases: [(&str, Customer, Break, Break); 3] = [
         (
             "does not contain the tenant's api_account",
             single("ACME"),
             |world| world.orgvue.delete_row("ACME", API_ACCOUNT),
             |world| drop(world.orgvue.insert_row("ACME", account(API_ACCOUNT, "admin"))),
-        ),
-        (
-            "too large for a synchronous read",
-            single("ACME"),
-            |world| world.orgvue.switches(|switches| switches.sync_read_bytes_max = Some(100)),
-            |world| world.orgvue.switches(|switches| switches.sync_read_bytes_max = None),
         ),
         (
             "has no property \"Roles\"",

@@ -45,12 +45,14 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("400610", "ActionValidationFailed", "The action is not valid."),
     ("403601", "ItemAccessDenied", "Access to the item was denied."),
     ("403602", "PropertyAccessDenied", "Access to the property was denied."),
+    ("403603", "DatasetAccessDenied", "Access to the dataset was denied."),
     ("404601", "DatasetNotFound", "The dataset was not found."),
     (
         "415001",
         "ContentTypeIsNotImplemented",
         "The content type header value you provided is not implemented, please use application/json instead.",
     ),
+    ("500601", "JobFailed", "The job failed."),
 ];
 
 impl ApiError {

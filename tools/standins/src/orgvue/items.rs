@@ -1,4 +1,4 @@
-//! `PUT …/items`: a list of actions, performed one after the other on a copy that is kept when nothing forbids it.
+//! `PUT …/items`: a list of actions, performed one after the other and kept when nothing forbids it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,7 +22,7 @@ pub(crate) struct Outcome {
 
 /// Performs the actions on the tenant's rows, all of them or, where the policies skip, those that are allowed.
 pub(crate) fn apply(tenant: &mut Tenant, params: &Params, switches: &Switches, actions: &[Value]) -> Result<Outcome, Refusal> {
-    let mut work = Work { rows: tenant.rows.clone(), touched: BTreeSet::new(), tenant, params, switches };
+    let mut work = Work { changed: BTreeMap::new(), touched: BTreeSet::new(), tenant, params, switches };
     let mut results = Vec::with_capacity(actions.len());
     let mut errors = Vec::new();
     let mut is_complete = true;
@@ -43,12 +43,21 @@ pub(crate) fn apply(tenant: &mut Tenant, params: &Params, switches: &Switches, a
     if !errors.is_empty() {
         return Err(Refusal(errors));
     }
-    let Work { mut rows, touched, .. } = work;
-    if params.implicit_delete {
-        rows.retain(|id, _| touched.contains(id));
+    let Work { changed, touched, .. } = work;
+    let mut has_changed = false;
+    for (id, row) in changed {
+        has_changed |= tenant.rows.get(&id) != row.as_ref();
+        match row {
+            Some(row) => drop(tenant.rows.insert(id, row)),
+            None => drop(tenant.rows.remove(&id)),
+        }
     }
-    if rows != tenant.rows {
-        tenant.rows = rows;
+    if params.implicit_delete {
+        let n_rows = tenant.rows.len();
+        tenant.rows.retain(|id, _| touched.contains(id));
+        has_changed |= tenant.rows.len() < n_rows;
+    }
+    if has_changed {
         tenant.touch();
     }
     Ok(Outcome { results, is_complete })
@@ -121,7 +130,8 @@ impl Step {
 }
 
 struct Work<'a> {
-    rows: BTreeMap<String, Row>,
+    /// The rows as they will be, as far as the call has changed them; none are those that it has deleted.
+    changed: BTreeMap<String, Option<Row>>,
     /// The rows some action was about; the others are not in the payload.
     touched: BTreeSet<String>,
     tenant: &'a Tenant,
@@ -130,6 +140,17 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
+    /// The row of this id, behind the actions so far.
+    fn row(&self, id: &str) -> Option<&Row> {
+        self.changed.get(id).map_or_else(|| self.tenant.rows.get(id), Option::as_ref)
+    }
+
+    /// Every row, behind the actions so far.
+    fn rows(&self) -> impl Iterator<Item = (&String, &Row)> {
+        let unchanged = self.tenant.rows.iter().filter(|(id, _)| !self.changed.contains_key(*id));
+        unchanged.chain(self.changed.iter().filter_map(|(id, row)| Some((id, row.as_ref()?))))
+    }
+
     fn perform(&mut self, action: &Value) -> Result<Done, Failure> {
         let Value::Object(fields) = action else {
             return invalid("an action must be an object");
@@ -160,7 +181,7 @@ impl Work<'_> {
         match &self.params.identify {
             Identify::Id => {
                 let id = fields.get(ID).and_then(Value::as_str);
-                Ok(id.filter(|id| self.rows.contains_key(*id)).map(str::to_owned).into_iter().collect())
+                Ok(id.filter(|id| self.row(id).is_some()).map(str::to_owned).into_iter().collect())
             }
             Identify::One(keys) => match self.with_values(keys, fields)? {
                 ids if ids.len() > 1 => invalid("the identifier fits more than one item"),
@@ -175,7 +196,7 @@ impl Work<'_> {
             return invalid(format!("the action has no value for {key}"));
         }
         let fits = |row: &Row| keys.iter().all(|key| row.get(key) == fields.get(key));
-        Ok(self.rows.iter().filter(|(_, row)| fits(row)).map(|(id, _)| id.clone()).collect())
+        Ok(self.rows().filter(|(_, row)| fits(row)).map(|(id, _)| id.clone()).collect())
     }
 
     fn step(&self, asked: &str, exists: bool) -> Result<(&'static str, Step), Failure> {
@@ -215,7 +236,7 @@ impl Work<'_> {
             Some(Change::Set(Value::String(login))) => Some(login.as_str()),
             _ => None,
         };
-        let held = ids.iter().map(|id| login_of(&self.rows[id], spelling));
+        let held = ids.iter().filter_map(|id| Some(login_of(self.row(id)?, spelling)));
         for login in held.chain(given).map(str::to_lowercase) {
             if self.tenant.rejected.contains(&login) {
                 return invalid("the account is not accepted");
@@ -235,14 +256,14 @@ impl Work<'_> {
 
     fn update(&mut self, ids: &[String], changes: &BTreeMap<String, Change>) -> Result<String, Failure> {
         for id in ids {
-            self.store(id, self.rows[id].clone(), changes)?;
+            self.store(id, self.row(id).cloned().unwrap_or_default(), changes)?;
         }
         Ok(ids[0].clone())
     }
 
     fn replace(&mut self, ids: &[String], changes: &BTreeMap<String, Change>) -> Result<String, Failure> {
         for id in ids {
-            let kept = self.rows[id].iter().filter(|(key, _)| changes.get(*key) == Some(&Change::Keep));
+            let kept = self.row(id).into_iter().flatten().filter(|(key, _)| changes.get(*key) == Some(&Change::Keep));
             let row = kept.map(|(key, value)| (key.clone(), value.clone())).collect();
             self.store(id, row, changes)?;
         }
@@ -251,7 +272,7 @@ impl Work<'_> {
 
     fn delete(&mut self, ids: &[String]) -> String {
         for id in ids {
-            self.rows.remove(id);
+            self.changed.insert(id.clone(), None);
         }
         ids[0].clone()
     }
@@ -271,11 +292,11 @@ impl Work<'_> {
             return invalid(format!("{} is required", spelling.login));
         }
         let is_taken = |(other, held): (&String, &Row)| other != id && login_of(held, spelling).eq_ignore_ascii_case(login);
-        if !self.switches.duplicate_logins && self.rows.iter().any(is_taken) {
+        if !self.switches.duplicate_logins && self.rows().any(is_taken) {
             return invalid(format!("{} is taken", spelling.login));
         }
         row.insert(ID.to_owned(), json!(id));
-        self.rows.insert(id.to_owned(), row);
+        self.changed.insert(id.to_owned(), Some(row));
         Ok(())
     }
 }

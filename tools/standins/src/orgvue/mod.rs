@@ -3,6 +3,7 @@
 mod admit;
 mod control;
 mod errors;
+mod exports;
 mod filter;
 mod items;
 mod model;
@@ -27,7 +28,7 @@ use crate::store::{Store, lock};
 
 pub use crate::limits::Rate;
 pub use model::{Model, Spelling};
-pub use switches::{ActionEcho, BooleanForm, Empties, Policy, RoleForm, Switches};
+pub use switches::{ActionEcho, BooleanForm, Empties, ExportEnd, Policy, RoleForm, Switches};
 
 /// How the stand-in is started.
 #[derive(Clone, Debug)]
@@ -195,6 +196,11 @@ impl Orgvue {
     /// What was asked so far; the view is live.
     pub fn calls(&self) -> Calls {
         self.shared.gate.calls.clone()
+    }
+
+    /// The most requests of a tenant that were answered at the same time.
+    pub fn most_at_once(&self, tenant: &str) -> usize {
+        self.shared.in_flight.most(tenant)
     }
 
     /// Scripts a fault.

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use super::exports::Export;
 use super::switches::{BooleanForm, Empties, RoleForm, Switches};
 use crate::ids;
 
@@ -51,6 +52,9 @@ pub struct Model {
     #[serde(skip)]
     pub switches: Switches,
     pub(crate) tenants: BTreeMap<String, Tenant>,
+    /// Nor are the jobs, which are gone in minutes.
+    #[serde(skip)]
+    pub(crate) exports: BTreeMap<String, Export>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -160,6 +164,11 @@ impl Model {
     /// Denies the API account writes of a property, or allows them again.
     pub fn deny_property(&mut self, tenant: &str, key: &str, denied: bool) {
         set_member(&mut self.tenant_mut(tenant).denied_properties, key.to_owned(), denied);
+    }
+
+    /// Removes the files of all exports, as happens when they are old.
+    pub fn remove_exports(&mut self) {
+        self.exports.clear();
     }
 
     pub(crate) fn has_row(&self, tenant: &str, login: &str) -> bool {

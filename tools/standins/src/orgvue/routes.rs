@@ -4,7 +4,7 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, Path, RawQuery, State};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, StatusCode};
@@ -14,13 +14,13 @@ use super::errors::{ApiError, Refusal, by_status};
 use super::filter::Selection;
 use super::model::{Model, Tenant};
 use super::params::Params;
-use super::{Shared, admit, control, items};
+use super::{Shared, admit, control, exports, items};
 use crate::gate::{Voice, pass};
 
 /// How Orgvue speaks when a fault makes it.
 pub(crate) const VOICE: Voice = Voice { refuse: by_status, empty_list: || json!([]), trace };
 
-const JSON_TYPE: &str = "application/json; charset=UTF-8";
+pub(crate) const JSON_TYPE: &str = "application/json; charset=UTF-8";
 
 pub(crate) fn router(shared: Shared) -> Router {
     let items = get(read_items).post(select_items).put(write_items);
@@ -28,8 +28,10 @@ pub(crate) fn router(shared: Shared) -> Router {
         .route("/api/v1/{tenant}/datasets", get(list_datasets))
         .route("/api/v1/{tenant}/datasets/{dataset}", get(get_dataset))
         .route("/api/v1/{tenant}/datasets/{dataset}/items", items)
+        .route("/api/v1/{tenant}/datasets/{dataset}/export", post(exports::order))
         .fallback(|| async { by_status(StatusCode::NOT_FOUND, None) })
         .layer(from_fn_with_state(shared.clone(), admit::admit))
+        .merge(exports::files())
         .layer(from_fn_with_state(shared.gate.clone(), pass))
         .layer(from_fn_with_state(shared.clone(), admit::track))
         .merge(control::router())
@@ -44,7 +46,7 @@ fn trace(headers: &mut HeaderMap) {
     headers.insert("X-Amzn-Trace-Id", HeaderValue::from_str(&root).expect("hexadecimal digits are a header value"));
 }
 
-fn json_response(status: StatusCode, body: String) -> Response {
+pub(crate) fn json_response(status: StatusCode, body: String) -> Response {
     (status, [(CONTENT_TYPE, JSON_TYPE)], body).into_response()
 }
 
@@ -126,7 +128,7 @@ fn write(model: &mut Model, tenant: &str, pairs: &[(String, String)], body: &[u8
     Ok(json_response(status, Value::from(outcome.results).to_string()))
 }
 
-fn with_dataset<'a>(model: &'a Model, tenant: &str, dataset: &str) -> Result<&'a Tenant, ApiError> {
+pub(crate) fn with_dataset<'a>(model: &'a Model, tenant: &str, dataset: &str) -> Result<&'a Tenant, ApiError> {
     let held = model.tenants.get(tenant).filter(|held| held.dataset_id == dataset);
     held.ok_or_else(|| ApiError::new("404601").with("datasetId", dataset))
 }

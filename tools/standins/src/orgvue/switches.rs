@@ -40,6 +40,19 @@ pub enum Policy {
     Fail,
 }
 
+/// How an export ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExportEnd {
+    /// With the data.
+    Completed,
+    /// With a ticket that says it failed.
+    Failed,
+    /// Not at all.
+    Never,
+    /// It is not begun: the API account may not export.
+    Refused,
+}
+
 /// What `_action` of a result says about `createOrUpdate` and `createOrReplace`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ActionEcho {
@@ -84,6 +97,14 @@ pub struct Switches {
     pub body_bytes_max: usize,
     /// The largest answer to a read; none switches it off.
     pub sync_read_bytes_max: Option<usize>,
+    /// See [`ExportEnd`].
+    pub export_end: ExportEnd,
+    /// How many looks at its ticket an export takes to end.
+    pub export_looks: u32,
+    /// Rows of an export have their `_id`.
+    pub export_ids: bool,
+    /// How long the presigned URLs of an export are good, in milliseconds.
+    pub presigned_ms: i64,
     /// The limit of requests per tenant; none switches it off.
     pub tenant_rate: Option<Rate>,
     /// How many requests of a tenant may be answered at the same time; none switches it off.
@@ -115,6 +136,10 @@ impl Default for Switches {
             action_echo: ActionEcho::Asked,
             body_bytes_max: 6_000_000,
             sync_read_bytes_max: None,
+            export_end: ExportEnd::Completed,
+            export_looks: 2,
+            export_ids: true,
+            presigned_ms: 15 * 60 * 1_000,
             tenant_rate: Some(Rate { burst: 100.0, per_second: 100.0 }),
             concurrent_max: Some(50),
             daily_max: Some(500_000),

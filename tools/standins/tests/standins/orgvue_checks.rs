@@ -114,3 +114,26 @@ async fn refuses_bodies_and_answers_that_are_too_large() {
     orgvue.switches(|switches| switches.sync_read_bytes_max = Some(10));
     assert_eq!(read_items(&orgvue).await.0, 413);
 }
+
+#[tokio::test]
+async fn an_export_is_a_job_behind_links_that_take_no_token() {
+    let orgvue = orgvue(vec![account("ada@example.com", "user")]).await;
+    let order = |query: &str| {
+        let url = items_url(&orgvue, "").replace("/items", &format!("/export?{query}"));
+        client().post(url).bearer_auth(orgvue.token()).header("Content-Type", "application/json").body("{}")
+    };
+    assert_eq!(read(order("exportFormat=csv")).await.0, 400);
+    let (status, ticket) = read(order("exportFormat=jsonObjects&resultEncoding=identity")).await;
+    assert_eq!((status.as_u16(), &ticket["jobStatus"]), (202, &json!("created")));
+    let link = ticket["_links"]["self"]["url"].as_str().unwrap();
+    assert_eq!(read(client().get(link).bearer_auth(orgvue.token())).await.0, 400);
+    assert_eq!(read(client().get(format!("{link}0"))).await.0, 403, "it is signed");
+    assert_eq!(read(client().get(link)).await.1["jobStatus"], "running");
+    let (_, ticket) = read(client().get(link)).await;
+    assert_eq!(ticket["jobStatus"], "completed");
+    let result = ticket["_links"]["result"]["url"].as_str().unwrap();
+    let (_, rows) = read(client().get(result)).await;
+    assert_eq!((&rows[0]["Login"], &rows[0]["_change"]), (&json!("ada@example.com"), &json!("none")));
+    orgvue.edit_model(|model| model.remove_exports());
+    assert_eq!(read(client().get(result)).await.0, 404);
+}
