@@ -1,11 +1,12 @@
 //! Who should have an account in which tenant, with which roles, as the directory has it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use crate::directory::{Directory, User};
+use crate::directory::{Directory, Group, User};
 use crate::finding::{Finding, FindingCode};
-use crate::group_name::{self, GroupName, Role};
-use crate::ids::{GroupId, TenantId, UserId};
+use crate::group_name::{self, GroupName, Role, Roles};
+use crate::ids::{TenantId, UserId};
 use crate::integration::{Integration, Tenancy};
 use crate::login::Login;
 
@@ -42,7 +43,7 @@ pub struct DesiredAccount {
     /// The address as the directory writes it.
     pub login: Login,
     /// At least one of them is a platform role.
-    pub roles: BTreeSet<Role>,
+    pub roles: Roles,
     /// Whose account it is.
     pub user: UserId,
 }
@@ -51,9 +52,10 @@ pub struct DesiredAccount {
 pub fn desired(directory: &Directory, integration: &Integration) -> Decision {
     let mut findings = Vec::new();
     let grants = grants(directory, integration, &mut findings);
-    let grants = by_user(directory, &grants);
+    let memberships = directory.memberships(grants.iter().map(|(group, _)| &group.id));
+    let given: Vec<_> = memberships.sets.iter().map(|set| roles_by_tenant(set.iter().map(|at| &grants[*at].1))).collect();
     let active = by_login(directory);
-    let logins = Logins::of(&active, &mut findings);
+    let logins = Logins::of(&active, directory, &mut findings);
 
     let mut tenants: BTreeMap<_, _> = integration
         .tenants
@@ -63,14 +65,14 @@ pub fn desired(directory: &Directory, integration: &Integration) -> Decision {
     // A map is made from what is in order in a small part of the time that it takes to insert one by one.
     let mut accounts: BTreeMap<&TenantId, Vec<(Login, DesiredAccount)>> = BTreeMap::new();
     let mut outsiders = Vec::new();
-    for (login, user) in active {
-        let Some(grants) = grants.get(&user.id) else {
+    for (login, place) in active {
+        let (user, given) = (&directory.users()[place], &given[memberships.of_users[place]]);
+        if given.is_empty() {
             outsiders.push(user);
-            continue;
-        };
-        for (tenant, roles) in roles_by_tenant(grants) {
-            let desired = tenants.get_mut(tenant).expect("the grammar yields configured tenants only");
-            match account(user, login.as_ref(), tenant, roles, integration) {
+        }
+        for (tenant, roles) in given {
+            let desired = tenants.get_mut(*tenant).expect("the grammar yields configured tenants only");
+            match account(user, login, tenant, roles, integration) {
                 Ok(account) if desired.untouched.contains(&account.login) => {
                     desired.sharing.insert(account.user);
                 }
@@ -96,61 +98,48 @@ pub fn desired(directory: &Directory, integration: &Integration) -> Decision {
     Decision { tenants, findings, active: logins.single }
 }
 
-/// What each group that the grammar accepts gives to its members; a finding for each group of ours that it does not.
-fn grants(directory: &Directory, integration: &Integration, findings: &mut Vec<Finding>) -> BTreeMap<GroupId, GroupName> {
-    let mut grants = BTreeMap::new();
+/// The groups that the grammar accepts, and what each gives to its members; a finding for each group of ours that it does not.
+fn grants<'a>(directory: &'a Directory, integration: &Integration, findings: &mut Vec<Finding>) -> Vec<(&'a Group, GroupName)> {
+    let mut grants = Vec::new();
     for group in directory.groups.values() {
         match group_name::parse(&group.name, integration) {
-            Some(Ok(name)) => {
-                grants.insert(group.id.clone(), name);
-            }
+            Some(Ok(name)) => grants.push((group, name)),
             Some(Err(error)) => findings.push(Finding::new(error.code(), error.explain()).group(&group.id, &group.name)),
             None => {}
         }
     }
-    findings.extend(roles_that_differ_by_case(directory, &grants));
+    findings.extend(roles_that_differ_by_case(&grants));
     grants
 }
 
-fn roles_that_differ_by_case(directory: &Directory, grants: &BTreeMap<GroupId, GroupName>) -> Vec<Finding> {
+fn roles_that_differ_by_case(grants: &[(&Group, GroupName)]) -> Vec<Finding> {
     let mut seen: BTreeMap<(&TenantId, String), &Role> = BTreeMap::new();
     let mut findings = Vec::new();
-    for (id, GroupName { tenant, role }) in grants {
+    for (group, GroupName { tenant, role }) in grants {
         let first = *seen.entry((tenant, role.as_str().to_lowercase())).or_insert(role);
         if first != role {
             let what = format!("the role {role} differs from the role {first} by case only");
-            findings.push(Finding::new(FindingCode::RolesDifferByCase, what).group(id, &directory.groups[id].name).tenant(tenant));
+            findings.push(Finding::new(FindingCode::RolesDifferByCase, what).group(&group.id, &group.name).tenant(tenant));
         }
     }
     findings
 }
 
-/// What each user is given. Only asked for one user after the other: the order of a hash map is nowhere to be seen.
-fn by_user<'a>(directory: &'a Directory, grants: &'a BTreeMap<GroupId, GroupName>) -> HashMap<&'a UserId, Vec<&'a GroupName>> {
-    let mut by_user: HashMap<&UserId, Vec<&GroupName>> = HashMap::with_capacity(directory.users.len());
-    for (group, name) in grants {
-        for user in directory.members.get(group).into_iter().flatten() {
-            by_user.entry(user).or_default().push(name);
-        }
-    }
-    by_user
-}
-
-fn roles_by_tenant<'a>(grants: &[&'a GroupName]) -> BTreeMap<&'a TenantId, BTreeSet<Role>> {
+fn roles_by_tenant<'a>(grants: impl Iterator<Item = &'a GroupName>) -> BTreeMap<&'a TenantId, Roles> {
     let mut roles: BTreeMap<&TenantId, BTreeSet<Role>> = BTreeMap::new();
     for GroupName { tenant, role } in grants {
         roles.entry(tenant).or_default().insert(role.clone());
     }
-    roles
+    roles.into_iter().map(|(tenant, roles)| (tenant, roles.into())).collect()
 }
 
-/// The active users in the order of their addresses, each of which is read only here; first of all those who have none.
-fn by_login(directory: &Directory) -> Vec<(Option<Login>, &User)> {
-    let login = |user: &User| Login::parse(user.email.as_deref()?).ok();
-    let active = directory.users.values().filter(|user| user.active);
-    let mut users: Vec<_> = active.map(|user| (login(user), user)).collect();
-    users.sort_by(|(a, _), (b, _)| a.cmp(b));
-    users
+/// The places of the active users, in the order of their addresses; first of all those who have none.
+fn by_login(directory: &Directory) -> Vec<(Option<&Login>, usize)> {
+    let users = directory.users().iter().zip(directory.logins()).enumerate();
+    let mut active: Vec<_> =
+        users.filter(|(_, (user, _))| user.active).map(|(place, (_, login))| (login.as_ref(), place)).collect();
+    active.sort_unstable();
+    active
 }
 
 /// The active users' addresses: those of one user, and those that several share.
@@ -161,20 +150,21 @@ struct Logins {
 
 impl Logins {
     /// Of users in the order of their addresses.
-    fn of(users: &[(Option<Login>, &User)], findings: &mut Vec<Finding>) -> Self {
-        let mut single = Vec::with_capacity(users.len());
+    fn of(active: &[(Option<&Login>, usize)], directory: &Directory, findings: &mut Vec<Finding>) -> Self {
+        let id = |place: &usize| &directory.users()[*place].id;
+        let mut single = Vec::with_capacity(active.len());
         let mut shared = BTreeSet::new();
-        for users in users.chunk_by(|(a, _), (b, _)| a == b) {
-            let [(Some(login), user), others @ ..] = users else { continue };
+        for users in active.chunk_by(|(a, _), (b, _)| a == b) {
+            let [(Some(login), place), others @ ..] = users else { continue };
             if others.is_empty() {
-                single.push((login.clone(), user.id.clone()));
+                single.push(((*login).clone(), id(place).clone()));
                 continue;
             }
-            for (_, user) in users {
+            for (_, place) in users {
                 let what = format!("{} active users have this e-mail address", users.len());
-                findings.push(Finding::new(FindingCode::DuplicateLogin, what).login(login).user(&user.id));
+                findings.push(Finding::new(FindingCode::DuplicateLogin, what).login(login).user(id(place)));
             }
-            shared.insert(login.clone());
+            shared.insert((*login).clone());
         }
         Self { single: single.into_iter().collect(), shared }
     }
@@ -185,7 +175,7 @@ fn account(
     user: &User,
     login: Option<&Login>,
     tenant: &TenantId,
-    roles: BTreeSet<Role>,
+    roles: &Roles,
     integration: &Integration,
 ) -> Result<DesiredAccount, Finding> {
     let finding = |code, what: String| Finding::new(code, what).user(&user.id).tenant(tenant);
@@ -204,26 +194,20 @@ fn account(
     if !integration.allows_domain(login) {
         return Err(finding(FindingCode::DomainNotAllowed, "the domain of the e-mail address is not allowed".to_owned()).login(login));
     }
-    Ok(DesiredAccount { login: login.clone(), roles, user: user.id.clone() })
+    Ok(DesiredAccount { login: login.clone(), roles: Arc::clone(roles), user: user.id.clone() })
 }
 
 /// Adds to each finding about a user the groups that the user was seen in.
 pub fn name_groups(findings: &mut [Finding], directory: &Directory) {
-    let mut groups: HashMap<UserId, Vec<String>> =
-        findings.iter().filter_map(|finding| Some((finding.user.clone()?, Vec::new()))).collect();
-    if groups.is_empty() {
+    if findings.iter().all(|finding| finding.user.is_none()) {
         return;
     }
-    for (group, members) in &directory.members {
-        let Some(group) = directory.groups.get(group) else { continue };
-        for user in members {
-            if let Some(names) = groups.get_mut(user) {
-                names.push(group.name.clone());
-            }
-        }
-    }
+    let groups: Vec<&Group> = directory.groups.values().collect();
+    let memberships = directory.memberships(groups.iter().map(|group| &group.id));
     for finding in findings.iter_mut().filter(|finding| finding.groups.is_empty()) {
-        finding.groups = finding.user.as_ref().and_then(|user| groups.get(user)).cloned().unwrap_or_default();
+        let Some(place) = finding.user.as_ref().and_then(|user| directory.place(user)) else { continue };
+        let seen_in = &memberships.sets[memberships.of_users[place]];
+        finding.groups = seen_in.iter().map(|at| groups[*at].name.clone()).collect();
     }
 }
 

@@ -3,9 +3,11 @@
 //! Making one is the reader's promise that the read can be trusted: every list ended, every row was the directory's own,
 //! and the directory was linked before and after.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use crate::ids::{DirectoryId, GroupId, UserId};
+use crate::login::Login;
 
 /// What a directory says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,35 +54,119 @@ pub struct Group {
 }
 
 /// A directory, whole.
+///
+/// Users are known by their place in the order of their ids, so that nothing which concerns all of them has to look up an id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Directory {
     /// Which one.
     pub id: DirectoryId,
-    /// Every user, also those seen only as members of a group.
-    pub users: BTreeMap<UserId, User>,
     /// Every group, by id.
     pub groups: BTreeMap<GroupId, Group>,
-    /// Who is in which group. Groups that are not ours need not be here.
-    pub members: BTreeMap<GroupId, BTreeSet<UserId>>,
     /// How many active users the directory itself counts, where it says so. It may be a little old.
     pub active_users_counted: Option<u64>,
+    /// In the order of their ids. A copy of the directory shares them.
+    users: Arc<[User]>,
+    /// Of each user, the address, where it is one.
+    logins: Arc<[Option<Login>]>,
+    /// Of each group whose members were read, the places of its members, in ascending order.
+    members: BTreeMap<GroupId, Vec<usize>>,
 }
 
 impl Directory {
+    /// `users` are also those seen only as members of a group; who is in none of them is no member. Groups whose `members` are not here were not
+    /// read, which those that are not ours need not be.
+    pub fn new(
+        id: DirectoryId,
+        users: BTreeMap<UserId, User>,
+        groups: BTreeMap<GroupId, Group>,
+        members: impl IntoIterator<Item = (GroupId, Vec<UserId>)>,
+        active_users_counted: Option<u64>,
+    ) -> Self {
+        let users: Arc<[User]> = users.into_values().collect();
+        let login = |user: &User| Login::parse(user.email.as_deref()?).ok();
+        let logins = users.iter().map(login).collect();
+        let places: HashMap<&UserId, usize> = users.iter().enumerate().map(|(place, user)| (&user.id, place)).collect();
+        let in_order = |(group, ids): (GroupId, Vec<UserId>)| {
+            let members: BTreeSet<usize> = ids.iter().filter_map(|id| places.get(id).copied()).collect();
+            (group, members.into_iter().collect())
+        };
+        let members = members.into_iter().map(in_order).collect();
+        Self { id, groups, active_users_counted, users, logins, members }
+    }
+
+    /// Every user, in the order of their ids.
+    pub fn users(&self) -> &[User] {
+        &self.users
+    }
+
+    /// One user.
+    pub fn user(&self, id: &UserId) -> Option<&User> {
+        Some(&self.users[self.place(id)?])
+    }
+
+    /// The users' addresses, where they are such, in the order of the users.
+    pub fn logins(&self) -> &[Option<Login>] {
+        &self.logins
+    }
+
+    /// The members of a group, in the order of their ids; none if they were not read.
+    pub fn members(&self, group: &GroupId) -> Option<impl ExactSizeIterator<Item = &User>> {
+        Some(self.members.get(group)?.iter().map(|place| &self.users[*place]))
+    }
+
     /// The names of the groups that a user is a member of, among those whose members were read.
     pub fn groups_of(&self, user: &UserId) -> Vec<&str> {
-        let groups = self.members.iter().filter(|(_, members)| members.contains(user));
+        let Some(place) = self.place(user) else { return Vec::new() };
+        let groups = self.members.iter().filter(|(_, members)| members.binary_search(&place).is_ok());
         groups.filter_map(|(group, _)| Some(self.groups.get(group)?.name.as_str())).collect()
     }
 
-    /// Puts what a later read said of one user's groups in the place of what the lists said.
+    /// Who is in which of these groups.
+    pub(crate) fn memberships<'a>(&self, groups: impl IntoIterator<Item = &'a GroupId>) -> Memberships {
+        let mut of_users = vec![Vec::new(); self.users.len()];
+        for (at, group) in groups.into_iter().enumerate() {
+            for place in self.members.get(group).into_iter().flatten() {
+                of_users[*place].push(at);
+            }
+        }
+        Memberships::of(of_users)
+    }
+
+    /// Puts what a later read said of the groups of one of the users in the place of what the lists said.
     pub fn correct_memberships(&mut self, user: &UserId, groups: Vec<Group>) {
+        let Some(user) = self.place(user) else { return };
         for members in self.members.values_mut() {
-            members.remove(user);
+            members.binary_search(&user).map(|at| members.remove(at)).ok();
         }
         for group in groups {
-            self.members.entry(group.id.clone()).or_default().insert(user.clone());
+            let members = self.members.entry(group.id.clone()).or_default();
+            members.insert(members.partition_point(|member| *member < user), user);
             self.groups.insert(group.id.clone(), group);
         }
+    }
+
+    /// Where a user is among all.
+    pub(crate) fn place(&self, id: &UserId) -> Option<usize> {
+        self.users.binary_search_by(|user| user.id.cmp(id)).ok()
+    }
+}
+
+/// Who is in which groups. Many users are in the same groups, and what is worked out for these is worked out once.
+pub(crate) struct Memberships {
+    /// Sets of groups, each in ascending order, as the places of the groups among those that were asked for.
+    pub(crate) sets: Vec<Vec<usize>>,
+    /// Of each user of the directory, in the same order, the place of the user's set.
+    pub(crate) of_users: Vec<usize>,
+}
+
+impl Memberships {
+    fn of(users: Vec<Vec<usize>>) -> Self {
+        let mut sets = Vec::new();
+        let mut known: HashMap<Vec<usize>, usize> = HashMap::new();
+        let of_users = users.into_iter().map(|groups| *known.entry(groups).or_insert_with_key(|groups| {
+            sets.push(groups.clone());
+            sets.len() - 1
+        })).collect();
+        Self { sets, of_users }
     }
 }

@@ -147,13 +147,13 @@ pub(crate) fn group_names(tenants: Tenants) -> Vec<String> {
 pub(crate) fn directory(tenants: Tenants, scenario: Scenario, n: usize) -> Directory {
     let names = group_names(tenants);
     let ids: Vec<GroupId> = (0..names.len()).map(|at| GroupId::new(format!("directory_group_{}", ulid(at)))).collect();
-    let mut members: BTreeMap<GroupId, BTreeSet<UserId>> = ids.iter().map(|id| (id.clone(), BTreeSet::new())).collect();
+    let mut members: BTreeMap<GroupId, Vec<UserId>> = ids.iter().map(|id| (id.clone(), Vec::new())).collect();
     let mut users = BTreeMap::new();
     for user in 0..n {
         let id = user_id(user);
         if scenario != Scenario::Leave {
             for group in tenants.groups_of(user).1 {
-                members.get_mut(&ids[group]).expect("every group is there").insert(id.clone());
+                members.get_mut(&ids[group]).expect("every group is there").push(id.clone());
             }
         }
         let idp_id = Some(format!("00u{:017x}", mix(user)));
@@ -161,7 +161,7 @@ pub(crate) fn directory(tenants: Tenants, scenario: Scenario, n: usize) -> Direc
     }
     let groups = ids.iter().zip(names).map(|(id, name)| (id.clone(), Group { id: id.clone(), name })).collect();
     let id = DirectoryId::parse("directory_01").expect("it is one");
-    Directory { id, users, groups, members, active_users_counted: Some(n as u64) }
+    Directory::new(id, users, groups, members, Some(n as u64))
 }
 
 /// The rows of each tenant's dataset.
