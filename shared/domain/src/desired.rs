@@ -1,6 +1,6 @@
 //! Who should have an account in which tenant, with which roles, as the directory has it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::directory::{Directory, Group, User};
@@ -53,7 +53,7 @@ pub fn desired(directory: &Directory, integration: &Integration) -> Decision {
     let mut findings = Vec::new();
     let grants = grants(directory, integration, &mut findings);
     let memberships = directory.memberships(grants.iter().map(|(group, _)| &group.id));
-    let given: Vec<_> = memberships.sets.iter().map(|set| roles_by_tenant(set.iter().map(|at| &grants[*at].1))).collect();
+    let given = memberships.each(|set| given(set.iter().map(|at| &grants[*at].1)));
     let active = by_login(directory);
     let logins = Logins::of(&active, directory, &mut findings);
 
@@ -70,13 +70,13 @@ pub fn desired(directory: &Directory, integration: &Integration) -> Decision {
         if given.is_empty() {
             outsiders.push(user);
         }
-        for (tenant, roles) in given {
-            let desired = tenants.get_mut(*tenant).expect("the grammar yields configured tenants only");
-            match account(user, login, tenant, roles, integration) {
+        for given in given {
+            let desired = tenants.get_mut(given.tenant).expect("the grammar yields configured tenants only");
+            match account(user, login, given, integration) {
                 Ok(account) if desired.untouched.contains(&account.login) => {
                     desired.sharing.insert(account.user);
                 }
-                Ok(account) => accounts.entry(tenant).or_default().push((account.login.clone(), account)),
+                Ok(account) => accounts.entry(given.tenant).or_default().push((account.login.clone(), account)),
                 Err(finding) => {
                     if matches!(finding.code, FindingCode::NoEmail | FindingCode::InvalidEmail) {
                         desired.unknown_owners.insert(user.id.clone());
@@ -125,12 +125,24 @@ fn roles_that_differ_by_case(grants: &[(&Group, GroupName)]) -> Vec<Finding> {
     findings
 }
 
-fn roles_by_tenant<'a>(grants: impl Iterator<Item = &'a GroupName>) -> BTreeMap<&'a TenantId, Roles> {
+/// What a user has in one tenant.
+struct Given<'a> {
+    tenant: &'a TenantId,
+    roles: Roles,
+    has_platform_role: bool,
+}
+
+fn given<'a>(grants: impl Iterator<Item = &'a GroupName>) -> Vec<Given<'a>> {
     let mut roles: BTreeMap<&TenantId, BTreeSet<Role>> = BTreeMap::new();
     for GroupName { tenant, role } in grants {
         roles.entry(tenant).or_default().insert(role.clone());
     }
-    roles.into_iter().map(|(tenant, roles)| (tenant, roles.into())).collect()
+    let given = |(tenant, roles): (_, BTreeSet<Role>)| Given {
+        tenant,
+        has_platform_role: roles.iter().any(Role::is_platform),
+        roles: roles.into(),
+    };
+    roles.into_iter().map(given).collect()
 }
 
 /// The places of the active users, in the order of their addresses; first of all those who have none.
@@ -171,43 +183,43 @@ impl Logins {
 }
 
 /// `login` is the user's address, where it is one.
-fn account(
-    user: &User,
-    login: Option<&Login>,
-    tenant: &TenantId,
-    roles: &Roles,
-    integration: &Integration,
-) -> Result<DesiredAccount, Finding> {
-    let finding = |code, what: String| Finding::new(code, what).user(&user.id).tenant(tenant);
-    let email = user.email.as_deref().map(str::trim).unwrap_or_default();
-    if !roles.iter().any(Role::is_platform) {
+fn account(user: &User, login: Option<&Login>, given: &Given<'_>, integration: &Integration) -> Result<DesiredAccount, Finding> {
+    let Given { tenant, roles, has_platform_role } = given;
+    let finding = |code, what: &str| Finding::new(code, what).user(&user.id).tenant(tenant);
+    let email = || user.email.as_deref().map(str::trim).filter(|email| !email.is_empty()).map(Login::as_found);
+    if !has_platform_role {
         let held: Vec<_> = roles.iter().map(Role::as_str).collect();
-        let finding = finding(FindingCode::NoPlatformRole, format!("the user has {} but neither user nor admin", held.join(", ")));
-        return Err(if email.is_empty() { finding } else { finding.login(&Login::as_found(email)) });
+        let finding = finding(FindingCode::NoPlatformRole, &format!("the user has {} but neither user nor admin", held.join(", ")));
+        return Err(email().into_iter().fold(finding, |finding, email| finding.login(&email)));
     }
-    if email.is_empty() {
-        return Err(finding(FindingCode::NoEmail, "the user has no e-mail address".to_owned()));
+    match (login, email) {
+        (Some(login), _) if integration.allows_domain(login) => {
+            Ok(DesiredAccount { login: login.clone(), roles: Arc::clone(roles), user: user.id.clone() })
+        }
+        (Some(login), _) => Err(finding(FindingCode::DomainNotAllowed, "the domain of the e-mail address is not allowed").login(login)),
+        (None, email) => Err(match email() {
+            Some(email) => finding(FindingCode::InvalidEmail, "the user's e-mail address is not one").login(&email),
+            None => finding(FindingCode::NoEmail, "the user has no e-mail address"),
+        }),
     }
-    let Some(login) = login else {
-        return Err(finding(FindingCode::InvalidEmail, "the user's e-mail address is not one".to_owned()).login(&Login::as_found(email)));
-    };
-    if !integration.allows_domain(login) {
-        return Err(finding(FindingCode::DomainNotAllowed, "the domain of the e-mail address is not allowed".to_owned()).login(login));
-    }
-    Ok(DesiredAccount { login: login.clone(), roles: Arc::clone(roles), user: user.id.clone() })
 }
 
 /// Adds to each finding about a user the groups that the user was seen in.
 pub fn name_groups(findings: &mut [Finding], directory: &Directory) {
-    if findings.iter().all(|finding| finding.user.is_none()) {
+    let place = |finding: &Finding| directory.place(finding.user.as_ref()?);
+    let mut seen_in: HashMap<usize, Vec<String>> = findings.iter().filter_map(|finding| Some((place(finding)?, Vec::new()))).collect();
+    if seen_in.is_empty() {
         return;
     }
-    let groups: Vec<&Group> = directory.groups.values().collect();
-    let memberships = directory.memberships(groups.iter().map(|group| &group.id));
+    for group in directory.groups.values() {
+        for member in directory.places(&group.id) {
+            if let Some(names) = seen_in.get_mut(member) {
+                names.push(group.name.clone());
+            }
+        }
+    }
     for finding in findings.iter_mut().filter(|finding| finding.groups.is_empty()) {
-        let Some(place) = finding.user.as_ref().and_then(|user| directory.place(user)) else { continue };
-        let seen_in = &memberships.sets[memberships.of_users[place]];
-        finding.groups = seen_in.iter().map(|at| groups[*at].name.clone()).collect();
+        finding.groups = place(finding).and_then(|place| seen_in.get(&place)).cloned().unwrap_or_default();
     }
 }
 

@@ -123,13 +123,16 @@ impl Directory {
 
     /// Who is in which of these groups.
     pub(crate) fn memberships<'a>(&self, groups: impl IntoIterator<Item = &'a GroupId>) -> Memberships {
-        let mut of_users = vec![Vec::new(); self.users.len()];
+        let mut memberships = Memberships { sets: vec![None], of_users: vec![0; self.users.len()] };
         for (at, group) in groups.into_iter().enumerate() {
-            for place in self.members.get(group).into_iter().flatten() {
-                of_users[*place].push(at);
-            }
+            memberships.add(at, self.places(group));
         }
-        Memberships::of(of_users)
+        memberships
+    }
+
+    /// The places of the members of a group, in ascending order.
+    pub(crate) fn places(&self, group: &GroupId) -> &[usize] {
+        self.members.get(group).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// Puts what a later read said of the groups of one of the users in the place of what the lists said.
@@ -151,22 +154,43 @@ impl Directory {
     }
 }
 
-/// Who is in which groups. Many users are in the same groups, and what is worked out for these is worked out once.
+/// Who is in which of a list of groups. Many users are in the same groups, and what follows from these is worked out once.
 pub(crate) struct Memberships {
-    /// Sets of groups, each in ascending order, as the places of the groups among those that were asked for.
-    pub(crate) sets: Vec<Vec<usize>>,
-    /// Of each user of the directory, in the same order, the place of the user's set.
+    /// Sets of groups: each is another set and one group more, but for the first, which is empty.
+    sets: Vec<Option<(usize, usize)>>,
+    /// Of each user of the directory, in the same order, which set.
     pub(crate) of_users: Vec<usize>,
 }
 
 impl Memberships {
-    fn of(users: Vec<Vec<usize>>) -> Self {
-        let mut sets = Vec::new();
-        let mut known: HashMap<Vec<usize>, usize> = HashMap::new();
-        let of_users = users.into_iter().map(|groups| *known.entry(groups).or_insert_with_key(|groups| {
-            sets.push(groups.clone());
-            sets.len() - 1
-        })).collect();
-        Self { sets, of_users }
+    fn add(&mut self, group: usize, members: &[usize]) {
+        let mut with_group: HashMap<usize, usize> = HashMap::new();
+        for member in members {
+            let set = &mut self.of_users[*member];
+            *set = *with_group.entry(*set).or_insert_with(|| {
+                self.sets.push(Some((*set, group)));
+                self.sets.len() - 1
+            });
+        }
+    }
+
+    /// What follows from each set that a user has, given the places of its groups in the list, in ascending order.
+    pub(crate) fn each<T: Default>(&self, follows: impl Fn(&[usize]) -> T) -> Vec<T> {
+        let mut is_there = vec![false; self.sets.len()];
+        self.of_users.iter().for_each(|set| is_there[*set] = true);
+        let follows = |(set, is_there)| if is_there { follows(&self.groups(set)) } else { T::default() };
+        is_there.into_iter().enumerate().map(follows).collect()
+    }
+
+    fn groups(&self, set: usize) -> Vec<usize> {
+        let mut ahead = self.sets[set];
+        let back = std::iter::from_fn(|| {
+            let (rest, group) = ahead?;
+            ahead = self.sets[rest];
+            Some(group)
+        });
+        let mut groups: Vec<usize> = back.collect();
+        groups.reverse();
+        groups
     }
 }

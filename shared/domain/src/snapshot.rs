@@ -86,8 +86,7 @@ impl Snapshot {
         let former = before.map(|before| before.former_logins(directory)).unwrap_or_default();
         let ours: Vec<&GroupId> = groups.keys().collect();
         let memberships = directory.memberships(ours.iter().copied());
-        let sets: Vec<Arc<BTreeSet<GroupId>>> =
-            memberships.sets.iter().map(|set| Arc::new(set.iter().map(|at| ours[*at].clone()).collect())).collect();
+        let sets: Vec<Arc<BTreeSet<GroupId>>> = memberships.each(|set| Arc::new(set.iter().map(|at| ours[*at].clone()).collect()));
         let seen = |((user, login), set): ((&User, &Option<Login>), &usize)| {
             let groups = Arc::clone(&sets[*set]);
             let former = former.get(&user.id);
