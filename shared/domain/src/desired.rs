@@ -7,7 +7,7 @@ use crate::directory::{Directory, Group, User};
 use crate::finding::{Finding, FindingCode};
 use crate::group_name::{self, GroupName, Role, Roles};
 use crate::ids::{TenantId, UserId};
-use crate::integration::{Integration, Tenancy};
+use crate::integration::{Integration, Tenancy, Tenant};
 use crate::login::Login;
 
 /// Above this many users in no Orgvue group, they are one finding: a customer may sync 50,000 users of whom 200 use Orgvue.
@@ -54,48 +54,56 @@ pub fn desired(directory: &Directory, integration: &Integration) -> Decision {
     let grants = grants(directory, integration, &mut findings);
     let memberships = directory.memberships(grants.iter().map(|(group, _)| &group.id));
     let given = memberships.each(|set| given(set.iter().map(|at| &grants[*at].1)));
-    let active = by_login(directory);
-    let logins = Logins::of(&active, directory, &mut findings);
-
-    let mut tenants: BTreeMap<_, _> = integration
-        .tenants
-        .iter()
-        .map(|tenant| (tenant.id.clone(), Desired { untouched: logins.shared.clone(), ..Desired::default() }))
-        .collect();
-    // A map is made from what is in order in a small part of the time that it takes to insert one by one.
-    let mut accounts: BTreeMap<&TenantId, Vec<(Login, DesiredAccount)>> = BTreeMap::new();
-    let mut outsiders = Vec::new();
-    for (login, place) in active {
-        let (user, given) = (&directory.users()[place], &given[memberships.of_users[place]]);
-        if given.is_empty() {
-            outsiders.push(user);
+    let no_accounts = |tenant: &Tenant| (tenant.id.clone(), (Desired::default(), Vec::new()));
+    let mut tenants: BTreeMap<TenantId, (Desired, Vec<DesiredAccount>)> = integration.tenants.iter().map(no_accounts).collect();
+    let (mut single, mut shared, mut outsiders) = (Vec::new(), BTreeSet::new(), Vec::new());
+    for same in by_login(directory).chunk_by(|(a, _), (b, _)| a == b) {
+        let users = || same.iter().map(|(_, place)| (&directory.users()[*place], &given[memberships.of_users[*place]]));
+        let (login, _) = same[0];
+        let is_shared = login.is_some() && same.len() > 1;
+        if let Some(login) = login {
+            single.extend(users().filter(|_| !is_shared).map(|(user, _)| (login.clone(), user.id.clone())));
         }
-        for given in given {
-            let desired = tenants.get_mut(given.tenant).expect("the grammar yields configured tenants only");
-            match account(user, login, given, integration) {
-                Ok(account) if desired.untouched.contains(&account.login) => {
-                    desired.sharing.insert(account.user);
-                }
-                Ok(account) => accounts.entry(given.tenant).or_default().push((account.login.clone(), account)),
-                Err(finding) => {
-                    if matches!(finding.code, FindingCode::NoEmail | FindingCode::InvalidEmail) {
-                        desired.unknown_owners.insert(user.id.clone());
-                        // An account under the very text that is no address is this user's.
-                        desired.untouched.extend(finding.login.clone());
+        if let Some(login) = login.filter(|_| is_shared) {
+            let what = format!("{} active users have this e-mail address", same.len());
+            findings.extend(users().map(|(user, _)| Finding::new(FindingCode::DuplicateLogin, &what).login(login).user(&user.id)));
+            shared.insert(login.clone());
+        }
+        for (user, given) in users() {
+            if given.is_empty() {
+                outsiders.push(user);
+            }
+            for given in given {
+                let (desired, accounts) = tenants.get_mut(given.tenant).expect("the grammar yields configured tenants only");
+                match account(user, login, given, integration) {
+                    Ok(account) if is_shared || desired.untouched.contains(&account.login) => {
+                        desired.sharing.insert(account.user);
                     }
-                    findings.push(finding);
+                    Ok(account) => accounts.push(account),
+                    Err(finding) => {
+                        if matches!(finding.code, FindingCode::NoEmail | FindingCode::InvalidEmail) {
+                            desired.unknown_owners.insert(user.id.clone());
+                            // An account under the very text that is no address is this user's.
+                            desired.untouched.extend(finding.login.clone());
+                        }
+                        findings.push(finding);
+                    }
                 }
             }
         }
     }
-    for (tenant, accounts) in accounts {
-        tenants.get_mut(tenant).expect("it was there before").accounts = accounts.into_iter().collect();
-    }
+    // A map is made from what is in order in a small part of the time that it takes to insert one by one.
+    let in_order = |(tenant, (mut desired, accounts)): (_, (Desired, Vec<DesiredAccount>))| {
+        desired.accounts = accounts.into_iter().map(|account| (account.login.clone(), account)).collect();
+        desired.untouched.extend(shared.iter().cloned());
+        (tenant, desired)
+    };
+    let tenants = tenants.into_iter().map(in_order).collect();
     findings.extend(outsider_findings(&outsiders, integration));
     findings.extend(blocked_findings(&tenants, integration));
     name_groups(&mut findings, directory);
     findings.sort();
-    Decision { tenants, findings, active: logins.single }
+    Decision { tenants, findings, active: single.into_iter().collect() }
 }
 
 /// The groups that the grammar accepts, and what each gives to its members; a finding for each group of ours that it does not.
@@ -152,34 +160,6 @@ fn by_login(directory: &Directory) -> Vec<(Option<&Login>, usize)> {
         users.filter(|(_, (user, _))| user.active).map(|(place, (_, login))| (login.as_ref(), place)).collect();
     active.sort_unstable();
     active
-}
-
-/// The active users' addresses: those of one user, and those that several share.
-struct Logins {
-    single: BTreeMap<Login, UserId>,
-    shared: BTreeSet<Login>,
-}
-
-impl Logins {
-    /// Of users in the order of their addresses.
-    fn of(active: &[(Option<&Login>, usize)], directory: &Directory, findings: &mut Vec<Finding>) -> Self {
-        let id = |place: &usize| &directory.users()[*place].id;
-        let mut single = Vec::with_capacity(active.len());
-        let mut shared = BTreeSet::new();
-        for users in active.chunk_by(|(a, _), (b, _)| a == b) {
-            let [(Some(login), place), others @ ..] = users else { continue };
-            if others.is_empty() {
-                single.push(((*login).clone(), id(place).clone()));
-                continue;
-            }
-            for (_, place) in users {
-                let what = format!("{} active users have this e-mail address", users.len());
-                findings.push(Finding::new(FindingCode::DuplicateLogin, what).login(login).user(id(place)));
-            }
-            shared.insert((*login).clone());
-        }
-        Self { single: single.into_iter().collect(), shared }
-    }
 }
 
 /// `login` is the user's address, where it is one.
