@@ -156,8 +156,7 @@ fn given<'a>(grants: impl Iterator<Item = &'a GroupName>) -> Vec<Given<'a>> {
 /// The places of the active users, in the order of their addresses; first of all those who have none.
 fn by_login(directory: &Directory) -> Vec<(Option<&Login>, usize)> {
     let users = directory.users().iter().zip(directory.logins()).enumerate();
-    let mut active: Vec<_> =
-        users.filter(|(_, (user, _))| user.active).map(|(place, (_, login))| (login.as_ref(), place)).collect();
+    let mut active: Vec<_> = users.filter(|(_, (user, _))| user.active).map(|(place, (_, login))| (login.as_ref(), place)).collect();
     active.sort_unstable();
     active
 }

@@ -56,14 +56,9 @@ impl DirectoryReader {
         for user in latest(&lists) {
             users.insert(user.id.clone(), user.clone());
         }
-        let members = lists.into_iter().map(|(group, rows)| (group, rows.into_iter().map(|seen| seen.row.id).collect())).collect();
-        Ok(Directory {
-            id: self.directory.clone(),
-            users,
-            groups,
-            members,
-            active_users_counted: after.active_users().or_else(|| before.active_users()),
-        })
+        let members = lists.into_iter().map(|(group, rows)| (group, rows.into_iter().map(|seen| seen.row.id).collect()));
+        let active_users_counted = after.active_users().or_else(|| before.active_users());
+        Ok(Directory::new(self.directory.clone(), users, groups, members, active_users_counted))
     }
 
     /// All groups that a user is in now, ours or not. Not under the limit of `/directory_users`.
