@@ -3,7 +3,7 @@
 //! Making one is the reader's promise that the read can be trusted: every list ended, every row was the directory's own,
 //! and the directory was linked before and after.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::ids::{DirectoryId, GroupId, UserId};
@@ -55,7 +55,8 @@ pub struct Group {
 
 /// A directory, whole.
 ///
-/// Users are known by their place in the order of their ids, so that nothing which concerns all of them has to look up an id.
+/// Users are known by their place in the order of their ids, so that nothing that concerns all of them has to look up an id, and their
+/// addresses are read once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Directory {
     /// Which one.
@@ -73,8 +74,8 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// `users` are also those seen only as members of a group; who is in none of them is no member. Groups whose `members` are not here were not
-    /// read, which those that are not ours need not be.
+    /// `users` are all of them, also those seen only as members of a group: who is not there is no member. `members` are those of the groups that
+    /// were read; groups that are not ours need not be there.
     pub fn new(
         id: DirectoryId,
         users: BTreeMap<UserId, User>,
@@ -87,8 +88,10 @@ impl Directory {
         let logins = users.iter().map(login).collect();
         let places: HashMap<&UserId, usize> = users.iter().enumerate().map(|(place, user)| (&user.id, place)).collect();
         let in_order = |(group, ids): (GroupId, Vec<UserId>)| {
-            let members: BTreeSet<usize> = ids.iter().filter_map(|id| places.get(id).copied()).collect();
-            (group, members.into_iter().collect())
+            let mut members: Vec<usize> = ids.iter().filter_map(|id| places.get(id).copied()).collect();
+            members.sort_unstable();
+            members.dedup();
+            (group, members)
         };
         let members = members.into_iter().map(in_order).collect();
         Self { id, groups, active_users_counted, users, logins, members }
@@ -139,16 +142,20 @@ impl Directory {
     pub fn correct_memberships(&mut self, user: &UserId, groups: Vec<Group>) {
         let Some(user) = self.place(user) else { return };
         for members in self.members.values_mut() {
-            members.binary_search(&user).map(|at| members.remove(at)).ok();
+            if let Ok(at) = members.binary_search(&user) {
+                members.remove(at);
+            }
         }
         for group in groups {
             let members = self.members.entry(group.id.clone()).or_default();
-            members.insert(members.partition_point(|member| *member < user), user);
+            if let Err(at) = members.binary_search(&user) {
+                members.insert(at, user);
+            }
             self.groups.insert(group.id.clone(), group);
         }
     }
 
-    /// Where a user is among all.
+    /// Where a user is in the order of the users.
     pub(crate) fn place(&self, id: &UserId) -> Option<usize> {
         self.users.binary_search_by(|user| user.id.cmp(id)).ok()
     }
@@ -163,6 +170,7 @@ pub(crate) struct Memberships {
 }
 
 impl Memberships {
+    /// The hash map is only asked for one member after the other: its order is nowhere to be seen.
     fn add(&mut self, group: usize, members: &[usize]) {
         let mut with_group: HashMap<usize, usize> = HashMap::new();
         for member in members {

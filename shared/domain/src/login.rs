@@ -57,7 +57,7 @@ impl Login {
     }
 
     /// The address in lower case.
-    fn folded(&self) -> &str {
+    pub(crate) fn folded(&self) -> &str {
         if self.len == self.both.len() { &self.both } else { &self.both[self.len..] }
     }
 

@@ -101,14 +101,14 @@ impl Snapshot {
     pub fn former_logins(&self, directory: &Directory) -> FormerLogins {
         let idp_ids = || self.users.values().filter_map(|user| Some((user.idp_id.as_deref()?, user))).collect();
         let by_idp_id: LazyCell<HashMap<&str, &SeenUser>, _> = LazyCell::new(idp_ids);
-        let former = |(id, now, seen): (&UserId, Option<(&User, &Option<Login>)>, Option<&SeenUser>)| {
-            let (user, login) = now?;
+        let now = directory.users().iter().zip(directory.logins()).map(|(user, login)| (&user.id, (user, login)));
+        let users = side_by_side(now, &self.users).filter_map(|(_, now, seen)| Some((now?, seen)));
+        let former = users.filter_map(|((user, login), seen)| {
             let seen = seen.or_else(|| by_idp_id.get(user.idp_id.as_deref()?).copied())?;
             let is_as_before = seen.login == *login && seen.formerly.is_empty();
-            (!is_as_before).then(|| (id.clone(), seen.logins()))
-        };
-        let now = directory.users().iter().zip(directory.logins()).map(|(user, login)| (&user.id, (user, login)));
-        side_by_side(now, &self.users).filter_map(former).collect()
+            (!is_as_before).then(|| (user.id.clone(), seen.logins()))
+        });
+        former.collect()
     }
 
     /// A finding for each group that gave something under its old name and gives another thing, or nothing, under its new one.
