@@ -36,7 +36,7 @@ pub struct Snapshot {
     pub findings: Vec<Finding>,
 }
 
-/// The logins under which users may have an account, by the user: of those who have another login now, or more of them than one.
+/// The logins under which users may have an account, by the user: only of those who may have one under another login than that of now.
 pub type FormerLogins = BTreeMap<UserId, BTreeSet<Login>>;
 
 /// A user in groups of ours.
@@ -96,8 +96,8 @@ impl Snapshot {
         Self { v: 1, run: run.clone(), at_ms, groups, users, findings: Vec::new() }
     }
 
-    /// The logins under which each user of the directory may have an account, as far as this knows. Users are known again by their id, or by
-    /// that of the identity provider.
+    /// The logins under which users of the directory may have an account, as far as this knows, where these are others than that of now. Users
+    /// are known again by their id, or by that of the identity provider.
     pub fn former_logins(&self, directory: &Directory) -> FormerLogins {
         let idp_ids = || self.users.values().filter_map(|user| Some((user.idp_id.as_deref()?, user))).collect();
         let by_idp_id: LazyCell<HashMap<&str, &SeenUser>, _> = LazyCell::new(idp_ids);

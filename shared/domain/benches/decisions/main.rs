@@ -100,6 +100,8 @@ fn decisions(report: &mut Report, tenants: Tenants, scenario: Scenario, n: usize
     let rows = world::rows(tenants, scenario, n);
     let is_plain = tenants == Tenants::One && scenario == Scenario::Nothing;
     if is_plain {
+        let lists = world::lists(tenants, scenario, n);
+        report.line("Directory::new", &what, n, cost(|| lists.clone(), world::Lists::directory));
         report.line("Current::read", &what, n, cost(|| rows.clone(), |rows| world::current(rows, &integration)));
     }
     let (current_bytes, current) = kept(|| world::current(rows.clone(), &integration));
