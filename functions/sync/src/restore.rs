@@ -13,7 +13,7 @@ use adapters::orgvue::UsersDataset;
 use adapters::store::{Claim, StoreError};
 use domain::current::Current;
 use domain::desired::{Desired, DesiredAccount};
-use domain::group_name::Role;
+use domain::group_name::Roles;
 use domain::guard::{Approved, Completeness, Facts, Held, Scope, guard};
 use domain::held::{HeldHash, HeldSet};
 use domain::ids::{IntegrationId, RunId, TenantId, UserId};
@@ -297,8 +297,7 @@ async fn look(
 
 /// What the guard is to take for desired: the accounts as they were.
 fn wanted(saved: &Current) -> Desired {
-    let account =
-        |login: &Login, roles: &BTreeSet<Role>| DesiredAccount { login: login.clone(), roles: roles.clone(), user: UserId::new("") };
+    let account = |login: &Login, roles: &Roles| DesiredAccount { login: login.clone(), roles: roles.clone(), user: UserId::new("") };
     let accounts = saved.accounts.iter().map(|(login, saved)| (login.clone(), account(login, &saved.roles))).collect();
     Desired { accounts, ..Desired::default() }
 }

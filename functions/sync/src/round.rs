@@ -125,6 +125,6 @@ impl Round<'_> {
 
 /// Whether the list of users agrees with the directory's own count.
 pub(crate) fn completeness(directory: &Directory) -> Completeness {
-    let n_active = directory.users.values().filter(|user| user.active).count();
+    let n_active = directory.users().iter().filter(|user| user.active).count();
     Completeness::judge(n_active, directory.active_users_counted)
 }

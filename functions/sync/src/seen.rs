@@ -51,7 +51,7 @@ impl View<'_> {
         let renamed: BTreeSet<UserId> = match others.is_empty() {
             true => reconciled.iter().flat_map(|one| one.renamed.iter().flatten()).cloned().collect(),
             // Nobody knows whether the account under the old address is still there.
-            false => directory.users.keys().cloned().collect(),
+            false => directory.users().iter().map(|user| user.id.clone()).collect(),
         };
         let undone = Undone { renamed: &renamed, holds };
         let mut snapshot = Snapshot::take(directory, integration, run, now_ms, before.as_ref(), undone);

@@ -35,7 +35,7 @@ async fn unknown_fields_and_left_out_values_do_no_harm() {
     world.server.insert_row(TENANT, json!({"Login": "ada@example.com", "CostCentre": 7}));
     let current = world.current().await;
     let ada = &current.accounts[&login("ada@example.com")];
-    assert_eq!((ada.enabled, &ada.roles), (false, &BTreeSet::new()));
+    assert_eq!((ada.enabled, &ada.roles), (false, &roles(&[])));
     assert_eq!(ada.row.properties()["CostCentre"], 7);
     assert!(world.users().property_keys().await.unwrap().contains("CostCentre"));
 }

@@ -3,13 +3,14 @@
 //! A [`Current`] exists only for a dataset that has the configured properties, whose values have the configured form,
 //! and that contains the account which owns the API token: that proves the right dataset and a whole view.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use jiff::civil::Date;
 use serde_json::{Map, Value};
 
 use crate::finding::{Finding, FindingCode};
-use crate::group_name::Role;
+use crate::group_name::{Role, Roles};
 use crate::ids::{ItemId, TenantId};
 use crate::integration::{DatasetSpelling, EnabledForm, RoleForm, Tenant};
 use crate::login::Login;
@@ -77,7 +78,7 @@ pub struct Account {
     /// As the dataset writes it.
     pub login: Login,
     /// As a set: order and repetition in the dataset mean nothing.
-    pub roles: BTreeSet<Role>,
+    pub roles: Roles,
     /// Whether the account can be used, but for its expiry date.
     pub enabled: bool,
     /// Whether the expiry date is past.
@@ -99,27 +100,26 @@ impl Current {
     /// # Errors
     /// A [`DatasetRefusal`] when the rows cannot be worked on as configured.
     pub fn read(rows: Vec<Row>, tenant: &Tenant, spelling: &DatasetSpelling, today: Date) -> Result<Self, DatasetRefusal> {
-        let mut by_login: BTreeMap<Login, Vec<Account>> = BTreeMap::new();
-        let mut current = Self::default();
+        let mut known = KnownRoles::new();
+        let mut blanks = Vec::new();
+        let mut accounts = Vec::with_capacity(rows.len());
         for row in rows {
-            let account = account(row, spelling, today)?;
+            let account = account(row, spelling, today, &mut known)?;
             if account.login.is_blank() {
-                current.blanks.push(account.id);
+                blanks.push(account.id);
             } else {
-                by_login.entry(account.login.clone()).or_default().push(account);
+                accounts.push(account);
             }
         }
-        if tenant.api_account.as_ref().is_some_and(|login| !by_login.contains_key(login)) {
+        if tenant.api_account.as_ref().is_some_and(|login| accounts.iter().all(|account| account.login != *login)) {
             return Err(DatasetRefusal::ApiAccountMissing);
         }
-        for (login, mut accounts) in by_login {
-            if accounts.len() > 1 {
-                current.duplicates.insert(login, accounts.len());
-            } else if let Some(account) = accounts.pop() {
-                current.accounts.insert(login, account);
-            }
-        }
-        Ok(current)
+        accounts.sort_by(|a, b| a.login.cmp(&b.login));
+        let several = accounts.chunk_by(|a, b| a.login == b.login).filter(|same| same.len() > 1);
+        let duplicates: BTreeMap<_, _> = several.map(|same| (same[0].login.clone(), same.len())).collect();
+        accounts.retain(|account| !duplicates.contains_key(&account.login));
+        let accounts = accounts.into_iter().map(|account| (account.login.clone(), account)).collect();
+        Ok(Self { accounts, duplicates, blanks })
     }
 
     /// What is wrong with the dataset itself, row by row.
@@ -147,7 +147,10 @@ pub fn check_properties(keys: &BTreeSet<String>, spelling: &DatasetSpelling) -> 
     }
 }
 
-fn account(row: Row, spelling: &DatasetSpelling, today: Date) -> Result<Account, DatasetRefusal> {
+/// The roles of each value that was read. Only asked for one after the other: the order of a hash map is nowhere to be seen.
+type KnownRoles = HashMap<Value, Roles>;
+
+fn account(row: Row, spelling: &DatasetSpelling, today: Date, known: &mut KnownRoles) -> Result<Account, DatasetRefusal> {
     let values = row.only(&["_id", &spelling.login, &spelling.role, &spelling.enabled, &spelling.expiry_date]);
     let id = values.get("_id").and_then(Value::as_str).filter(|id| !id.is_empty()).map(ItemId::new).ok_or(DatasetRefusal::MissingItemId)?;
     let login = match values.get(&spelling.login).unwrap_or(&Value::Null) {
@@ -155,7 +158,11 @@ fn account(row: Row, spelling: &DatasetSpelling, today: Date) -> Result<Account,
         Value::String(text) => Login::as_found(text),
         other => return Err(wrong_form(&spelling.login, &id, other, "text")),
     };
-    let roles = roles(&values, &id, spelling)?;
+    let written = values.get(&spelling.role).unwrap_or(&Value::Null);
+    let roles = match known.get(written) {
+        Some(roles) => Arc::clone(roles),
+        None => Arc::clone(known.entry(written.clone()).or_insert(roles(written, &id, spelling)?.into())),
+    };
     // Orgvue's list knows only true; blank is disabled, and a forgotten switch is its most common mistake.
     let enabled = match values.get(&spelling.enabled) {
         Some(Value::Bool(enabled)) => *enabled,
@@ -166,8 +173,7 @@ fn account(row: Row, spelling: &DatasetSpelling, today: Date) -> Result<Account,
     Ok(Account { id, login, roles, enabled, expired, row })
 }
 
-fn roles(values: &Map<String, Value>, id: &ItemId, spelling: &DatasetSpelling) -> Result<BTreeSet<Role>, DatasetRefusal> {
-    let value = values.get(&spelling.role).unwrap_or(&Value::Null);
+fn roles(value: &Value, id: &ItemId, spelling: &DatasetSpelling) -> Result<BTreeSet<Role>, DatasetRefusal> {
     let refuse = |found, expected| Err(wrong_form(&spelling.role, id, found, expected));
     let texts: Vec<&str> = match (&spelling.role_form, value) {
         (_, Value::Null) => Vec::new(),

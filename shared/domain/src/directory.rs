@@ -3,9 +3,11 @@
 //! Making one is the reader's promise that the read can be trusted: every list ended, every row was the directory's own,
 //! and the directory was linked before and after.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use crate::ids::{DirectoryId, GroupId, UserId};
+use crate::login::Login;
 
 /// What a directory says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,35 +54,162 @@ pub struct Group {
 }
 
 /// A directory, whole.
+///
+/// Users are known by their place in the order of their ids, so that nothing that concerns all of them has to look up an id, and their
+/// addresses are read once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Directory {
     /// Which one.
     pub id: DirectoryId,
-    /// Every user, also those seen only as members of a group.
-    pub users: BTreeMap<UserId, User>,
     /// Every group, by id.
     pub groups: BTreeMap<GroupId, Group>,
-    /// Who is in which group. Groups that are not ours need not be here.
-    pub members: BTreeMap<GroupId, BTreeSet<UserId>>,
     /// How many active users the directory itself counts, where it says so. It may be a little old.
     pub active_users_counted: Option<u64>,
+    /// In the order of their ids. A copy of the directory shares them.
+    users: Arc<[User]>,
+    /// Of each user, the address, where it is one.
+    logins: Arc<[Option<Login>]>,
+    /// Of each group whose members were read, the places of its members, in ascending order.
+    members: BTreeMap<GroupId, Vec<usize>>,
 }
 
 impl Directory {
+    /// `users` are all of them, also those seen only as members of a group: who is not there is no member. `members` are those of the groups that
+    /// were read; groups that are not ours need not be there.
+    pub fn new(
+        id: DirectoryId,
+        users: BTreeMap<UserId, User>,
+        groups: BTreeMap<GroupId, Group>,
+        members: impl IntoIterator<Item = (GroupId, Vec<UserId>)>,
+        active_users_counted: Option<u64>,
+    ) -> Self {
+        let users: Arc<[User]> = users.into_values().collect();
+        let login = |user: &User| Login::parse(user.email.as_deref()?).ok();
+        let logins = users.iter().map(login).collect();
+        let places: HashMap<&UserId, usize> = users.iter().enumerate().map(|(place, user)| (&user.id, place)).collect();
+        let in_order = |(group, ids): (GroupId, Vec<UserId>)| {
+            let mut members: Vec<usize> = ids.iter().filter_map(|id| places.get(id).copied()).collect();
+            members.sort_unstable();
+            members.dedup();
+            (group, members)
+        };
+        let members = members.into_iter().map(in_order).collect();
+        Self { id, groups, active_users_counted, users, logins, members }
+    }
+
+    /// The same with users of a later read, which are right where both have one.
+    #[must_use]
+    pub fn with_users(self, later: BTreeMap<UserId, User>) -> Self {
+        let Self { id, groups, active_users_counted, users, logins: _, members } = self;
+        let ids = |places: Vec<usize>| places.into_iter().map(|place| users[place].id.clone()).collect();
+        let members: Vec<(GroupId, Vec<UserId>)> = members.into_iter().map(|(group, places)| (group, ids(places))).collect();
+        let mut users: BTreeMap<UserId, User> = users.iter().map(|user| (user.id.clone(), user.clone())).collect();
+        users.extend(later);
+        Self::new(id, users, groups, members, active_users_counted)
+    }
+
+    /// Every user, in the order of their ids.
+    pub fn users(&self) -> &[User] {
+        &self.users
+    }
+
+    /// One user.
+    pub fn user(&self, id: &UserId) -> Option<&User> {
+        Some(&self.users[self.place(id)?])
+    }
+
+    /// The users' addresses, where they are such, in the order of the users.
+    pub fn logins(&self) -> &[Option<Login>] {
+        &self.logins
+    }
+
+    /// The members of a group, in the order of their ids; none if they were not read.
+    pub fn members(&self, group: &GroupId) -> Option<impl ExactSizeIterator<Item = &User>> {
+        Some(self.members.get(group)?.iter().map(|place| &self.users[*place]))
+    }
+
     /// The names of the groups that a user is a member of, among those whose members were read.
     pub fn groups_of(&self, user: &UserId) -> Vec<&str> {
-        let groups = self.members.iter().filter(|(_, members)| members.contains(user));
+        let Some(place) = self.place(user) else { return Vec::new() };
+        let groups = self.members.iter().filter(|(_, members)| members.binary_search(&place).is_ok());
         groups.filter_map(|(group, _)| Some(self.groups.get(group)?.name.as_str())).collect()
     }
 
-    /// Puts what a later read said of one user's groups in the place of what the lists said.
+    /// Who is in which of these groups.
+    pub(crate) fn memberships<'a>(&self, groups: impl IntoIterator<Item = &'a GroupId>) -> Memberships {
+        let mut memberships = Memberships { sets: vec![None], of_users: vec![0; self.users.len()] };
+        for (at, group) in groups.into_iter().enumerate() {
+            memberships.add(at, self.places(group));
+        }
+        memberships
+    }
+
+    /// The places of the members of a group, in ascending order.
+    pub(crate) fn places(&self, group: &GroupId) -> &[usize] {
+        self.members.get(group).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Puts what a later read said of the groups of one of the users in the place of what the lists said.
     pub fn correct_memberships(&mut self, user: &UserId, groups: Vec<Group>) {
+        let Some(user) = self.place(user) else { return };
         for members in self.members.values_mut() {
-            members.remove(user);
+            if let Ok(at) = members.binary_search(&user) {
+                members.remove(at);
+            }
         }
         for group in groups {
-            self.members.entry(group.id.clone()).or_default().insert(user.clone());
+            let members = self.members.entry(group.id.clone()).or_default();
+            if let Err(at) = members.binary_search(&user) {
+                members.insert(at, user);
+            }
             self.groups.insert(group.id.clone(), group);
         }
+    }
+
+    /// Where a user is in the order of the users.
+    pub(crate) fn place(&self, id: &UserId) -> Option<usize> {
+        self.users.binary_search_by(|user| user.id.cmp(id)).ok()
+    }
+}
+
+/// Who is in which of a list of groups. Many users are in the same groups, and what follows from these is worked out once.
+pub(crate) struct Memberships {
+    /// Sets of groups: each is another set and one group more, but for the first, which is empty.
+    sets: Vec<Option<(usize, usize)>>,
+    /// Of each user of the directory, in the same order, which set.
+    pub(crate) of_users: Vec<usize>,
+}
+
+impl Memberships {
+    /// The hash map is only asked for one member after the other: its order is nowhere to be seen.
+    fn add(&mut self, group: usize, members: &[usize]) {
+        let mut with_group: HashMap<usize, usize> = HashMap::new();
+        for member in members {
+            let set = &mut self.of_users[*member];
+            *set = *with_group.entry(*set).or_insert_with(|| {
+                self.sets.push(Some((*set, group)));
+                self.sets.len() - 1
+            });
+        }
+    }
+
+    /// What follows from each set that a user has, given the places of its groups in the list, in ascending order.
+    pub(crate) fn each<T: Default>(&self, follows: impl Fn(&[usize]) -> T) -> Vec<T> {
+        let mut is_there = vec![false; self.sets.len()];
+        self.of_users.iter().for_each(|set| is_there[*set] = true);
+        let follows = |(set, is_there)| if is_there { follows(&self.groups(set)) } else { T::default() };
+        is_there.into_iter().enumerate().map(follows).collect()
+    }
+
+    fn groups(&self, set: usize) -> Vec<usize> {
+        let mut ahead = self.sets[set];
+        let back = std::iter::from_fn(|| {
+            let (rest, group) = ahead?;
+            ahead = self.sets[rest];
+            Some(group)
+        });
+        let mut groups: Vec<usize> = back.collect();
+        groups.reverse();
+        groups
     }
 }

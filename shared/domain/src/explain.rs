@@ -69,7 +69,7 @@ impl Explanation {
     /// former one until its account is gone.
     pub fn from_snapshot(login: &Login, integration: &Integration, snapshot: &Snapshot, last: &[RunRecord]) -> Self {
         let directory = stored::directory(login, integration, snapshot, last);
-        let users: Vec<&User> = directory.users.values().collect();
+        let users: Vec<&User> = directory.users().iter().collect();
         let decision = desired(&directory, integration);
         let findings = stored::findings(&decision, snapshot);
         let found = decided::found(&users, Found::NotStored);
@@ -87,7 +87,7 @@ impl Explanation {
         decision: &Decision,
         tenants: &[LiveTenant<'_>],
     ) -> Self {
-        let users: Vec<&User> = directory.users.values().filter(|user| decided::has_address(user, login)).collect();
+        let users: Vec<&User> = directory.users().iter().filter(|user| decided::has_address(user, login)).collect();
         let in_plans = tenants.iter().flat_map(|live| match live.state {
             LiveState::Read { findings, .. } => findings,
             LiveState::Failed { .. } => &[],

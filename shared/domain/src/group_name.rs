@@ -7,6 +7,7 @@
 //! With tenants `ACME` and `ACME_EU`, `…ACME_EU_user` is role `user` in `ACME_EU`, and `…ACME_EU` is a tenant without a role,
 //! not role `EU` in `ACME`: a slip in a name must not give somebody a role in another tenant.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -34,6 +35,9 @@ const NEAR_MISS_MAX: usize = 2;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Role(Arc<str>);
+
+/// The roles of an account. Accounts with the same roles share them: there are few sets of roles among many accounts.
+pub type Roles = Arc<BTreeSet<Role>>;
 
 impl Role {
     /// The platform role of everybody who may log in.

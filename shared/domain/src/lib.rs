@@ -27,6 +27,7 @@ pub mod pending;
 pub mod plan;
 pub mod row;
 pub mod run;
+mod side_by_side;
 pub mod signature;
 pub mod snapshot;
 pub mod tenant_state;

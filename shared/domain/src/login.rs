@@ -15,12 +15,13 @@ const LOGIN_BYTES_MAX: usize = 254;
 /// An account's e-mail address, trimmed.
 ///
 /// Equality, order and hash ignore case; the text keeps the case it came with. A copy shares it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 pub struct Login {
-    text: Arc<str>,
-    /// The same as `text` where that is in lower case, as most are.
-    folded: Arc<str>,
+    /// The address, and the same in lower case behind it, where it is another.
+    both: Arc<str>,
+    /// Bytes of the address.
+    len: usize,
 }
 
 /// A text that is no e-mail address.
@@ -44,25 +45,30 @@ impl Login {
 
     /// A login as it stands in a dataset, whatever it looks like.
     pub fn as_found(text: &str) -> Self {
-        let text: Arc<str> = text.trim().into();
+        let text = text.trim();
         let is_folded = text.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase());
-        let folded = if is_folded { Arc::clone(&text) } else { text.to_lowercase().into() };
-        Self { text, folded }
+        let both = if is_folded { text.into() } else { (text.to_owned() + &text.to_lowercase()).into() };
+        Self { both, len: text.len() }
     }
 
     /// The address in the case it came with.
     pub fn as_str(&self) -> &str {
-        &self.text
+        &self.both[..self.len]
+    }
+
+    /// The address in lower case.
+    pub(crate) fn folded(&self) -> &str {
+        if self.len == self.both.len() { &self.both } else { &self.both[self.len..] }
     }
 
     /// Whether there is nothing there.
     pub fn is_blank(&self) -> bool {
-        self.text.is_empty()
+        self.len == 0
     }
 
     /// Whether what follows the last `@` is one of these.
     pub fn is_of(&self, domains: &BTreeSet<Domain>) -> bool {
-        self.folded.rsplit_once('@').is_some_and(|(_, domain)| domains.contains(domain))
+        self.folded().rsplit_once('@').is_some_and(|(_, domain)| domains.contains(domain))
     }
 }
 
@@ -87,7 +93,7 @@ impl From<Login> for String {
 
 impl PartialEq for Login {
     fn eq(&self, other: &Self) -> bool {
-        self.folded == other.folded
+        self.folded() == other.folded()
     }
 }
 
@@ -101,19 +107,25 @@ impl PartialOrd for Login {
 
 impl Ord for Login {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.folded.cmp(&other.folded)
+        self.folded().cmp(other.folded())
     }
 }
 
 impl Hash for Login {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.folded.hash(state);
+        self.folded().hash(state);
     }
 }
 
 impl fmt::Display for Login {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Login").field(&self.as_str()).finish()
     }
 }
 

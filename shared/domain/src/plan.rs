@@ -5,18 +5,19 @@
 mod text;
 mod trace;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, btree_map};
-use std::iter::Peekable;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::current::{Account, Current};
 use crate::desired::{Desired, DesiredAccount};
 use crate::finding::{Finding, FindingCode};
-use crate::group_name::Role;
+use crate::group_name::{Role, Roles};
 use crate::ids::{TenantId, UserId};
 use crate::integration::{Deprovision, Integration, Tenant};
 use crate::login::Login;
+use crate::side_by_side::side_by_side;
 use crate::snapshot::FormerLogins;
 
 pub(crate) use text::role_list;
@@ -56,14 +57,14 @@ pub enum Change {
     /// A new account, enabled.
     Create {
         /// Its roles.
-        roles: BTreeSet<Role>,
+        roles: Roles,
     },
     /// Other roles, or enabled again. `Login` is never rewritten.
     Update {
         /// The account as it is.
         before: Account,
         /// Its roles from now on.
-        roles: BTreeSet<Role>,
+        roles: Roles,
     },
     /// Switched off; the roles stay.
     Disable {
@@ -252,7 +253,7 @@ impl Action {
             Change::Create { .. } | Change::Disable { .. } | Change::Remove { .. } | Change::Block { .. } => return None,
         };
         let kept = before.roles.iter().filter(|role| !roles.iter().any(|other| other.means(role)));
-        let union: BTreeSet<Role> = roles.iter().chain(kept).cloned().collect();
+        let union: Roles = Arc::new(roles.iter().chain(kept).cloned().collect());
         let needed = before.enabled && union != before.roles;
         needed.then(|| Self { change: Change::Update { before: before.clone(), roles: union }, ..self.clone() })
     }
@@ -277,85 +278,57 @@ pub fn plan(desired: &Desired, current: &Current, tenant: &Tenant, integration: 
     // Who is blocked is not let in by another address.
     let was_blocked = |user: &UserId| users.former.get(user).is_some_and(|logins| logins.iter().any(blocked));
 
-    plan.managed = current.accounts.values().filter(|account| account.enabled && !protected(&account.login)).count();
-    let mut accounts = InOrder::of(&current.accounts);
-    for (login, wanted) in &desired.accounts {
-        let account = accounts.get(login);
-        if blocked(login) || untouched(login) {
-            continue;
-        }
+    let mut leaving = BTreeMap::new();
+    for (login, wanted, account) in side_by_side(&desired.accounts, &current.accounts) {
         if protected(login) {
-            plan.findings.extend(protected_difference(wanted, account, tenant));
+            let differs = wanted.filter(|_| !blocked(login) && !untouched(login));
+            plan.findings.extend(differs.and_then(|wanted| protected_difference(wanted, account, tenant)));
             continue;
         }
-        if account.is_none() && was_blocked(&wanted.user) {
-            let what = "the user is blocked under an earlier address, so no account is made under this one";
-            plan.findings.push(Finding::new(FindingCode::Blocked, what).login(login).user(&wanted.user).tenant(&tenant.id));
-            continue;
-        }
-        if account.is_some_and(|account| account.expired) {
-            plan.findings.push(
-                Finding::new(FindingCode::ExpiredInOrgvue, "the account's expiry date is past")
-                    .login(login)
-                    .user(&wanted.user)
-                    .tenant(&tenant.id),
-            );
-        }
-        match change(wanted, account) {
-            Some(change) => plan.actions.push(Action::new(login.clone(), Some(wanted.user.clone()), change)),
-            None => plan.unchanged += 1,
-        }
+        let is_enabled = account.is_some_and(|account| account.enabled);
+        plan.managed += usize::from(is_enabled);
+        let change = match (wanted, account) {
+            (_, account) if blocked(login) => account.filter(|_| is_enabled).map(|account| Change::Block { before: account.clone() }),
+            _ if untouched(login) => None,
+            (Some(wanted), None) if was_blocked(&wanted.user) => {
+                let what = "the user is blocked under an earlier address, so no account is made under this one";
+                plan.findings.push(Finding::new(FindingCode::Blocked, what).login(login).user(&wanted.user).tenant(&tenant.id));
+                None
+            }
+            (Some(wanted), account) => {
+                if account.is_some_and(|account| account.expired) {
+                    let expired = Finding::new(FindingCode::ExpiredInOrgvue, "the account's expiry date is past");
+                    plan.findings.push(expired.login(login).user(&wanted.user).tenant(&tenant.id));
+                }
+                let change = change(wanted, account);
+                plan.unchanged += usize::from(change.is_none());
+                change
+            }
+            (None, Some(account)) => {
+                let change = deprovision(account, integration.deprovision);
+                leaving.extend(change.iter().map(|_| (login, plan.actions.len())));
+                change
+            }
+            (None, None) => None,
+        };
+        let user = || wanted.map(|wanted| &wanted.user).or_else(|| users.active.get(login)).cloned();
+        plan.actions.extend(change.map(|change| Action::new(login.clone(), user(), change)));
+    }
+    for (old, new) in renamed(&leaving, desired, users.former) {
+        plan.actions[leaving[old]].renamed_to = Some(new.clone());
     }
     plan.findings.extend(blocked_in_vain(current, tenant, integration));
-    let mut leavers = Vec::new();
-    let mut wanted = InOrder::of(&desired.accounts);
-    for (login, account) in &current.accounts {
-        if protected(login) {
-            continue;
-        }
-        if blocked(login) {
-            let change = account.enabled.then(|| Change::Block { before: account.clone() });
-            plan.actions.extend(change.map(|change| Action::new(login.clone(), users.active.get(login).cloned(), change)));
-            continue;
-        }
-        if wanted.get(login).is_some() || untouched(login) {
-            continue;
-        }
-        leavers.extend(deprovision(account, integration.deprovision).map(|change| (login, change)));
-    }
-    let renamed = renamed(&leavers.iter().map(|(login, _)| *login).collect(), desired, users.former);
-    for (login, change) in leavers {
-        let renamed_to = renamed.get(login).map(|login| (*login).clone());
-        plan.actions.push(Action { renamed_to, ..Action::new(login.clone(), users.active.get(login).cloned(), change) });
-    }
-    plan.actions.sort_by(|a, b| a.login.cmp(&b.login));
     plan.findings.sort();
     plan
 }
 
-/// Looks logins up that are asked for in their order: one walk along the map, where to begin anew for each takes many times as long.
-struct InOrder<'a, V> {
-    ahead: Peekable<btree_map::Iter<'a, Login, V>>,
-}
-
-impl<'a, V> InOrder<'a, V> {
-    fn of(map: &'a BTreeMap<Login, V>) -> Self {
-        Self { ahead: map.iter().peekable() }
-    }
-
-    fn get(&mut self, login: &Login) -> Option<&'a V> {
-        while self.ahead.next_if(|(at, _)| *at < login).is_some() {}
-        self.ahead.peek().filter(|(at, _)| *at == login).map(|(_, found)| *found)
-    }
-}
-
 /// The new logins of the users who had one of those that are `leaving` when the directory was last read, by the old one.
-fn renamed<'a>(leaving: &BTreeSet<&Login>, desired: &'a Desired, former: &'a FormerLogins) -> BTreeMap<&'a Login, &'a Login> {
-    if leaving.is_empty() {
+fn renamed<'a, V>(leaving: &BTreeMap<&Login, V>, desired: &'a Desired, former: &'a FormerLogins) -> BTreeMap<&'a Login, &'a Login> {
+    let is_leaving = |old: &&Login| leaving.contains_key(old);
+    let had: HashMap<&UserId, &BTreeSet<Login>> = former.iter().filter(|(_, logins)| logins.iter().any(|old| is_leaving(&old))).collect();
+    if had.is_empty() {
         return BTreeMap::new();
     }
-    let is_leaving = |old: &&Login| leaving.contains(old);
-    let had: HashMap<&UserId, &BTreeSet<Login>> = former.iter().filter(|(_, logins)| logins.iter().any(|old| is_leaving(&old))).collect();
     let renamed = |account: &'a DesiredAccount| {
         let old = had.get(&account.user).copied().into_iter().flatten().filter(|old| **old != account.login);
         old.filter(is_leaving).map(|old| (old, &account.login))

@@ -4,7 +4,9 @@
 //! says since when something could not be synced, and it lets an operator ask about one login without reading the directory again.
 //! It holds personal data: of the users in groups of ours, and of those whom the findings name.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::LazyCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +16,7 @@ use crate::group_name::{self, GroupName};
 use crate::ids::{GroupId, RunId, TenantId, UserId};
 use crate::integration::Integration;
 use crate::login::Login;
+use crate::side_by_side::side_by_side;
 
 /// What the last read saw.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,7 +36,7 @@ pub struct Snapshot {
     pub findings: Vec<Finding>,
 }
 
-/// The logins under which users may have an account, by the user.
+/// The logins under which users may have an account, by the user: only of those who may have one under another login than that of now.
 pub type FormerLogins = BTreeMap<UserId, BTreeSet<Login>>;
 
 /// A user in groups of ours.
@@ -50,8 +53,8 @@ pub struct SeenUser {
     pub formerly: BTreeSet<Login>,
     /// Whether the directory has the user as active.
     pub active: bool,
-    /// The user's groups of ours.
-    pub groups: BTreeSet<GroupId>,
+    /// The user's groups of ours. Users in the same groups share them.
+    pub groups: Arc<BTreeSet<GroupId>>,
 }
 
 /// What a run left undone, of which the snapshot must not forget how it was before.
@@ -81,26 +84,31 @@ impl Snapshot {
             groups.extend(renamed.map(|(id, name)| (id.clone(), name.clone())));
         }
         let former = before.map(|before| before.former_logins(directory)).unwrap_or_default();
-        let mut users: BTreeMap<UserId, SeenUser> = BTreeMap::new();
-        for (group, members) in &directory.members {
-            for user in members.iter().filter(|_| groups.contains_key(group)).filter_map(|user| directory.users.get(user)) {
-                let seen =
-                    users.entry(user.id.clone()).or_insert_with(|| SeenUser::of(user, former.get(&user.id), undone.renamed, integration));
-                seen.groups.insert(group.clone());
-            }
-        }
+        let ours: Vec<&GroupId> = groups.keys().collect();
+        let memberships = directory.memberships(ours.iter().copied());
+        let sets: Vec<Arc<BTreeSet<GroupId>>> = memberships.each(|set| Arc::new(set.iter().map(|at| ours[*at].clone()).collect()));
+        let seen = |((user, login), set): ((&User, &Option<Login>), &usize)| {
+            let groups = Arc::clone(&sets[*set]);
+            let former = former.get(&user.id);
+            (!groups.is_empty()).then(|| (user.id.clone(), SeenUser::of(user, login.as_ref(), groups, former, undone.renamed, integration)))
+        };
+        let users = directory.users().iter().zip(directory.logins()).zip(&memberships.of_users).filter_map(seen).collect();
         Self { v: 1, run: run.clone(), at_ms, groups, users, findings: Vec::new() }
     }
 
-    /// The logins under which each user of the directory may have an account, as far as this knows. Users are known again by their id, or by
-    /// that of the identity provider.
+    /// The logins under which users of the directory may have an account, as far as this knows, where these are others than that of now. Users
+    /// are known again by their id, or by that of the identity provider.
     pub fn former_logins(&self, directory: &Directory) -> FormerLogins {
-        let by_idp_id: BTreeMap<&str, &SeenUser> = self.users.values().filter_map(|user| Some((user.idp_id.as_deref()?, user))).collect();
-        let former = |user: &User| {
-            let by_idp_id = || by_idp_id.get(user.idp_id.as_deref()?).copied();
-            self.users.get(&user.id).or_else(by_idp_id).map(SeenUser::logins)
-        };
-        directory.users.values().filter_map(|user| Some((user.id.clone(), former(user)?))).collect()
+        let idp_ids = || self.users.values().filter_map(|user| Some((user.idp_id.as_deref()?, user))).collect();
+        let by_idp_id: LazyCell<HashMap<&str, &SeenUser>, _> = LazyCell::new(idp_ids);
+        let now = directory.users().iter().zip(directory.logins()).map(|(user, login)| (&user.id, (user, login)));
+        let users = side_by_side(now, &self.users).filter_map(|(_, now, seen)| Some((now?, seen)));
+        let former = users.filter_map(|((user, login), seen)| {
+            let seen = seen.or_else(|| by_idp_id.get(user.idp_id.as_deref()?).copied())?;
+            let is_as_before = seen.login == *login && seen.formerly.is_empty();
+            (!is_as_before).then(|| (user.id.clone(), seen.logins()))
+        });
+        former.collect()
     }
 
     /// A finding for each group that gave something under its old name and gives another thing, or nothing, under its new one.
@@ -128,7 +136,7 @@ impl Snapshot {
 
     /// What was found of users in no group of ours, but for those whom the directory has in one now.
     pub fn outsiders(&self, members: &Directory) -> Vec<Finding> {
-        let is_member = |user: &UserId| members.users.contains_key(user);
+        let is_member = |user: &UserId| members.user(user).is_some();
         let findings = self.findings.iter().filter(|finding| finding.is_of_outsiders());
         findings.filter(|finding| !finding.user.as_ref().is_some_and(is_member)).cloned().collect()
     }
@@ -156,12 +164,18 @@ impl Snapshot {
 }
 
 impl SeenUser {
-    fn of(user: &User, former: Option<&BTreeSet<Login>>, renamed: &BTreeSet<UserId>, integration: &Integration) -> Self {
-        let login = user.email.as_deref().and_then(|email| Login::parse(email).ok());
+    fn of(
+        user: &User,
+        login: Option<&Login>,
+        groups: Arc<BTreeSet<GroupId>>,
+        former: Option<&BTreeSet<Login>>,
+        renamed: &BTreeSet<UserId>,
+        integration: &Integration,
+    ) -> Self {
         // A user who lost the address is known by those of before; and nobody becomes another by a new address who is blocked under the old.
         let is_kept = |old: &&Login| login.is_none() || renamed.contains(&user.id) || integration.blocked.contains(*old);
-        let formerly = former.into_iter().flatten().filter(is_kept).filter(|old| Some(*old) != login.as_ref()).cloned().collect();
-        Self { idp_id: user.idp_id.clone(), login, formerly, active: user.active, groups: BTreeSet::new() }
+        let formerly = former.into_iter().flatten().filter(is_kept).filter(|old| Some(*old) != login).cloned().collect();
+        Self { idp_id: user.idp_id.clone(), login: login.cloned(), formerly, active: user.active, groups }
     }
 
     /// Every login under which an account of the user may be there.

@@ -187,7 +187,7 @@ mod tests {
         Account {
             id: ItemId::new(id),
             login: Login::as_found("Ada@acme.com"),
-            roles: roles.iter().map(|role| Role::as_found(role)).collect::<BTreeSet<_>>(),
+            roles: roles.iter().map(|role| Role::as_found(role)).collect::<BTreeSet<_>>().into(),
             enabled,
             expired: false,
             row: row.as_object().unwrap().clone().into(),

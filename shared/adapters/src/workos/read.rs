@@ -65,11 +65,10 @@ impl DirectoryReader {
     ///
     /// # Errors
     /// [`ReadError`], as for [`read`](Self::read).
-    pub async fn complete(&self, mut directory: Directory) -> Result<Directory, ReadError> {
+    pub async fn complete(&self, members: Directory) -> Result<Directory, ReadError> {
         let before = self.linked().await?;
         let users = self.users(&before, &self.pace()).await?;
-        directory.users.extend(users);
-        self.counted(directory, &before).await
+        self.counted(members.with_users(users), &before).await
     }
 
     fn pace(&self) -> Pace {
@@ -91,14 +90,15 @@ impl DirectoryReader {
         for user in latest(&lists) {
             users.insert(user.id.clone(), user.clone());
         }
-        let members = lists.into_iter().map(|(group, rows)| (group, rows.into_iter().map(|seen| seen.row.id).collect())).collect();
-        Ok(Directory { id: self.directory.clone(), users, groups, members, active_users_counted: None })
+        let members = lists.into_iter().map(|(group, rows)| (group, rows.into_iter().map(|seen| seen.row.id).collect()));
+        Ok(Directory::new(self.directory.clone(), users, groups, members, None))
     }
 
     /// The same, if the directory still speaks for its customer, with what it counts.
-    async fn counted(&self, directory: Directory, before: &wire::Directory) -> Result<Directory, ReadError> {
+    async fn counted(&self, mut directory: Directory, before: &wire::Directory) -> Result<Directory, ReadError> {
         let after = self.linked().await?;
-        Ok(Directory { active_users_counted: after.active_users().or_else(|| before.active_users()), ..directory })
+        directory.active_users_counted = after.active_users().or_else(|| before.active_users());
+        Ok(directory)
     }
 
     /// All groups that a user is in now, ours or not. Not under the limit of `/directory_users`.

@@ -4,13 +4,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use adapters::http::Deadline;
 use adapters::orgvue::{AccountFailure, Applied, Orgvue, OrgvueOptions, Stopped, UsersDataset};
 use domain::current::{Current, DatasetRefusal};
 use domain::desired::{Desired, DesiredAccount};
-use domain::group_name::Role;
+use domain::group_name::{Role, Roles};
 use domain::guard::{Completeness, Facts, Phase, Scope, guard};
 use domain::harm::Harmed;
 use domain::held::HeldSet;
@@ -46,7 +47,7 @@ pub(crate) fn approved(actions: Vec<Action>) -> Vec<Phase> {
     ))
     .unwrap();
     let confirmed = actions.iter().filter_map(|action| action.user.clone()).collect();
-    let wanted = DesiredAccount { login: Login::as_found("somebody"), roles: BTreeSet::new(), user: UserId::new("somebody") };
+    let wanted = DesiredAccount { login: Login::as_found("somebody"), roles: Roles::default(), user: UserId::new("somebody") };
     let desired = Desired { accounts: [(wanted.login.clone(), wanted)].into(), ..Desired::default() };
     let managed = 10 * actions.len();
     let plan = Plan { tenant: integration.tenants[0].id.clone(), actions, unchanged: 0, managed, findings: Vec::new() };
@@ -154,8 +155,8 @@ pub(crate) fn login(text: &str) -> Login {
     Login::as_found(text)
 }
 
-pub(crate) fn roles(roles: &[&str]) -> BTreeSet<Role> {
-    roles.iter().map(|role| Role::as_found(role)).collect()
+pub(crate) fn roles(roles: &[&str]) -> Roles {
+    Arc::new(roles.iter().map(|role| Role::as_found(role)).collect())
 }
 
 pub(crate) fn create(name: &str) -> Action {

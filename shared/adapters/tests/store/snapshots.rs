@@ -17,7 +17,7 @@ pub(crate) fn snapshot(logins: &[&str]) -> Snapshot {
             login: Some(Login::as_found(login)),
             formerly: BTreeSet::new(),
             active: true,
-            groups: BTreeSet::from([GroupId::new("g1")]),
+            groups: BTreeSet::from([GroupId::new("g1")]).into(),
         };
         (UserId::new(format!("user-{login}")), seen)
     };

@@ -70,7 +70,7 @@ async fn passing_faults_cost_one_call_each() {
         workos.fault(Fault::new(Matcher::path("/directory_users"), Nth::At(2), fault.clone()));
         let reader = reader(&workos);
         let directory = reader.read(ours).await.unwrap_or_else(|error| panic!("{fault:?}: {error}"));
-        assert_eq!((directory.users.len(), reader.calls()), (3, CALLS_MIN + 1), "{fault:?}");
+        assert_eq!((directory.users().len(), reader.calls()), (3, CALLS_MIN + 1), "{fault:?}");
     });
     futures::future::join_all(reads).await;
 }

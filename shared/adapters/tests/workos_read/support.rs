@@ -65,7 +65,8 @@ pub(crate) fn group_names<'a>(groups: impl IntoIterator<Item = &'a Group>) -> Ve
 /// The addresses of a group's members.
 pub(crate) fn members(directory: &Directory, group: &str) -> Vec<String> {
     let group = directory.groups.values().find(|known| known.name == group).expect("no such group");
-    let mut emails: Vec<_> = directory.members[&group.id].iter().map(|id| directory.users[id].email.clone().unwrap_or_default()).collect();
+    let mut emails: Vec<_> =
+        directory.members(&group.id).into_iter().flatten().map(|user| user.email.clone().unwrap_or_default()).collect();
     emails.sort();
     emails
 }

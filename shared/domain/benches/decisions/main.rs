@@ -9,6 +9,7 @@ mod world;
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 
 use domain::current::Current;
 use domain::desired::{Decision, Desired, desired};
@@ -99,6 +100,8 @@ fn decisions(report: &mut Report, tenants: Tenants, scenario: Scenario, n: usize
     let rows = world::rows(tenants, scenario, n);
     let is_plain = tenants == Tenants::One && scenario == Scenario::Nothing;
     if is_plain {
+        let lists = world::lists(tenants, scenario, n);
+        report.line("Directory::new", &what, n, cost(|| lists.clone(), world::Lists::directory));
         report.line("Current::read", &what, n, cost(|| rows.clone(), |rows| world::current(rows, &integration)));
     }
     let (current_bytes, current) = kept(|| world::current(rows.clone(), &integration));
@@ -148,7 +151,7 @@ fn decisions(report: &mut Report, tenants: Tenants, scenario: Scenario, n: usize
 fn restoring(report: &mut Report, run: &Run<'_>) {
     let current = &run.current[0];
     let mut saved = current.clone();
-    saved.accounts.values_mut().for_each(|account| drop(account.roles.pop_last()));
+    saved.accounts.values_mut().for_each(|account| drop(Arc::make_mut(&mut account.roles).pop_last()));
     let (tenant, nobody) = (&run.integration.tenants[0], BTreeSet::new());
     let wanted = Desired::default();
     let put_back = |agreed: &HeldSet| {

@@ -143,25 +143,45 @@ pub(crate) fn group_names(tenants: Tenants) -> Vec<String> {
     tenants.group_names().into_iter().map(|name| format!("{PREFIX}{name}")).collect()
 }
 
+/// The lists that a directory is made of.
+#[derive(Clone)]
+pub(crate) struct Lists {
+    users: BTreeMap<UserId, User>,
+    groups: BTreeMap<GroupId, Group>,
+    members: Vec<(GroupId, Vec<UserId>)>,
+}
+
+impl Lists {
+    pub(crate) fn directory(self) -> Directory {
+        let id = DirectoryId::parse("directory_01").expect("it is one");
+        let n_users = self.users.len() as u64;
+        Directory::new(id, self.users, self.groups, self.members, Some(n_users))
+    }
+}
+
 /// A directory of `n` users.
 pub(crate) fn directory(tenants: Tenants, scenario: Scenario, n: usize) -> Directory {
+    lists(tenants, scenario, n).directory()
+}
+
+/// What is read of a directory of `n` users.
+pub(crate) fn lists(tenants: Tenants, scenario: Scenario, n: usize) -> Lists {
     let names = group_names(tenants);
     let ids: Vec<GroupId> = (0..names.len()).map(|at| GroupId::new(format!("directory_group_{}", ulid(at)))).collect();
-    let mut members: BTreeMap<GroupId, BTreeSet<UserId>> = ids.iter().map(|id| (id.clone(), BTreeSet::new())).collect();
+    let mut members: Vec<(GroupId, Vec<UserId>)> = ids.iter().map(|id| (id.clone(), Vec::new())).collect();
     let mut users = BTreeMap::new();
     for user in 0..n {
         let id = user_id(user);
         if scenario != Scenario::Leave {
             for group in tenants.groups_of(user).1 {
-                members.get_mut(&ids[group]).expect("every group is there").insert(id.clone());
+                members[group].1.push(id.clone());
             }
         }
         let idp_id = Some(format!("00u{:017x}", mix(user)));
         users.insert(id.clone(), User { id, idp_id, email: has_address(user).then(|| address(user)), active: true });
     }
     let groups = ids.iter().zip(names).map(|(id, name)| (id.clone(), Group { id: id.clone(), name })).collect();
-    let id = DirectoryId::parse("directory_01").expect("it is one");
-    Directory { id, users, groups, members, active_users_counted: Some(n as u64) }
+    Lists { users, groups, members }
 }
 
 /// The rows of each tenant's dataset.

@@ -71,7 +71,7 @@ impl Sight<'_> {
     }
 
     fn groups_not_read(&self) -> Vec<String> {
-        let unread = self.directory.groups.values().filter(|group| !self.directory.members.contains_key(&group.id));
+        let unread = self.directory.groups.values().filter(|group| self.directory.members(&group.id).is_none());
         let names: BTreeSet<&str> =
             unread.map(|group| group.name.as_str()).filter(|name| looks_like_ours(name, self.integration)).collect();
         names.into_iter().map(str::to_owned).collect()
@@ -81,8 +81,8 @@ impl Sight<'_> {
     /// groups.
     fn findings(&self, near: &[&str], is_told: impl Fn(&Finding) -> bool) -> Vec<FindingSeen> {
         let is_member = |group: &GroupId| {
-            let members = self.directory.members.get(group);
-            members.is_some_and(|members| self.users.iter().any(|user| members.contains(&user.id)))
+            let mut members = self.directory.members(group).into_iter().flatten();
+            members.any(|member| self.users.iter().any(|user| user.id == member.id))
         };
         let is_about = |finding: &&Finding| {
             let user = finding.user.as_ref().is_some_and(|id| self.users.iter().any(|user| user.id == *id));
@@ -120,7 +120,7 @@ impl Sight<'_> {
             tenant: tenant.id.clone(),
             mode: tenant.mode,
             decision,
-            roles: wanted.map(|wanted| wanted.roles.clone()).unwrap_or_default(),
+            roles: wanted.map(|wanted| BTreeSet::clone(&wanted.roles)).unwrap_or_default(),
             message,
             findings,
             held: None,
@@ -199,7 +199,7 @@ impl Explanation {
 
 impl From<&Account> for AccountSeen {
     fn from(account: &Account) -> Self {
-        Self { roles: account.roles.clone(), enabled: account.enabled, expired: account.expired }
+        Self { roles: BTreeSet::clone(&account.roles), enabled: account.enabled, expired: account.expired }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a snapshot tells of one login, as a directory of the users of that login alone.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::desired::Decision;
 use crate::directory::{Directory, Group, User};
@@ -19,7 +19,7 @@ pub(super) fn directory(login: &Login, integration: &Integration, snapshot: &Sna
     let mut names: BTreeMap<GroupId, String> = snapshot.groups.clone();
     // The snapshot may keep the old name of a group that was renamed; the finding has the new one.
     names.extend(findings().filter_map(|finding| Some((finding.group_id.clone()?, finding.group.clone()?))));
-    let mut members: BTreeMap<GroupId, BTreeSet<UserId>> = snapshot.groups.keys().map(|id| (id.clone(), BTreeSet::new())).collect();
+    let mut members: BTreeMap<GroupId, Vec<UserId>> = snapshot.groups.keys().map(|id| (id.clone(), Vec::new())).collect();
     let mut users: BTreeMap<UserId, User> = BTreeMap::new();
 
     let emails = Emails::of(snapshot, last);
@@ -28,8 +28,8 @@ pub(super) fn directory(login: &Login, integration: &Integration, snapshot: &Sna
         if seen.login.as_ref() == Some(login) || seen.formerly.contains(login) || email == Some(login) {
             let email = email.map(ToString::to_string);
             users.insert(id.clone(), User { id: id.clone(), idp_id: seen.idp_id.clone(), email, active: seen.active });
-            for group in &seen.groups {
-                members.entry(group.clone()).or_default().insert(id.clone());
+            for group in &*seen.groups {
+                members.entry(group.clone()).or_default().push(id.clone());
             }
         }
     }
@@ -42,11 +42,11 @@ pub(super) fn directory(login: &Login, integration: &Integration, snapshot: &Sna
             let known = names.iter().find(|(_, other)| *other == name).map(|(id, _)| id.clone());
             let group = known.unwrap_or_else(|| GroupId::new(name));
             names.insert(group.clone(), name.clone());
-            members.entry(group).or_default().insert(id.clone());
+            members.entry(group).or_default().push(id.clone());
         }
     }
     let groups = names.into_iter().map(|(id, name)| (id.clone(), Group { id, name })).collect();
-    Directory { id: integration.directory.clone(), users, groups, members, active_users_counted: None }
+    Directory::new(integration.directory.clone(), users, groups, members, None)
 }
 
 /// The addresses of now, where they are not those of the accounts.

@@ -1,5 +1,7 @@
 mod words;
 
+use std::collections::BTreeSet;
+
 use serde_json::Map;
 
 use super::*;
@@ -130,8 +132,7 @@ fn blocked_protected_and_shared_logins_are_told_as_such() {
     assert_eq!(told(&stored("glass", &["glass: user"], &[])), "One Protected [user] [] []");
 
     let integration = integration("single", &["ACME"]);
-    let mut shared = directory(&["ada: user", "bob:"]);
-    shared.users.get_mut(&UserId::new("bob")).unwrap().email = Some("ADA@testorg.com".to_owned());
+    let shared = directory(&["ada: user", "bob=ADA:"]);
     let explanation = Explanation::from_snapshot(&login("ada"), &integration, &snapshot(&shared, &integration), &[]);
     assert!(told(&explanation).starts_with("Several LeftAlone []"), "{explanation}");
 }
@@ -202,12 +203,12 @@ fn live_tells_the_account_as_it_is_and_what_is_planned() {
     let account = Account {
         id: ItemId::new("1"),
         login: login("ada"),
-        roles: [Role::as_found("hr"), Role::user()].into(),
+        roles: BTreeSet::from([Role::as_found("hr"), Role::user()]).into(),
         enabled: true,
         expired: false,
         row: Row::from(Map::new()),
     };
-    let change = Change::Update { before: account.clone(), roles: [Role::user()].into() };
+    let change = Change::Update { before: account.clone(), roles: BTreeSet::from([Role::user()]).into() };
     let action = Action::new(login("ada"), Some(UserId::new("ada")), change);
     let held = Held { action: action.clone(), why: HoldReason::RolesOverLimit };
     let look = |account, action, held| LiveState::Read { account, action, held, hash: None, findings: &[] };

@@ -123,9 +123,9 @@ impl GroupReport {
         let mut seen: BTreeSet<&UserId> = BTreeSet::new();
         for near in &mut report.near {
             let groups = directory.groups.values().filter(|group| group.name == near.name);
-            for members in groups.filter_map(|group| directory.members.get(&group.id)) {
+            for members in groups.filter_map(|group| directory.members(&group.id)) {
                 *near.n_members.get_or_insert_default() += members.len();
-                seen.extend(members);
+                seen.extend(members.map(|user| &user.id));
             }
         }
         if report.near.iter().any(|near| near.n_members.is_some()) {

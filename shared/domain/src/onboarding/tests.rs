@@ -1,4 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde_json::Map;
 
@@ -104,17 +105,17 @@ fn slips_in_both_the_file_and_a_name_have_no_common_prefix() {
 
 fn directory(people: &[(&str, &[&str])]) -> Directory {
     let id = single("p_").directory;
-    let mut directory = Directory { id, users: [].into(), groups: [].into(), members: [].into(), active_users_counted: None };
+    let (mut users, mut all, mut members) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::<_, Vec<_>>::new());
     for (name, groups) in people {
         let user = User { id: UserId::new(*name), idp_id: None, email: Some(format!("{name}@acme.com")), active: true };
         for group in *groups {
             let id = GroupId::new(*group);
-            directory.members.entry(id.clone()).or_default().insert(user.id.clone());
-            directory.groups.insert(id.clone(), Group { id, name: (*group).to_owned() });
+            members.entry(id.clone()).or_default().push(user.id.clone());
+            all.insert(id.clone(), Group { id, name: (*group).to_owned() });
         }
-        directory.users.insert(user.id.clone(), user);
+        users.insert(user.id.clone(), user);
     }
-    directory
+    Directory::new(id, users, all, members, None)
 }
 
 #[test]
@@ -128,7 +129,7 @@ fn users_in_a_nearly_right_group_are_likely_left_out_for_it() {
 
 fn account(name: &str, roles: &[&str]) -> (Login, Account) {
     let login = Login::as_found(&format!("{name}@acme.com"));
-    let roles = roles.iter().map(|role| Role::as_found(role)).collect();
+    let roles = Arc::new(roles.iter().map(|role| Role::as_found(role)).collect());
     let account = Account { id: ItemId::new(name), login: login.clone(), roles, enabled: true, expired: false, row: Row::from(Map::new()) };
     (login, account)
 }

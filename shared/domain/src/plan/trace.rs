@@ -1,10 +1,8 @@
 //! What a dataset tells of an action whose answer was lost.
 
-use std::collections::BTreeSet;
-
 use super::{Action, Change};
 use crate::current::Current;
-use crate::group_name::Role;
+use crate::group_name::Roles;
 
 /// What a dataset tells of an action whose answer was lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +20,7 @@ impl Action {
     pub fn trace_in(&self, current: &Current) -> Trace {
         let account = current.accounts.get(&self.login);
         let is_there_twice = current.duplicates.contains_key(&self.login);
-        let as_wanted = |roles: &BTreeSet<Role>| account.is_some_and(|account| account.enabled && account.roles == *roles);
+        let as_wanted = |roles: &Roles| account.is_some_and(|account| account.enabled && account.roles == *roles);
         let done = match &self.change {
             Change::Create { roles } if as_wanted(roles) => true,
             // Sent again it would make a second account; taken for done it might pass for an administrator.

@@ -197,7 +197,7 @@ fn other_property_keys_are_read_and_written_as_configured() {
         TODAY,
     );
     let ada = &current.unwrap().accounts[&login("ada")];
-    assert_eq!((ada.enabled, ada.expired, &ada.roles), (true, true, &BTreeSet::from([Role::as_found("hr")])));
+    assert_eq!((ada.enabled, ada.expired, &*ada.roles), (true, true, &BTreeSet::from([Role::as_found("hr")])));
     assert_eq!(Value::from(spell_account(&ada.roles, false, &spelling)), json!({"Roles": ["hr"], "Active": "FALSE"}));
 }
 

@@ -117,21 +117,15 @@ impl Person {
 }
 
 pub(crate) fn directory(people: impl IntoIterator<Item = Person>) -> Directory {
-    let mut directory = Directory {
-        id: DirectoryId::parse("directory_01").unwrap(),
-        users: BTreeMap::new(),
-        groups: BTreeMap::new(),
-        members: BTreeMap::new(),
-        active_users_counted: None,
-    };
+    let (mut users, mut all, mut members) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::<_, Vec<_>>::new());
     for Person { user, groups } in people {
         for (id, name) in groups {
-            directory.members.entry(id.clone()).or_default().insert(user.id.clone());
-            directory.groups.insert(id.clone(), Group { id, name });
+            members.entry(id.clone()).or_default().push(user.id.clone());
+            all.insert(id.clone(), Group { id, name });
         }
-        directory.users.insert(user.id.clone(), user);
+        users.insert(user.id.clone(), user);
     }
-    directory
+    Directory::new(DirectoryId::parse("directory_01").unwrap(), users, all, members, None)
 }
 
 /// What a run saw that left nothing undone.

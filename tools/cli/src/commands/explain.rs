@@ -88,7 +88,7 @@ async fn live(deps: &Deps, integration: &Integration, login: &Login, deadline: D
 
 fn users_of(directory: &Directory, login: &Login) -> Vec<UserId> {
     let has_address = |email: &String| Login::as_found(email) == *login;
-    directory.users.values().filter(|user| user.email.as_ref().is_some_and(has_address)).map(|user| user.id.clone()).collect()
+    directory.users().iter().filter(|user| user.email.as_ref().is_some_and(has_address)).map(|user| user.id.clone()).collect()
 }
 
 /// One tenant as it was looked at, with what is worked out for it but not seen.

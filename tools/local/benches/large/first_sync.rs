@@ -85,7 +85,7 @@ impl Sync {
         let roles: BTreeSet<Role> = ["user", "Retail", "EuropeFinance"].map(Role::as_found).into();
         let account = |at: usize| {
             let login = Login::as_found(&format!("person.number{at:06}@acme.com"));
-            (login.clone(), DesiredAccount { login, roles: roles.clone(), user: UserId::new(format!("directory_user_{at:06}")) })
+            (login.clone(), DesiredAccount { login, roles: roles.clone().into(), user: UserId::new(format!("directory_user_{at:06}")) })
         };
         let desired = Desired { accounts: (0..n).map(account).collect(), ..Desired::default() };
         let options = OrgvueOptions::new(server.url().parse().expect("it is a URL"));

@@ -36,7 +36,7 @@ pub(crate) fn measure(servers: &Runtime, function: &Runtime, n: usize) -> Case {
     let began = Instant::now();
     let directory = function.block_on(reader.read(|name| name.starts_with(PREFIX))).expect("the directory can be read");
     let seconds = began.elapsed().as_secs_f64();
-    assert_eq!(directory.users.len(), n);
+    assert_eq!(directory.users().len(), n);
 
     let limited = server.calls().of("GET /directory_users") as f64;
     let least = limited / CALLS_A_SECOND;

@@ -1,6 +1,6 @@
 //! The words of the tests: a directory of `name: group, group`, what a run stored of it, runs, and what is told in one line.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::desired::desired;
 use crate::directory::{Directory, Group, User};
@@ -27,22 +27,23 @@ pub(super) fn integration(tenancy: &str, tenants: &[&str]) -> Integration {
     Integration::parse(&toml).unwrap()
 }
 
-/// Users as `name: group, group`; a group's name stands behind the prefix, or whole behind `=`. Every group's members were read.
+/// Users as `name: group, group`, or `name=address: group` where the address is another; a group's name stands behind the prefix, or whole behind `=`. Every group's members were read.
 pub(super) fn directory(people: &[&str]) -> Directory {
     let id = integration("single", &["ACME"]).directory;
-    let mut directory = Directory { id, users: [].into(), groups: [].into(), members: [].into(), active_users_counted: None };
+    let (mut users, mut all, mut members) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::<_, Vec<_>>::new());
     for line in people {
         let (name, groups) = line.split_once(':').unwrap();
-        let user = User { id: UserId::new(name), idp_id: None, email: Some(format!("{name}@testOrg.com")), active: true };
+        let (name, address) = name.split_once('=').unwrap_or((name, name));
+        let user = User { id: UserId::new(name), idp_id: None, email: Some(format!("{address}@testOrg.com")), active: true };
         for group in groups.split(',').map(str::trim).filter(|group| !group.is_empty()) {
             let name = group.strip_prefix('=').map_or_else(|| format!("IMAPP_Orgvue_SCIM_{group}"), str::to_owned);
             let id = GroupId::new(&name);
-            directory.members.entry(id.clone()).or_default().insert(user.id.clone());
-            directory.groups.insert(id.clone(), Group { id, name });
+            members.entry(id.clone()).or_default().push(user.id.clone());
+            all.insert(id.clone(), Group { id, name });
         }
-        directory.users.insert(user.id.clone(), user);
+        users.insert(user.id.clone(), user);
     }
-    directory
+    Directory::new(id, users, all, members, None)
 }
 
 /// What run `r5` stored of a directory, with the findings of its own time.

@@ -12,11 +12,11 @@ use crate::vendors;
 
 /// That the directory was read whole.
 pub(super) fn directory(directory: &Directory, n_calls: u64) -> CheckStep {
-    let n_active = directory.users.values().filter(|user| user.active).count();
+    let n_active = directory.users().iter().filter(|user| user.active).count();
     let listed = directory.active_users_counted;
     match Completeness::judge(n_active, listed) {
         Completeness::Plausible => {
-            let (n_users, n_groups) = (directory.users.len(), directory.groups.len());
+            let (n_users, n_groups) = (directory.users().len(), directory.groups.len());
             let (calls, users, groups) = (counted(n_calls, "call"), counted(n_users, "user"), counted(n_groups, "group"));
             let read = format!("linked, and read whole with {calls}: {users}, {n_active} of them active, {groups}");
             CheckStep::ok(Check::Directory, read)
