@@ -9,7 +9,7 @@ use adapters::http::Deadline;
 use adapters::orgvue::{Orgvue, OrgvueOptions, UsersDataset};
 use domain::current::Current;
 use domain::desired::{Desired, DesiredAccount};
-use domain::group_name::Role;
+use domain::group_name::{Role, Roles};
 use domain::guard::{Completeness, Facts, Scope, guard};
 use domain::harm::Harmed;
 use domain::held::HeldSet;
@@ -82,10 +82,10 @@ impl Sync {
              [[tenants]]\nid = '{TENANT}'\ndataset = '{DATASET}'\napi_account = '{API_ACCOUNT}'\n"
         );
         let integration = Integration::parse(&file).expect("the file has no mistakes");
-        let roles: BTreeSet<Role> = ["user", "Retail", "EuropeFinance"].map(Role::as_found).into();
+        let roles: Roles = Arc::new(["user", "Retail", "EuropeFinance"].map(Role::as_found).into());
         let account = |at: usize| {
             let login = Login::as_found(&format!("person.number{at:06}@acme.com"));
-            (login.clone(), DesiredAccount { login, roles: roles.clone().into(), user: UserId::new(format!("directory_user_{at:06}")) })
+            (login.clone(), DesiredAccount { login, roles: roles.clone(), user: UserId::new(format!("directory_user_{at:06}")) })
         };
         let desired = Desired { accounts: (0..n).map(account).collect(), ..Desired::default() };
         let options = OrgvueOptions::new(server.url().parse().expect("it is a URL"));
