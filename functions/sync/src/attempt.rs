@@ -98,14 +98,19 @@ async fn try_once(deps: &Deps, claim: &Claim, opening: &Opening, deadline: Deadl
         reader: &reader,
         before: before.as_ref(),
         states: &due.iter().map(|tenant| (tenant.id.clone(), state_of(&tenant.id))).collect(),
-        verdicts: &deps.store.decisions(&integration.id).await?,
     };
-    let knew_all_users = |tenant: &&Tenant| state_of(&tenant.id).knew_all_users(began_ms, &deps.config.delays);
-    let members_will_do =
-        demand != Demand::Person && due.iter().all(knew_all_users) && before.as_ref().is_some_and(Snapshot::is_told_by_members);
-    let Rounded { directory, is_whole, decision, reconciled, orgvue_calls } = match round.go(&due, !members_will_do).await {
+    let needs_no_list = |tenant: &&Tenant| {
+        let state = state_of(&tenant.id);
+        state.held.is_none() && state.knew_all_users(began_ms, &deps.config.delays)
+    };
+    // Behind a failure no tenant waits for another before the list of users is read.
+    let members_will_do = demand != Demand::Person
+        && claim.backoff().attempts == 0
+        && due.iter().all(needs_no_list)
+        && before.as_ref().is_some_and(Snapshot::is_told_by_members);
+    let Rounded { directory, is_whole, decision, reconciled, orgvue_calls } = match round.go(&due, !members_will_do).await? {
         Ok(rounded) => rounded,
-        Err(unread) => return Attempt::unread(deps, claim, *unread, reader.calls(), deadline).await,
+        Err(unread) => return Attempt::unread(deps, claim, unread, reader.calls(), deadline).await,
     };
 
     let held_before = |tenant: &TenantId| states.get(tenant).and_then(|state| state.held.as_ref());
@@ -232,8 +237,9 @@ impl Attempt {
     async fn unread(deps: &Deps, claim: &Claim, unread: Unread, workos_calls: u64, deadline: Deadline) -> Result<Self, StoreError> {
         let Unread { error, reconciled, orgvue_calls } = unread;
         let Self { status, code, error, end, .. } = self::unread(deps, claim, &error, deadline).await?;
+        let findings = reconciled.iter().flat_map(|one| &one.findings).cloned().collect();
         let done = Self::summed(reconciled);
-        Ok(Self { status, code, error, end, workos_calls, orgvue_calls: done.orgvue_calls + orgvue_calls, ..done })
+        Ok(Self { status, code, error, end, workos_calls, orgvue_calls: done.orgvue_calls + orgvue_calls, findings, ..done })
     }
 
     fn summed(reconciled: Vec<Reconciled>) -> Self {

@@ -8,14 +8,13 @@
 use std::collections::BTreeMap;
 
 use adapters::http::Deadline;
-use adapters::store::Claim;
+use adapters::store::{Claim, StoreError};
 use adapters::workos::{DirectoryReader, ReadError};
 use domain::desired::{Decision, desired};
-use domain::directory::Directory;
+use domain::directory::{Directory, User};
 use domain::group_name;
 use domain::guard::Completeness;
-use domain::held;
-use domain::ids::TenantId;
+use domain::ids::{TenantId, UserId};
 use domain::integration::{Integration, Tenant};
 use domain::snapshot::Snapshot;
 use domain::tenant_state::TenantState;
@@ -38,7 +37,6 @@ pub(crate) struct Round<'a> {
     pub(crate) before: Option<&'a Snapshot>,
     /// As they are when the run begins.
     pub(crate) states: &'a BTreeMap<TenantId, TenantState>,
-    pub(crate) verdicts: &'a BTreeMap<TenantId, held::Decision>,
 }
 
 /// What a run read, and how its tenants ended.
@@ -62,31 +60,42 @@ pub(crate) struct Unread {
 
 impl Round<'_> {
     /// Reads the directory as far as these tenants need it, and goes round.
-    pub(crate) async fn go(&self, tenants: &[&Tenant], with_all_users: bool) -> Result<Rounded, Box<Unread>> {
+    ///
+    /// Only that the table does not answer is an error of its own.
+    pub(crate) async fn go(&self, tenants: &[&Tenant], with_all_users: bool) -> Result<Result<Rounded, Unread>, StoreError> {
         let wanted = |name: &str| matches!(group_name::parse(name, self.integration), Some(Ok(_)));
-        let unread = |error| Box::new(Unread { error, reconciled: Vec::new(), orgvue_calls: 0 });
-        if with_all_users {
-            let directory = self.reader.read(wanted).await.map_err(unread)?;
-            return Ok(self.once(tenants, directory, true).await.0);
-        }
-        let directory = self.reader.read_members(wanted).await.map_err(unread)?;
-        let (brief, wanting) = self.once(tenants, directory, false).await;
-        if wanting.is_empty() {
-            return Ok(brief);
-        }
-        let Rounded { directory, reconciled: mut all, orgvue_calls, .. } = brief;
-        let directory = match self.reader.complete(directory).await {
+        let read = if with_all_users { self.reader.read(wanted).await } else { self.reader.read_members(wanted).await };
+        let directory = match read {
             Ok(directory) => directory,
-            Err(error) => return Err(Box::new(Unread { error, reconciled: all, orgvue_calls })),
+            Err(error) => return Ok(Err(Unread { error, reconciled: Vec::new(), orgvue_calls: 0 })),
         };
-        let (whole, _) = self.once(&wanting, directory, true).await;
-        all.extend(whole.reconciled);
-        Ok(Rounded { reconciled: all, orgvue_calls, ..whole })
+        let (brief, wanting) = self.once(tenants, directory, with_all_users).await?;
+        if wanting.is_empty() {
+            return Ok(Ok(brief));
+        }
+        let Rounded { directory: members, mut reconciled, orgvue_calls, .. } = brief;
+        let directory = match self.reader.complete(members.clone()).await {
+            Ok(directory) => directory,
+            Err(error) => return Ok(Err(Unread { error, reconciled, orgvue_calls })),
+        };
+        // The tenants that were made right by the members may have them under the address of before.
+        let changed: Vec<UserId> = with_another_address(&members, &directory).map(|user| user.id.clone()).collect();
+        reconciled.iter_mut().filter_map(|one| one.renamed.as_mut()).for_each(|renamed| renamed.extend(changed.iter().cloned()));
+        let (whole, _) = self.once(&wanting, directory, true).await?;
+        reconciled.extend(whole.reconciled);
+        Ok(Ok(Rounded { reconciled, orgvue_calls, ..whole }))
     }
 
     /// Each tenant on its own, and those that want the list of users, of which a read that is whole leaves none.
-    async fn once<'t>(&self, tenants: &[&'t Tenant], directory: Directory, is_whole: bool) -> (Rounded, Vec<&'t Tenant>) {
-        let Self { deps, claim, opening, deadline, integration, reader, before, states, verdicts } = *self;
+    async fn once<'t>(
+        &self,
+        tenants: &[&'t Tenant],
+        directory: Directory,
+        is_whole: bool,
+    ) -> Result<(Rounded, Vec<&'t Tenant>), StoreError> {
+        let Self { deps, claim, opening, deadline, integration, reader, before, states } = *self;
+        // As late as can be: a person may have decided while the directory was read.
+        let verdicts = deps.store.decisions(&integration.id).await?;
         let decision = desired(&directory, integration);
         let look = Look {
             deps,
@@ -119,8 +128,13 @@ impl Round<'_> {
                 }
             }
         }
-        (Rounded { directory, is_whole, decision, reconciled, orgvue_calls }, wanting)
+        Ok((Rounded { directory, is_whole, decision, reconciled, orgvue_calls }, wanting))
     }
+}
+
+/// The members who have another address in the whole directory, which was read behind them.
+fn with_another_address<'a>(members: &'a Directory, whole: &'a Directory) -> impl Iterator<Item = &'a User> {
+    members.users().iter().filter(|user| whole.user(&user.id).is_some_and(|now| now.email != user.email))
 }
 
 /// Whether the list of users agrees with the directory's own count.

@@ -155,13 +155,8 @@ async fn record_work(deps: &Deps, claim: &Claim, attempt: Attempt, record: RunRe
     if is_told(&record) {
         deps.store.put_run(&record).await?;
     }
-    for (tenant, state) in &states {
-        if !is_ours(claim.lease()).await {
-            return Ok(None);
-        }
-        deps.store.put_tenant_state(&record.integration, tenant, state).await?;
-    }
     let News { held, mut findings } = news;
+    let mut is_seen = true;
     if let Some(snapshot) = &snapshot {
         if !is_ours(claim.lease()).await {
             return Ok(None);
@@ -170,7 +165,16 @@ async fn record_work(deps: &Deps, claim: &Claim, attempt: Attempt, record: RunRe
         if let Err(error) = deps.store.put_snapshot(&record.integration, snapshot).await {
             tracing::warn!(run.id = %record.id, error = chain(&error), "what the run saw could not be stored");
             findings = FindingNews::default();
+            is_seen = false;
         }
+    }
+    for (tenant, mut state) in states {
+        if !is_ours(claim.lease()).await {
+            return Ok(None);
+        }
+        // That the list of users is known is said behind what was seen in it.
+        state.whole_ms = state.whole_ms.filter(|_| is_seen);
+        deps.store.put_tenant_state(&record.integration, &tenant, &state).await?;
     }
     if let Some(tally) = &tally {
         // Nothing is decided from it, and the next run leaves its own.

@@ -180,7 +180,10 @@ impl UsersDataset {
             CallError::Status { status, .. } if status.as_u16() == 413 => self.exported_rows().await?,
             // What AWS's gateway says of an answer that is too large for Lambda, or not ready in time; but then all of Orgvue may be out of order.
             CallError::Status { status, .. } if matches!(status.as_u16(), 502 | 504) => {
-                self.exported_rows().await.map_err(|_| OrgvueError::from_call(error))?
+                self.exported_rows().await.map_err(|why| match why {
+                    OrgvueError::DatasetTooLarge(_) => why,
+                    _ => OrgvueError::from_call(error),
+                })?
             }
             _ => return Err(OrgvueError::from_call(error)),
         };

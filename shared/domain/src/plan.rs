@@ -203,9 +203,11 @@ impl Action {
         }
     }
 
-    /// Whether somebody has less behind it than before, were it by a person's word.
+    /// Whether anything is taken from an account, were it by a person's word or made up for by another role. An account that is disabled has
+    /// nothing to lose but its row.
     pub fn takes(&self) -> bool {
-        self.weight() > Weight::None || matches!(self.change, Change::Block { .. })
+        let loses_roles = || self.before().is_some_and(|before| before.enabled) && !self.lost_roles().is_empty();
+        self.is_removal() || loses_roles()
     }
 
     /// Whether somebody may be locked out by it.
@@ -221,13 +223,11 @@ impl Action {
     /// The active user who loses something by the action and whose groups were not read again behind the lists.
     ///
     /// A person who was moved between two groups while they were read looks like somebody who lost the first.
-    /// An account that is disabled has nothing to lose but its row.
     pub fn takes_from_active(&self, confirmed: &BTreeSet<UserId>) -> Option<&UserId> {
         if matches!(self.change, Change::Block { .. } | Change::Restore { .. }) {
             return None;
         }
-        let takes = self.is_removal() || (self.before().is_some_and(|before| before.enabled) && !self.lost_roles().is_empty());
-        self.user.as_ref().filter(|user| takes && !confirmed.contains(*user))
+        self.user.as_ref().filter(|user| self.takes() && !confirmed.contains(*user))
     }
 
     /// What the action is called in records and reports.

@@ -89,7 +89,7 @@ impl TenantState {
     }
 
     /// Whether a run had the whole list of users so lately that the next may begin without: within half of the time after which a tenant is
-    /// looked at although no event came, so that no tenant is without it for longer than that time.
+    /// looked at although no event came. What that list alone tells is so never older than one and a half of that time.
     pub fn knew_all_users(&self, now_ms: i64, delays: &Delays) -> bool {
         self.whole_ms.is_some_and(|at| now_ms - at < delays.drift_ms / 2)
     }

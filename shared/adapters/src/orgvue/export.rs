@@ -36,7 +36,7 @@ const TICKET_BYTES_MAX: usize = 64 * 1024;
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 impl UsersDataset {
-    /// Every row with every property, stored, calculated and generated, as they are when the job is done.
+    /// Every row with every property, stored, calculated and generated.
     ///
     /// # Errors
     /// [`OrgvueError`] says whether to retry or to refuse.
@@ -87,7 +87,7 @@ impl UsersDataset {
         }
     }
 
-    /// The rows in a result, in gzip as it was asked for, or as somebody on the way has unpacked it. The text of it is never held whole.
+    /// The rows in a result, in gzip as it was asked for, or as somebody on the way has unpacked it. It is unpacked piece by piece.
     fn rows_of(&self, result: &[u8]) -> Result<Vec<Row>, OrgvueError> {
         let bytes_max = self.options.dataset_bytes_max;
         let text: Box<dyn Read + Send> = if result.starts_with(&GZIP) { Box::new(MultiGzDecoder::new(result)) } else { Box::new(result) };

@@ -23,6 +23,8 @@ pub struct DirectoryReader {
     pub(super) directory: DirectoryId,
     pub(super) calls: Calls,
     pub(super) throttle: Throttle,
+    /// Over all that the run reads: what is slow between two reads is not the directory's size.
+    pace: Pace,
     pages: AtomicU64,
 }
 
@@ -30,7 +32,8 @@ impl DirectoryReader {
     pub(super) fn new(workos: WorkOs, directory: DirectoryId, deadline: Deadline) -> Self {
         let calls = Calls::new(deadline, workos.timeout);
         let throttle = Throttle::new(workos.users_interval);
-        Self { workos, directory, calls, throttle, pages: AtomicU64::new(0) }
+        let pace = Pace::new(&throttle, deadline);
+        Self { workos, directory, calls, throttle, pace, pages: AtomicU64::new(0) }
     }
 
     /// Reads the whole directory: its users, its groups, and the members of the groups whose name is `wanted`.
@@ -43,9 +46,8 @@ impl DirectoryReader {
     /// [`ReadError`] when there is no read to trust; there is never a part of one.
     pub async fn read(&self, wanted: impl Fn(&str) -> bool) -> Result<Directory, ReadError> {
         let before = self.linked().await?;
-        let pace = self.pace();
-        let users = self.users(&before, &pace).await?;
-        let directory = self.beside(users, &pace, wanted).await?;
+        let users = self.users(&before).await?;
+        let directory = self.beside(users, wanted).await?;
         self.counted(directory, &before).await
     }
 
@@ -56,7 +58,7 @@ impl DirectoryReader {
     /// [`ReadError`], as for [`read`](Self::read).
     pub async fn read_members(&self, wanted: impl Fn(&str) -> bool) -> Result<Directory, ReadError> {
         let before = self.linked().await?;
-        let directory = self.beside(BTreeMap::new(), &self.pace(), wanted).await?;
+        let directory = self.beside(BTreeMap::new(), wanted).await?;
         self.counted(directory, &before).await
     }
 
@@ -67,26 +69,22 @@ impl DirectoryReader {
     /// [`ReadError`], as for [`read`](Self::read).
     pub async fn complete(&self, members: Directory) -> Result<Directory, ReadError> {
         let before = self.linked().await?;
-        let users = self.users(&before, &self.pace()).await?;
+        let users = self.users(&before).await?;
         self.counted(members.with_users(users), &before).await
     }
 
-    fn pace(&self) -> Pace {
-        Pace::new(&self.throttle, self.calls.deadline())
-    }
-
     /// The list of users. Of a user who is there twice the later row stays.
-    async fn users(&self, before: &wire::Directory, pace: &Pace) -> Result<BTreeMap<UserId, User>, ReadError> {
-        pace.begin(1, before.users().div_ceil(PAGE_ROWS));
-        let rows = self.list(List::Users(&self.directory), Some(pace), |row: UserRow| User::from(row)).await?;
+    async fn users(&self, before: &wire::Directory) -> Result<BTreeMap<UserId, User>, ReadError> {
+        self.pace.begin(1, before.users().div_ceil(PAGE_ROWS));
+        let rows = self.list(List::Users(&self.directory), Some(&self.pace), |row: UserRow| User::from(row)).await?;
         Ok(rows.into_iter().map(|seen| (seen.row.id.clone(), seen.row)).collect())
     }
 
     /// The groups and members, beside users who were read before.
-    async fn beside(&self, mut users: BTreeMap<UserId, User>, pace: &Pace, wanted: impl Fn(&str) -> bool) -> Result<Directory, ReadError> {
+    async fn beside(&self, mut users: BTreeMap<UserId, User>, wanted: impl Fn(&str) -> bool) -> Result<Directory, ReadError> {
         let groups = by_id(self.list(List::Groups(&self.directory), None, |row: GroupRow| Group::from(row)).await?);
         let ours: Vec<GroupId> = groups.values().filter(|group| wanted(&group.name)).map(|group| group.id.clone()).collect();
-        let lists = self.members(ours, &users, pace).await?;
+        let lists = self.members(ours, &users).await?;
         for user in latest(&lists) {
             users.insert(user.id.clone(), user.clone());
         }
@@ -148,12 +146,12 @@ impl DirectoryReader {
     }
 
     /// The members of these groups, beside what the list of users said of them.
-    async fn members(&self, groups: Vec<GroupId>, users: &BTreeMap<UserId, User>, pace: &Pace) -> Result<Vec<Members>, ReadError> {
+    async fn members(&self, groups: Vec<GroupId>, users: &BTreeMap<UserId, User>) -> Result<Vec<Members>, ReadError> {
         let n_lists = groups.len().try_into().unwrap_or(u64::MAX);
-        pace.begin(n_lists, n_lists);
+        self.pace.begin(n_lists, n_lists);
         stream::iter(groups)
             .map(|group| async move {
-                let rows = self.list(List::Members(&group), Some(pace), |row: UserRow| Member::beside(users, row.into())).await?;
+                let rows = self.list(List::Members(&group), Some(&self.pace), |row: UserRow| Member::beside(users, row.into())).await?;
                 Ok((group, rows))
             })
             .buffer_unordered(LISTS_AT_ONCE)
