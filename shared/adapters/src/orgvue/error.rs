@@ -158,6 +158,7 @@ impl OrgvueError {
         match self {
             Self::Token(error) if error.is_passing() => FaultClass::Vendor,
             Self::DatasetTooLarge(TooLarge::ExportFailed { .. } | TooLarge::ExportGone) => FaultClass::Own,
+            Self::DatasetTooLarge(TooLarge::ExportRefused(error)) => error.class(),
             Self::Configuration { code: Some(_), .. }
             | Self::UnusableToken
             | Self::Token(_)
