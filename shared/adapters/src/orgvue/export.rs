@@ -102,7 +102,8 @@ impl UsersDataset {
     }
 }
 
-/// What it means that an export was turned away. A 401 and codes of five digits are about the token, the account or the tenant, and not about the export.
+/// What it means that an export was turned away. A 401 and codes of five digits are about the token, the account or the tenant, and not about
+/// the export.
 fn refused(error: OrgvueError) -> OrgvueError {
     match &error {
         OrgvueError::Configuration { status, code, .. } if *status != 401 && code.as_ref().is_none_or(|code| code.len() != 5) => {

@@ -41,7 +41,7 @@ const VISIBILITY: Duration = Duration::from_secs(5_400);
 /// As in template.yaml.
 const RECEIVES_MAX: u32 = 3;
 
-/// The secrets that may be kept, by name; what the last one begins is the tenants' tokens.
+/// The names of the secrets that may be kept; the tenants' tokens begin with the last one.
 pub(crate) const SECRETS: [&str; 3] = ["workos-api-key", "workos-webhooks", "tokens/"];
 /// Each use of a kept secret reads it, whatever was read in the stories before.
 const EACH_USE: Ages =
@@ -125,7 +125,7 @@ impl Stage {
         Self::start_with(Secrets::Given, &[]).await
     }
 
-    /// A stage whose functions have these settings too.
+    /// A stage whose functions have their secrets from there, and these settings too.
     pub(crate) async fn start_with(secrets: Secrets, more: &[(&'static str, &str)]) -> Self {
         let clock = Clock::default();
         let own = workos::Options { key: format!("sk_{PRIVATE}"), webhook_secret: format!("whsec_{PRIVATE}"), ..Default::default() };
