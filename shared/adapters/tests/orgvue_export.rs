@@ -101,6 +101,17 @@ async fn an_export_that_is_refused_or_fails_leaves_the_dataset_too_large() {
 }
 
 #[tokio::test]
+async fn an_export_that_is_refused_without_a_code_may_pass() {
+    for status in [400, 403, 409, 413] {
+        let world = large().await;
+        fault(&world, "/export", Nth::At(1), FaultKind::Html(status));
+        let error = read(&world).await.unwrap_err();
+        assert_eq!((error.code().as_str(), error.class(), error.needs_person()), ("dataset_too_large", FaultClass::Own, true), "{status}");
+        assert_eq!(read(&world).await.unwrap().len(), 2);
+    }
+}
+
+#[tokio::test]
 async fn an_export_that_never_ends_ends_with_the_time_of_the_run() {
     let world = large().await;
     world.server.switches(|switches| switches.export_end = ExportEnd::Never);
@@ -122,6 +133,20 @@ async fn files_that_are_gone_are_asked_for_once_more() {
         let error = read(&world).await.unwrap_err();
         assert!(matches!(error, OrgvueError::DatasetTooLarge(TooLarge::ExportGone)), "{error}");
         assert_eq!(world.n(ORDER), 2);
+    }
+}
+
+#[tokio::test]
+async fn files_that_are_refused_are_no_refusal_of_the_token() {
+    for file in ["/ticket", "/result"] {
+        for status in [400, 401, 403, 404, 409, 410] {
+            let world = large().await;
+            fault(&world, file, Nth::At(1), FaultKind::Status(status));
+            assert_eq!(read(&world).await.unwrap().len(), 2, "{file} {status}");
+            fault(&world, file, Nth::From(1), FaultKind::Status(status));
+            let error = read(&world).await.unwrap_err();
+            assert!(matches!(error, OrgvueError::DatasetTooLarge(TooLarge::ExportGone)), "{file} {status}: {error}");
+        }
     }
 }
 

@@ -82,7 +82,8 @@ impl UsersDataset {
         let request = || self.http.get(url.clone());
         match self.calls.send(Effect::None, bytes_max, request, || std::future::ready(())).await {
             Ok(body) => Ok(Some(body)),
-            Err(CallError::Status { status, .. }) if matches!(status.as_u16(), 400 | 403 | 404 | 410) => Ok(None),
+            // Whatever keeps the files never saw the token: what it refuses says nothing of that, nor of the tenant.
+            Err(CallError::Status { status, .. }) if status.is_client_error() && !matches!(status.as_u16(), 408 | 429) => Ok(None),
             Err(error) => Err(OrgvueError::from_call(error)),
         }
     }
@@ -101,10 +102,11 @@ impl UsersDataset {
     }
 }
 
-/// What it means that an export was turned away. Codes of five digits are about the token, the account or the tenant, and not about the export.
+/// What it means that an export was turned away. A 401 and codes of five digits are about the token, the account or the tenant, and not about
+/// the export.
 fn refused(error: OrgvueError) -> OrgvueError {
     match &error {
-        OrgvueError::Configuration { code, .. } if code.as_ref().is_none_or(|code| code.len() != 5) => {
+        OrgvueError::Configuration { status, code, .. } if *status != 401 && code.as_ref().is_none_or(|code| code.len() != 5) => {
             OrgvueError::DatasetTooLarge(TooLarge::ExportRefused(Box::new(error)))
         }
         _ => error,
@@ -142,13 +144,14 @@ mod tests {
 
     #[test]
     fn a_refusal_of_the_token_stays_one() {
-        let refusal = |code: Option<&str>| {
-            let (status, code) = (reqwest::StatusCode::FORBIDDEN, code.map(str::to_owned));
+        let refusal = |status: u16, code: Option<&str>| {
+            let (status, code) = (reqwest::StatusCode::from_u16(status).unwrap(), code.map(str::to_owned));
             refused(OrgvueError::Configuration { status, code, name: None, trace_id: Some("Root=1".to_owned()) })
         };
-        assert_eq!(refusal(Some("40302")).code(), "orgvue_40302");
+        assert_eq!(refusal(403, Some("40302")).code(), "orgvue_40302");
+        assert_eq!(refusal(401, None).code(), "orgvue_configuration");
         for code in [None, Some("403603")] {
-            let error = refusal(code);
+            let error = refusal(403, code);
             assert_eq!((error.code().as_str(), error.trace_id()), ("dataset_too_large", Some("Root=1")));
         }
     }

@@ -8,7 +8,7 @@ use local::system::QUEUE;
 
 use crate::customer::{multi, single};
 use crate::oracle::Rows;
-use crate::stage::Stage;
+use crate::stage::{Secrets, Stage};
 use crate::weather::Storm;
 use crate::words::{User, email};
 
@@ -35,7 +35,7 @@ fn roll(seed: &mut u64) -> usize {
 async fn tenants_stay_apart_under_any_interleaving() {
     let tokens: BTreeMap<&str, String> = TENANTS.iter().map(|tenant| (*tenant, token(tenant))).collect();
     let tokens = serde_json::to_string(&tokens).unwrap();
-    let stage = Stage::start_with(&[("ORGVUE_TOKENS", &tokens), ("TENANTS_AT_ONCE", "4")]).await;
+    let stage = Stage::start_with(Secrets::Given, &[("ORGVUE_TOKENS", &tokens), ("TENANTS_AT_ONCE", "4")]).await;
     stage.begin();
     TENANTS.iter().for_each(|tenant| stage.orgvue.add_token(&token(tenant), tenant));
     for customer in [multi(&["ACME", "BETA", "GAMMA"]), multi(&["DELTA", "ECHO"]), single("FOX")] {

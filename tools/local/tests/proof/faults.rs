@@ -23,7 +23,7 @@ use crate::customer::single;
 use crate::faults_sites::{NEXT_PAGE, Sites, service_of};
 use crate::faults_table::{EXPECTED, Kind, columns};
 use crate::oracle::judge_the_way;
-use crate::stage::Stage;
+use crate::stage::{Secrets, Stage};
 use crate::weather::Weather;
 use crate::words::{User, group};
 
@@ -40,7 +40,7 @@ const MENDED_MAX_MS: i64 = 9 * HOUR_MS;
 /// While one stage waits for a timeout, the others work.
 const STAGES: usize = 3;
 /// Which part of the cells is played: all of them take minutes.
-const EVERY: usize = 8;
+const EVERY: usize = 11;
 const DOCUMENTED: &str = include_str!("../../../../docs/reason-codes.md");
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,8 +62,9 @@ struct Cell {
 pub(crate) type Act = for<'a> fn(&'a Stage) -> Pin<Box<dyn Future<Output = ()> + 'a>>;
 
 /// What happens, and whose calls are of interest in it.
-const STORIES: [(&[&str], Act); 3] = [
+const STORIES: [(&[&str], Act); 4] = [
     (&["webhook", "sync"], |stage| Box::pin(changes(stage))),
+    (&["sync"], |stage| Box::pin(changes_of_a_large_dataset(stage))),
     (&["sweep"], |stage| Box::pin(drifts(stage))),
     (&["sweep"], |stage| Box::pin(schedule_is_lost(stage))),
 ];
@@ -78,6 +79,7 @@ pub(crate) enum Pages {
 /// A directory of whom three people have accounts.
 pub(crate) async fn in_step(stage: &Stage, pages: Pages) {
     stage.workos.switches(|switches| switches.deprovisioning = Deprovisioning::Custom);
+    stage.orgvue.switches(|switches| switches.sync_read_bytes_max = None);
     stage.onboard(single("ACME")).await;
     let directory = stage.directory();
     stage.workos.edit(|model| {
@@ -105,6 +107,12 @@ async fn changes(stage: &Stage) {
     stage.desire("ACME", &["new user", "root Tech,admin"]);
 }
 
+/// The same where a synchronous read does not return the dataset.
+async fn changes_of_a_large_dataset(stage: &Stage) {
+    stage.orgvue.switches(|switches| switches.sync_read_bytes_max = Some(100));
+    changes(stage).await;
+}
+
 async fn drifts(stage: &Stage) {
     stage.later(6 * HOUR_MS);
     stage.add(User::new("new").in_group("user"));
@@ -130,7 +138,7 @@ async fn faults_of_orgvue() {
 }
 
 async fn faults_of_aws() {
-    at_every_site(&["DynamoDB", "SQS", "Scheduler", "SNS"]).await;
+    at_every_site(&["DynamoDB", "SQS", "Scheduler", "SNS", "SecretsManager"]).await;
 }
 
 async fn at_every_site(services: &[&str]) {
@@ -208,7 +216,7 @@ fn part() -> usize {
 }
 
 async fn new_stage() -> Stage {
-    Stage::start_with(&[("HTTP_TIMEOUT_SECONDS", "2")]).await
+    Stage::start_with(Secrets::Kept, &[("HTTP_TIMEOUT_SECONDS", "2")]).await
 }
 
 /// The sites of a story, in the order of their first calls.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::stage::SECRETS;
 use crate::weather::Passing;
 
 pub(crate) const NEXT_PAGE: &str = "next page";
@@ -16,7 +17,7 @@ impl Sites {
         let base = site(passing);
         let n = self.0.entry((passing.call.invocation, base.clone())).or_default();
         *n += 1;
-        let is_told_apart = ["WorkOS", "Orgvue"].contains(&passing.call.service.as_str()) && *n > 1;
+        let is_told_apart = ["WorkOS", "Orgvue", "SecretsManager"].contains(&passing.call.service.as_str()) && *n > 1;
         let told = if is_told_apart { format!("{base} again") } else { base.clone() };
         (base, told)
     }
@@ -35,14 +36,19 @@ fn site(passing: &Passing<'_>) -> String {
             format!("{method} {route} {of} {page}")
         }
         "Orgvue" => {
-            let route = if route.ends_with("/items") { "items" } else { "dataset" };
-            format!("{method} {route} {}", if text.contains("\"delete\"") { "to remove" } else { "" })
+            let last = route.rsplit('/').next().unwrap_or_default();
+            let of = if ["items", "export", "ticket", "result"].contains(&last) { last } else { "dataset" };
+            format!("{method} {of} {}", if text.contains("\"delete\"") { "to remove" } else { "" })
         }
         "DynamoDB" => {
             let operation: Vec<&str> = call.operation.split('#').next().unwrap_or_default().split(' ').collect();
             let update =
                 text.split_once("\"UpdateExpression\":\"").map(|(_, rest)| rest.split([' ', ',']).take(2).collect::<Vec<_>>().join(" "));
             format!("{} {}", operation.join(" "), update.unwrap_or_default())
+        }
+        "SecretsManager" => {
+            let which = SECRETS.iter().find(|name| text.contains(**name)).map_or("", |name| name.trim_end_matches('/'));
+            format!("{} {which}", call.operation)
         }
         _ => call.operation.split(' ').next().unwrap_or_default().to_owned(),
     };

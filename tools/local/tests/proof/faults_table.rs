@@ -38,7 +38,7 @@ impl Kind {
             "SNS" => format!("<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>no</Message></Error></ErrorResponse>"),
             _ => format!(r#"{{"__type":"{code}","message":"no"}}"#),
         };
-        let status = if service == "DynamoDB" && status < 500 { 400 } else { status };
+        let status = if ["DynamoDB", "SecretsManager"].contains(&service) && status < 500 { 400 } else { status };
         Some(Storm::Answered(status, vec![("x-amzn-errortype", code.to_owned())], body))
     }
 
@@ -120,6 +120,7 @@ pub(crate) const EXPECTED: &[(&str, &str, &str)] = &[
     ("webhook Scheduler POST", ".......", "  . . ."),
     ("webhook DynamoDB UpdateItem PENDING SET scheduled_due_ms", ".......", "  . . ."),
     ("webhook DynamoDB PutItem EVENT", ".......", "  . . ."),
+    ("webhook SecretsManager GetSecretValue workos-webhooks", "......w", "  w w w"),
     ("sync DynamoDB GetItem DEPLOYMENT", "......l", "  l l l"),
     ("sync DynamoDB UpdateItem PENDING SET lease_run", "......l", "  l l l"),
     ("sync DynamoDB GetItem INTEGRATIONS", "......l", "  l l l"),
@@ -131,6 +132,10 @@ pub(crate) const EXPECTED: &[(&str, &str, &str)] = &[
     ("sync DynamoDB UpdateItem PENDING SET n_held", ".......", "  . . ."),
     ("sync DynamoDB UpdateItem PENDING SET last_run", "......l", "  l l l"),
     ("sync SNS Publish", ".......", "  . . ."),
+    ("sync SecretsManager GetSecretValue workos-api-key", "......R", "  r r R"),
+    ("sync SecretsManager GetSecretValue workos-api-key again", "......R", "  r r R"),
+    ("sync SecretsManager GetSecretValue tokens", "......q", "  r r q"),
+    ("sync SecretsManager GetSecretValue tokens again", "......q", "  r r q"),
     ("sweep DynamoDB GetItem DEPLOYMENT", ".......", "  l l l"),
     ("sweep DynamoDB Query", ".......", "  l l l"),
     ("sweep DynamoDB BatchGetItem", ".......", "  l l l"),
@@ -151,4 +156,10 @@ pub(crate) const EXPECTED: &[(&str, &str, &str)] = &[
     ("sync Orgvue GET items again", "....rrrqrRqqqR...r....r.q", "  r   rq Rqqq .  r r rrrq"),
     ("sync Orgvue PUT items", "..........qqq....r......q", "  .   rr lqqq l  r r rrrq"),
     ("sync Orgvue PUT items to remove", "..........qqq....r......q", "  .   rr rqqq r  r r rrrq"),
+    ("sync Orgvue POST export", "....rrrrrRqqqRR..r....r.q", "  r   rr Rqqq R  r r rrrq"),
+    ("sync Orgvue GET ticket", "....rrrrr........r....r..", "  r   rr RRRR R  r r rrrR"),
+    ("sync Orgvue GET ticket again", "....rrrrr........r....r..", "  r   rr RRRR R  r r rrrR"),
+    ("sync Orgvue GET result", "....rrrqr........r....r..", "  r   rq RRRR R  r r rrrR"),
+    ("sync Orgvue POST export again", "....rrrrrRqqqRR..r....r.q", "  r   rr Rqqq R  r r rrrq"),
+    ("sync Orgvue GET result again", "....rrrqr........r....r..", "  r   rq RRRR R  r r rrrR"),
 ];

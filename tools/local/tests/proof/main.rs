@@ -45,7 +45,7 @@ use libtest_mimic::{Arguments, Trial};
 
 /// All of them: the longest begins at once.
 const AT_ONCE: usize = 8;
-/// Longest time of one proof, unless somebody says how many histories to play.
+/// Longest time of one proof, unless somebody says how many histories or faults to play.
 const LIMIT: Duration = Duration::from_secs(600);
 
 type Proof = fn() -> Pin<Box<dyn Future<Output = ()>>>;
@@ -77,7 +77,8 @@ fn trial(module: &str, name: &str, proof: Proof) -> Trial {
     let module = module.rsplit("::").next().unwrap_or(module);
     Trial::test(format!("{module}::{name}"), move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let limit = if std::env::var_os("PROOF_SEEDS").is_some() { Duration::MAX } else { LIMIT };
+        let is_unlimited = ["PROOF_SEEDS", "PROOF_EVERY"].iter().any(|name| std::env::var_os(name).is_some());
+        let limit = if is_unlimited { Duration::MAX } else { LIMIT };
         runtime.block_on(async { tokio::time::timeout(limit, proof()).await })?;
         Ok(())
     })

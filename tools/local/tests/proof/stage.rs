@@ -11,13 +11,14 @@ use std::time::Duration;
 
 use adapters::clock;
 use adapters::queue::Queue;
+use adapters::secrets::Ages;
 use adapters::settings::Settings;
 use adapters::store::{AfterApply, Store, create_table};
 use domain::delays::Delays;
 use domain::held::Verdict;
 use domain::ids::TenantId;
 use domain::tenant_state::TenantState;
-use local::aws::{Clock, Dynamodb, QueueSettings, Scheduler, Sns, Sqs};
+use local::aws::{Clock, Dynamodb, QueueSettings, Scheduler, SecretsManager, Sns, Sqs};
 use local::system::{DEAD_LETTERS, QUEUE, TABLE};
 use serde_json::Value;
 use standins::orgvue::{self, Orgvue};
@@ -39,6 +40,20 @@ const TOPIC: &str = "notices";
 const VISIBILITY: Duration = Duration::from_secs(5_400);
 /// As in template.yaml.
 const RECEIVES_MAX: u32 = 3;
+
+/// The names of the secrets that may be kept; the tenants' tokens begin with the last one.
+pub(crate) const SECRETS: [&str; 3] = ["workos-api-key", "workos-webhooks", "tokens/"];
+/// Each use of a kept secret reads it, whatever was read in the stories before.
+const EACH_USE: Ages =
+    Ages { fresh: Duration::ZERO, stale_max: Duration::ZERO, refresh_pause: Duration::ZERO, failure_pause: Duration::ZERO };
+
+/// Where the functions have their secrets from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Secrets {
+    Given,
+    /// From Secrets Manager, where there is a token of the tenant `ACME`.
+    Kept,
+}
 
 /// A function, and where it calls.
 pub(crate) struct Function<D> {
@@ -66,6 +81,7 @@ pub(crate) struct Stage {
     /// How it began.
     pub(crate) empty: OnceLock<Kept>,
     _sns: Sns,
+    _secrets: SecretsManager,
 }
 
 /// What there is of one story.
@@ -106,14 +122,14 @@ pub(crate) struct Outgoing {
 
 impl Stage {
     pub(crate) async fn start() -> Self {
-        Self::start_with(&[]).await
+        Self::start_with(Secrets::Given, &[]).await
     }
 
-    /// A stage whose functions have these settings too.
-    pub(crate) async fn start_with(more: &[(&'static str, &str)]) -> Self {
+    /// A stage whose functions have their secrets from there, and these settings too.
+    pub(crate) async fn start_with(secrets: Secrets, more: &[(&'static str, &str)]) -> Self {
         let clock = Clock::default();
-        let secrets = workos::Options { key: format!("sk_{PRIVATE}"), webhook_secret: format!("whsec_{PRIVATE}"), ..Default::default() };
-        let workos = WorkOs::start(secrets).await.unwrap();
+        let own = workos::Options { key: format!("sk_{PRIVATE}"), webhook_secret: format!("whsec_{PRIVATE}"), ..Default::default() };
+        let workos = WorkOs::start(own).await.unwrap();
         let orgvue = Orgvue::start(orgvue::Options { token: format!("token_{PRIVATE}"), ..Default::default() }).await.unwrap();
         let dynamodb = Dynamodb::start(0, None).await.unwrap();
         let sqs = Sqs::start_by(clock.clone(), 0).await.unwrap();
@@ -124,12 +140,28 @@ impl Stage {
         scheduler.create_group(SCHEDULE_GROUP);
         let sns = Sns::start(0).await.unwrap();
         let topic = sns.create_topic(TOPIC);
+        let manager = SecretsManager::start(0).await.unwrap();
+        let [key, webhooks, tokens] = SECRETS;
+        manager.put(&format!("{tokens}ACME"), orgvue.token());
+        let secrets = match secrets {
+            Secrets::Given => [
+                ("WORKOS_API_KEY", workos.key().to_owned()),
+                ("WORKOS_WEBHOOK_SECRETS", workos.webhook_secret().to_owned()),
+                ("ORGVUE_TOKENS", format!(r#"{{"*": "{}"}}"#, orgvue.token())),
+            ],
+            Secrets::Kept => [
+                ("WORKOS_API_KEY_ARN", manager.put(key, workos.key())),
+                ("WORKOS_WEBHOOK_SECRETS_ARN", manager.put(webhooks, workos.webhook_secret())),
+                ("ORGVUE_TOKEN_PREFIX", tokens.to_owned()),
+            ],
+        };
 
         let upstreams = BTreeMap::from([
             ("DynamoDB", dynamodb.url().to_owned()),
             ("SQS", sqs.url().to_owned()),
             ("Scheduler", scheduler.url().to_owned()),
             ("SNS", sns.url().to_owned()),
+            ("SecretsManager", manager.url().to_owned()),
             ("WorkOS", workos.url()),
             ("Orgvue", orgvue.url()),
         ]);
@@ -147,30 +179,28 @@ impl Stage {
                 ("SCHEDULE_DEAD_LETTER_ARN", sqs.arn(DEAD_LETTERS)),
                 ("NOTICE_TOPIC_ARN", topic.clone()),
                 ("WORKOS_URL", line.url("WorkOS")),
-                ("WORKOS_API_KEY", workos.key().to_owned()),
-                ("WORKOS_WEBHOOK_SECRETS", workos.webhook_secret().to_owned()),
                 ("WORKOS_USERS_PER_SECOND", "1000".to_owned()),
                 ("ORGVUE_URL", line.url("Orgvue")),
-                ("ORGVUE_TOKENS", format!(r#"{{"*": "{}"}}"#, orgvue.token())),
                 // One after the other, so that call 17 is the same one in every play.
                 ("TENANTS_AT_ONCE", "1".to_owned()),
             ];
             let more = more.iter().map(|(name, value)| (*name, (*value).to_owned()));
-            let given: BTreeMap<_, _> = given.into_iter().chain(more).collect();
+            let given: BTreeMap<_, _> = given.into_iter().chain(secrets.clone()).chain(more).collect();
             Settings::new(move |name: &str| given.get(name).cloned())
         };
         let aws = |line: &Line| {
-            let urls = ["DynamoDB", "SQS", "Scheduler", "SNS"].map(|service| (service, line.url(service)));
+            let urls = ["DynamoDB", "SQS", "Scheduler", "SNS", "Secrets Manager"];
+            let urls = urls.map(|service| (service, line.url(&service.replace(' ', ""))));
             bench::aws(urls.iter().map(|(service, url)| (*service, url.as_str())))
         };
         let sync = |name| {
             let line = wire.line(name);
-            let config = sync::Config::read(&environment(&line)).unwrap();
+            let config = sync::Config { secret_ages: EACH_USE, ..sync::Config::read(&environment(&line)).unwrap() };
             Function { deps: sync::Deps::new(config, &aws(&line)).unwrap(), line }
         };
         let (sync, beside) = (sync(SYNC), sync("beside"));
         let line = wire.line("webhook");
-        let config = webhook::Config::read(&environment(&line)).unwrap();
+        let config = webhook::Config { secret_ages: EACH_USE, ..webhook::Config::read(&environment(&line)).unwrap() };
         let webhook = Function { deps: webhook::Deps::new(config, &aws(&line)), line };
 
         let straight = bench::aws([("DynamoDB", dynamodb.url()), ("SQS", sqs.url())]);
@@ -195,6 +225,7 @@ impl Stage {
             dynamodb,
             empty: OnceLock::new(),
             _sns: sns,
+            _secrets: manager,
         }
     }
 

@@ -1,7 +1,8 @@
 //! What stands between the functions and everything they call: it numbers the calls, and plays what the script says of them.
 //!
 //! One server, whose paths begin with the process that calls and the service it means: `/sync/DynamoDB/…`. All services share one count, so
-//! that "before call 17" means the same whatever is called. Retries of the SDK and of the HTTP clients are calls of their own.
+//! that "before call 17" means the same whatever is called. Retries of the SDK and of the HTTP clients are calls of their own. A link in an
+//! answer, to the files of an export, leads here again.
 //!
 //! A process that is killed never hears of it: its call is not answered, nor is any that it makes after that, and the harness, which is told,
 //! drops what it does.
@@ -78,7 +79,6 @@ pub(crate) enum Signal {
 
 /// The relay; it ends when it is dropped.
 pub(crate) struct Wire {
-    url: String,
     desk: Arc<Desk>,
     server: JoinHandle<()>,
 }
@@ -98,6 +98,7 @@ pub(crate) struct Line {
 }
 
 struct Desk {
+    url: String,
     upstreams: BTreeMap<&'static str, String>,
     http: reqwest::Client,
     at_write: Box<dyn Fn(Side) + Send + Sync>,
@@ -129,17 +130,17 @@ impl Wire {
         let url = format!("http://{}", listener.local_addr().unwrap());
         // Orgvue sees no other header names; nobody else minds.
         let http = reqwest::Client::builder().no_proxy().http1_title_case_headers().build().unwrap();
-        let desk = Arc::new(Desk { upstreams, http, at_write: Box::new(at_write), script: Mutex::default() });
+        let desk = Arc::new(Desk { url, upstreams, http, at_write: Box::new(at_write), script: Mutex::default() });
         let app = Router::new().fallback(relay).with_state(desk.clone());
         let server = tokio::spawn(async move { axum::serve(listener, app).await.unwrap_or_default() });
-        Self { url, desk, server }
+        Self { desk, server }
     }
 
     /// Makes a process known.
     pub(crate) fn line(&self, name: &'static str) -> Line {
         let (tell, signals) = mpsc::unbounded_channel();
         self.desk.script().lines.insert(name, Known { tell, is_dead: false, n_open: 0, invocation: 0, what: name });
-        Line { name, desk: self.desk.clone(), base_url: format!("{}/{name}", self.url), signals: AsyncMutex::new(signals) }
+        Line { name, desk: self.desk.clone(), base_url: format!("{}/{name}", self.desk.url), signals: AsyncMutex::new(signals) }
     }
 
     /// Begins a new count, with this in store.
@@ -228,7 +229,7 @@ impl Desk {
         self.script.lock().unwrap()
     }
 
-    async fn forward(&self, head: &Parts, upstream: &str, path: &str, body: Bytes) -> Response {
+    async fn forward(&self, head: &Parts, upstream: &str, here: &str, path: &str, body: Bytes) -> Response {
         let mut request = self.http.request(head.method.clone(), format!("{upstream}{path}")).body(body);
         for (name, value) in head.headers.iter().filter(|(name, _)| **name != header::HOST && **name != header::CONTENT_LENGTH) {
             request = request.header(name, value);
@@ -236,7 +237,7 @@ impl Desk {
         let Ok(answer) = request.send().await else { return StatusCode::BAD_GATEWAY.into_response() };
         let (status, headers) = (answer.status(), answer.headers().clone());
         let Ok(body) = answer.bytes().await else { return StatusCode::BAD_GATEWAY.into_response() };
-        let mut response = Response::new(Body::from(body));
+        let mut response = Response::new(Body::from(led_back(body, upstream, here)));
         *response.status_mut() = status;
         let passed_on = headers.iter().filter(|(name, _)| **name != header::CONTENT_LENGTH && **name != header::TRANSFER_ENCODING);
         response.headers_mut().extend(passed_on.map(|(name, value)| (name.clone(), value.clone())));
@@ -331,11 +332,12 @@ async fn relay(State(desk): State<Arc<Desk>>, request: Request) -> Response {
             let _ = waits.await;
         }
     }
+    let here = format!("{}/{process}/{service}", desk.url);
     let forwarded = async {
         if is_write {
             (desk.at_write)(Side::Before);
         }
-        let answer = desk.forward(&head, upstream, &path, body).await;
+        let answer = desk.forward(&head, upstream, &here, &path, body).await;
         if is_write {
             (desk.at_write)(Side::After);
         }
@@ -353,6 +355,14 @@ async fn relay(State(desk): State<Arc<Desk>>, request: Request) -> Response {
         std::future::pending::<()>().await;
     }
     answer
+}
+
+/// The body with its links to the service as links to the wire.
+fn led_back(body: Bytes, upstream: &str, here: &str) -> Bytes {
+    match std::str::from_utf8(&body) {
+        Ok(text) if text.contains(upstream) => text.replace(upstream, here).into(),
+        _ => body,
+    }
 }
 
 /// What a request asks for, in the words of its service.
