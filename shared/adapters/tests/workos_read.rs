@@ -77,6 +77,17 @@ async fn of_a_member_the_later_row_is_right_and_who_is_no_user_any_more_stays() 
 }
 
 #[tokio::test]
+async fn what_takes_time_between_two_reads_does_not_make_a_directory_large() {
+    let workos = standin().await;
+    fill(&workos, 1_000);
+    let reader = reader_with(&workos, USERS_INTERVAL, Deadline::after(Duration::from_secs(4)));
+    let brief = reader.read_members(ours).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let error = reader.complete(brief).await.unwrap_err();
+    assert!(matches!(error, ReadError::OutOfTime), "{error:?}");
+}
+
+#[tokio::test]
 async fn an_empty_directory_takes_four_calls() {
     let workos = standin().await;
     let directory = reader(&workos).read(all).await.unwrap();

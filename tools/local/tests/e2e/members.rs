@@ -11,6 +11,7 @@ crate::tests![
     who_joins_is_read_among_the_members_alone,
     who_leaves_is_missed_in_the_list_of_users,
     a_role_that_goes_is_looked_for_in_the_list_of_users,
+    who_is_renamed_between_the_two_reads_is_known_again,
     only_the_tenant_that_loses_somebody_wants_the_list_of_users,
     who_shares_an_address_with_an_outsider_stays_untouched,
     the_list_of_users_is_read_again_in_time,
@@ -65,9 +66,36 @@ async fn a_role_that_goes_is_looked_for_in_the_list_of_users() {
     assert_eq!((world.rows("ACME"), n_user_lists(&world)), (vec!["ada Retail,user".to_owned()], 0));
     world.quits("ada", "Retail");
     world.synced().await;
-
     assert_eq!((world.rows("ACME"), n_user_lists(&world)), (vec!["ada user".to_owned()], 1));
+    world.quits("ada", "user");
+    world.joins("ada", "admin");
+    world.synced().await;
+
+    assert_eq!((world.rows("ACME"), n_user_lists(&world)), (vec!["ada admin".to_owned()], 2), "also where another makes up for it");
     world.end().await;
+}
+
+async fn who_is_renamed_between_the_two_reads_is_known_again() {
+    let world = World::start(multi(&["ACME", "BETA"])).await;
+    world.add(User::new("ada").in_group("ACME_user").in_group("BETA_user"));
+    world.add(User::new("bob").in_group("BETA_user"));
+    world.asked().await;
+    let directory = world.directory();
+    world.quits("bob", "BETA_user");
+    world.workos.before_call(Matcher::path("/directory_users").query("directory="), 1, move |model| {
+        model.put_user(&directory, standins::workos::UserSpec::new("ada", &email("eve")));
+    });
+    world.synced().await;
+    assert_eq!((world.rows("ACME"), world.rows("BETA")), (vec!["ada user".to_owned()], vec!["eve user".to_owned()]));
+
+    world.orgvue.reject_login("ACME", &email("eve"));
+    let run = world.asked().await;
+    assert_eq!(
+        (run.status, world.rows("ACME")),
+        (Status::PartlyHeld, vec!["ada user".to_owned()]),
+        "her account stays until she has another"
+    );
+    world.close().await;
 }
 
 async fn only_the_tenant_that_loses_somebody_wants_the_list_of_users() {
