@@ -3,6 +3,7 @@
 //! Making one is the reader's promise that the read can be trusted: every list ended, every row was the directory's own,
 //! and the directory was linked before and after.
 
+use std::cell::LazyCell;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -86,9 +87,14 @@ impl Directory {
         let users: Arc<[User]> = users.into_values().collect();
         let login = |user: &User| Login::parse(user.email.as_deref()?).ok();
         let logins = users.iter().map(login).collect();
-        let places: HashMap<&UserId, usize> = users.iter().enumerate().map(|(place, user)| (&user.id, place)).collect();
+        // A member's id is mostly a copy of the user's, which has its text at the same address: no text has to be fetched to find the user.
+        let by_address: HashMap<*const u8, usize> =
+            users.iter().enumerate().map(|(place, user)| (user.id.as_str().as_ptr(), place)).collect();
+        let by_id: LazyCell<HashMap<&UserId, usize>, _> =
+            LazyCell::new(|| users.iter().enumerate().map(|(place, user)| (&user.id, place)).collect());
+        let place = |id: &UserId| by_address.get(&id.as_str().as_ptr()).or_else(|| by_id.get(id)).copied();
         let in_order = |(group, ids): (GroupId, Vec<UserId>)| {
-            let mut members: Vec<usize> = ids.iter().filter_map(|id| places.get(id).copied()).collect();
+            let mut members: Vec<usize> = ids.iter().filter_map(place).collect();
             members.sort_unstable();
             members.dedup();
             (group, members)

@@ -233,7 +233,7 @@ impl Harm {
 /// How much harm this is, as the limits count it: what a person agreed to or has blocked is none.
 pub fn counted<'a>(actions: impl Iterator<Item = &'a Action>, agreed: &HeldSet, tenant: &TenantId) -> Harmed {
     let mut harmed = Harmed::default();
-    for action in actions.filter(|action| !agreed.covers(tenant, action)) {
+    for action in actions.filter(|action| !is_agreed(agreed, tenant, action)) {
         match action.weight() {
             Weight::None => {}
             Weight::Role => harmed.n_roles += 1,
@@ -244,6 +244,11 @@ pub fn counted<'a>(actions: impl Iterator<Item = &'a Action>, agreed: &HeldSet, 
         }
     }
     harmed
+}
+
+/// Whether a person agreed to it. Mostly nobody had to be asked, and then there is nothing to look up.
+fn is_agreed(agreed: &HeldSet, tenant: &TenantId, action: &Action) -> bool {
+    !agreed.is_empty() && agreed.covers(tenant, action)
 }
 
 /// How much of the harm that an interrupted run was about to do is planned again: that of accounts which are still as it saved them.
@@ -297,7 +302,7 @@ pub fn guard(plan: Plan, facts: Facts<'_>) -> (Approved, Vec<Held>) {
         .map(|account| account.login.clone())
         .collect();
     let logins = |is: &dyn Fn(&Action) -> bool| approved.iter().filter(|action| is(action)).map(|action| action.login.clone()).collect();
-    let agreed: BTreeSet<Login> = logins(&|action| facts.approved.covers(tenant, action));
+    let agreed: BTreeSet<Login> = logins(&|action| is_agreed(facts.approved, tenant, action));
     let agreed_as_last_admin: BTreeSet<Login> = logins(&|action| facts.approved.covers_last_admin(tenant, action));
     let expected = admins_after(&admins, additions.iter());
     let (approved, last_admins) = hold_last_admin(approved, &admins, &expected, &agreed_as_last_admin);
@@ -321,21 +326,20 @@ struct OverLimits {
 impl OverLimits {
     /// Why one action waits for a person; nothing, for most.
     fn reason_to_hold(&self, action: &Action, facts: &Facts<'_>) -> Option<HoldReason> {
-        let unconfirmed = action.takes_from_active(facts.confirmed).map(|_| HoldReason::Unconfirmed);
-        if facts.approved.covers(&facts.tenant.id, action) {
-            return unconfirmed;
+        let unconfirmed = || action.takes_from_active(facts.confirmed).map(|_| HoldReason::Unconfirmed);
+        let perhaps_owned = || self.perhaps_owned.contains(&action.login).then_some(HoldReason::UnknownOwner);
+        if is_agreed(facts.approved, &facts.tenant.id, action) {
+            return unconfirmed();
         }
         match action.weight() {
-            Weight::None => unconfirmed,
+            Weight::None => unconfirmed(),
             Weight::Role if self.roles => Some(HoldReason::RolesOverLimit),
-            Weight::Role => unconfirmed,
+            Weight::Role => unconfirmed(),
             Weight::Harm if facts.desired.accounts.is_empty() => Some(HoldReason::NothingDesired),
             Weight::Harm if facts.completeness == Completeness::Doubtful => Some(HoldReason::DirectoryLooksIncomplete),
             Weight::Harm if self.harm => Some(HoldReason::OverLimit),
             Weight::Harm if action.is_removal() && facts.scope == Scope::New => Some(HoldReason::NewScope),
-            Weight::Harm if unconfirmed.is_some() => unconfirmed,
-            Weight::Harm if self.perhaps_owned.contains(&action.login) => Some(HoldReason::UnknownOwner),
-            Weight::Harm => None,
+            Weight::Harm => unconfirmed().or_else(perhaps_owned),
         }
     }
 }
