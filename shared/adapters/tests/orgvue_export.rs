@@ -71,6 +71,9 @@ async fn a_gateway_that_breaks_on_the_answer_leads_to_the_export_too() {
         assert_eq!(read(&world).await.unwrap().len(), 2);
         world.server.switches(|switches| switches.export_end = ExportEnd::Refused);
         let error = read(&world).await.unwrap_err();
+        assert!(matches!(error, OrgvueError::DatasetTooLarge(_)), "what is to be mended is told: {error}");
+        fault(&world, "/export", Nth::From(1), FaultKind::Status(status));
+        let error = read(&world).await.unwrap_err();
         assert!(matches!(error, OrgvueError::Unavailable(_)), "it may be that Orgvue does not work: {error}");
     }
 }

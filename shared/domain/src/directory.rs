@@ -87,12 +87,12 @@ impl Directory {
         let users: Arc<[User]> = users.into_values().collect();
         let login = |user: &User| Login::parse(user.email.as_deref()?).ok();
         let logins = users.iter().map(login).collect();
-        // A member's id is mostly a copy of the user's, which has its text at the same address: no text has to be fetched to find the user.
-        let by_address: HashMap<*const u8, usize> =
+        // A member's id is mostly a copy of the user's, which has its text in the same place in memory: no text has to be fetched to find the user.
+        let by_pointer: HashMap<*const u8, usize> =
             users.iter().enumerate().map(|(place, user)| (user.id.as_str().as_ptr(), place)).collect();
         let by_id: LazyCell<HashMap<&UserId, usize>, _> =
             LazyCell::new(|| users.iter().enumerate().map(|(place, user)| (&user.id, place)).collect());
-        let place = |id: &UserId| by_address.get(&id.as_str().as_ptr()).or_else(|| by_id.get(id)).copied();
+        let place = |id: &UserId| by_pointer.get(&id.as_str().as_ptr()).or_else(|| by_id.get(id)).copied();
         let in_order = |(group, ids): (GroupId, Vec<UserId>)| {
             let mut members: Vec<usize> = ids.iter().filter_map(place).collect();
             members.sort_unstable();
