@@ -28,15 +28,16 @@ async fn at_work_on_slow_additions(customers: Vec<Customer>) -> World {
         world.ask_of(customer).await;
     }
     world.settled().await;
-    let n_customers = world.customers.len();
-    let additions = Nth::First(n_customers.try_into().unwrap());
-    world.orgvue.fault(fault(Matcher::path("/items").method("PUT"), additions, FaultKind::Slow(Duration::from_secs(4))));
+    let n_customers: u32 = world.customers.len().try_into().unwrap();
+    // The customers do not come to their additions at the same time.
+    let slow = FaultKind::Slow(Duration::from_millis(2_500) * n_customers);
+    world.orgvue.fault(fault(Matcher::path("/items").method("PUT"), Nth::First(n_customers), slow));
     for customer in &world.customers {
         world.workos.remove_user(&customer.directory(), "old");
         world.add_to(customer, User::new("new").in_group("user"));
         world.poke_of(customer).await;
     }
-    until("the additions", || world.orgvue.calls().of(PUT_ITEMS) == 2 * n_customers as u64).await;
+    until("the additions", || world.orgvue.calls().of(PUT_ITEMS) == 2 * u64::from(n_customers)).await;
     world
 }
 
