@@ -46,25 +46,6 @@ pub(crate) fn decisions(path: &Path, rows: &[Value]) -> Drawn {
 /// How the scenarios in fifty tenants end.
 const FIFTY: &str = ", 50 tenants";
 
-/// Seconds of whole runs, beside those that WorkOS's limit alone takes.
-pub(crate) fn large(path: &Path, rows: &[Value]) -> Drawn {
-    let page = page(path, 720, 400)?;
-    let mut cases: BTreeMap<&str, [Vec<Point>; 2]> = BTreeMap::new();
-    for row in rows {
-        let lines = cases.entry(name(row, "case")).or_default();
-        for (line, key) in lines.iter_mut().zip(["seconds", "limit_seconds"]) {
-            line.extend(number(row, "n").zip(number(row, key)));
-        }
-    }
-    let mut lines = Vec::new();
-    for ((case, [seconds, limit]), colour) in cases.into_iter().zip(COLOURS) {
-        lines.push(Line { name: case.to_owned(), colour, width: 2, points: seconds });
-        lines.push(Line { name: format!("{case}, by the limit"), colour, width: 1, points: limit });
-    }
-    draw(&page, "Large directories (thin: what WorkOS's limit alone takes)", "seconds", &lines)?;
-    Ok(page.present()?)
-}
-
 fn draw(area: &Area<'_>, title: &str, unit: &str, lines: &[Line]) -> Drawn {
     let points = || lines.iter().flat_map(|line| &line.points);
     if points().next().is_none() {

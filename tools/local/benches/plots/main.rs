@@ -16,11 +16,10 @@ use look::Drawn;
 /// What is drawn from one bench's output: the output's name, the command that makes it, the plot's name, and how it is drawn.
 type Plot = (&'static str, &'static str, &'static str, fn(&Path, &[Value]) -> Drawn);
 
-const PLOTS: [Plot; 4] = [
+const PLOTS: [Plot; 3] = [
     ("domain.json", "cargo bench -p domain", "decisions.svg", lines::decisions),
     ("peers.json", "benches/peers/run", "peers.svg", bars::peers),
     ("burst.json", "cargo bench -p local --bench burst", "burst.svg", bars::burst),
-    ("large.json", "cargo bench -p local --bench large", "large.svg", lines::large),
 ];
 
 fn main() -> Drawn {
