@@ -46,7 +46,7 @@ use libtest_mimic::{Arguments, Trial};
 /// All of them: the longest begins at once.
 const AT_ONCE: usize = 8;
 /// Longest time of one proof, unless somebody says how many histories or faults to play.
-const LIMIT: Duration = Duration::from_secs(600);
+const LIMIT: Duration = Duration::from_secs(900);
 
 type Proof = fn() -> Pin<Box<dyn Future<Output = ()>>>;
 

@@ -29,8 +29,8 @@ use crate::words::{User, group};
 
 crate::tests![whatever_happens_it_ends_as_the_directory_says];
 
-/// How many histories are played unless somebody says otherwise: what a minute of one processor is enough for.
-const SEEDS: u64 = 40;
+/// How many histories are played unless somebody says otherwise: what some three minutes of one processor are enough for.
+const SEEDS: u64 = 200;
 const STAGES: usize = 3;
 /// Most times that a history comes to rest.
 const CHAPTERS: u64 = 3;
