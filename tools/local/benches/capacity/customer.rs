@@ -21,14 +21,22 @@ impl Customer {
         Self { id, n_tenants, users, next: n_users }
     }
 
-    /// Changes one user in a hundred: of ten changes, four come, three leave and three become administrators.
+    /// Changes one user in a hundred: of ten changes, four come, three leave and three become administrators; a single one leaves.
     pub(crate) fn change_one_percent(&mut self) {
         let n = self.users.len() / 100;
-        let (leave, promote) = (n * 3 / 10, n * 3 / 10);
+        let (leave, promote) = ((n * 3).div_ceil(10), n * 3 / 10);
         self.users.drain(1..=leave);
         self.users.iter_mut().filter(|user| !user.is_admin).take(promote).for_each(|user| user.is_admin = true);
-        let come = (self.next..self.next + n - leave - promote).map(|number| User { number, is_admin: false });
-        self.users.extend(come);
+        self.join(n - leave - promote);
+    }
+
+    /// One user more for each hundred; nobody loses anything.
+    pub(crate) fn join_one_percent(&mut self) {
+        self.join(self.users.len() / 100);
+    }
+
+    fn join(&mut self, n: usize) {
+        self.users.extend((self.next..self.next + n).map(|number| User { number, is_admin: false }));
         self.next += n;
     }
 

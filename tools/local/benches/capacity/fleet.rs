@@ -1,10 +1,12 @@
 //! A day of a whole fleet, played event by event: who changes when, what waits where, and what the limits make of it.
 //!
 //! What decides is the code of the service itself: [`Pending`], its windows, claims, retries and the sweep, and production's [`Delays`]. What is
-//! modelled is the [`world`] around it: when changes come, how long Scheduler, Lambda and the vendors take, and the vendors' limits. What a run
-//! costs comes from the measured scenes. Same seed, same day.
+//! modelled is the [`world`] around it: when changes come and what they do, how long Scheduler, Lambda and the vendors take, and the vendors'
+//! limits. What a run reads follows from what it has to do ([`runs`]), what it costs from the measured scenes. Same seed, same day.
 
 mod begin;
+mod day;
+mod runs;
 mod world;
 
 use std::cmp::Reverse;
@@ -17,48 +19,14 @@ use domain::ids::RunId;
 use domain::pending::{Lease, Pending, RunEnd, SweepStep};
 use rand::RngExt;
 use rand::rngs::StdRng;
-use serde::Serialize;
 
-use crate::prices::{
-    AWS_SECONDS, LAMBDA_TIME, ORGVUE_READ_SECONDS, ORGVUE_WRITE_SECONDS, SYNC_GB, TENANTS_AT_ONCE, USERS_INTERVAL, WEBHOOK_GB,
-    WORKOS_SECONDS, on_lambda,
-};
-use crate::rig::Measured;
-use crate::scenes::{Figures, Kind, SWEEP_DUE, SWEEP_IDLE, SWEEP_ONE, WEBHOOK_FIRST, WEBHOOK_LATER};
-use world::{
-    BEGIN, END, GROUPS_PER_TENANT, GROUPS_PER_USER, HOUR, KEY_PER_MINUTE, MINUTE, OUTAGE, OUTAGE_SECONDS, PAUSE, REFUSED_SECONDS, SECOND,
-};
+use crate::prices::{LAMBDA_TIME, READS, SYNC_GB, USERS_INTERVAL, WEBHOOK_GB, WRITES};
+use crate::scenes::{Figures, SUPERSEDED, SWEEP_DUE, SWEEP_IDLE, SWEEP_ONE, WEBHOOK_FIRST, WEBHOOK_LATER};
+use runs::{Behind, Change, Costs, Effect, Extent};
+use world::{BEGIN, END, HOUR, KEY_PER_MINUTE, MINUTE, OUTAGE, OUTAGE_SECONDS, PAUSE, SECOND};
 
-pub(crate) use world::{CHANGED_IN_A_DAY, EVENTS_PER_CHANGE, World};
-
-#[derive(Debug, Clone, Default, Serialize)]
-pub(crate) struct Day {
-    /// From a change to the dataset, in minutes: the middle, 95 and 99 of 100, and the longest.
-    pub(crate) delay_minutes: [f64; 4],
-    /// The same of the customers below 10,000 users alone.
-    pub(crate) small_p99_minutes: f64,
-    pub(crate) busy_mean: f64,
-    pub(crate) busy_at_peak_hour: f64,
-    pub(crate) workos_per_minute_max: f64,
-    pub(crate) queue_max: usize,
-    pub(crate) runs: usize,
-    pub(crate) runs_failed: usize,
-    pub(crate) messages_refused: usize,
-    pub(crate) webhooks: usize,
-    pub(crate) webhooks_per_second_max: usize,
-    pub(crate) too_large: usize,
-    /// From the end of the outage until nothing of before is owed any more.
-    pub(crate) recovery_minutes: f64,
-    /// The part of WorkOS's calls that runs made which then found Orgvue gone.
-    pub(crate) workos_in_vain: f64,
-    pub(crate) workos_calls: f64,
-    pub(crate) users: usize,
-    pub(crate) write_units: f64,
-    pub(crate) read_units: f64,
-    pub(crate) usd: f64,
-    pub(crate) usd_sweep: f64,
-    pub(crate) usd_waiting: f64,
-}
+pub(crate) use day::{Bill, Day};
+pub(crate) use world::{CHANGED_IN_A_DAY, EVENTS_PER_CHANGE, TAKING, World};
 
 struct Customer {
     users: usize,
@@ -68,24 +36,18 @@ struct Customer {
     /// The tenants', who all meet the same outage.
     backoff: Backoff,
     retry_at_ms: Option<i64>,
-    /// When changes happened that no run has claimed; and those that the run at work has.
-    waiting: Vec<i64>,
-    claimed: Vec<i64>,
-    events_since_run: usize,
-}
-
-impl Customer {
-    fn limited_calls(&self) -> f64 {
-        let (users, groups) = (self.users as f64, self.tenants as f64 * GROUPS_PER_TENANT);
-        // Of each list the last page is half full.
-        (users / 100.0).ceil() + (users * GROUPS_PER_USER / 100.0 + groups / 2.0).ceil().max(groups)
-    }
+    /// Changes that no run has claimed; and those that the run at work has.
+    waiting: Vec<Change>,
+    claimed: Vec<Change>,
+    /// When a run last had the whole list of users, of the tenant for which that is longest ago.
+    whole_ms: Option<i64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Event {
     Change {
         customer: usize,
+        effect: Effect,
     },
     Window {
         customer: usize,
@@ -108,21 +70,8 @@ enum Event {
 /// A run that reads its directory.
 struct Reading {
     customer: usize,
+    extent: Extent,
     calls_left: f64,
-}
-
-struct Costs<'a> {
-    figures: &'a Figures,
-}
-
-impl Costs<'_> {
-    /// What runs of any size take, from those that were measured: so much, so much more for each user, and for each further tenant.
-    fn run(&self, kind: Kind, users: usize, tenants: usize, of: impl Fn(&Measured) -> f64) -> f64 {
-        let at = |users, tenants| of(self.figures.run(kind, users, tenants));
-        let per_user = (at(10_000, 1) - at(100, 1)) / 9_900.0;
-        let per_tenant = (at(1_000, 10) - at(1_000, 1)) / 9.0;
-        at(100, 1) + per_user * (users as f64 - 100.0) + per_tenant * (tenants as f64 - 1.0)
-    }
 }
 
 struct Fleet<'a> {
@@ -194,14 +143,18 @@ impl Fleet<'_> {
 
     fn advance(&mut self, to: i64, rate: f64) {
         let (seconds, busy_ms) = ((to - self.now) as f64 / 1e3, (to - self.now) * self.busy as i64);
-        let calls = rate * seconds;
+        let (calls, reading_seconds) = (rate * seconds, self.reading.len() as f64 * seconds);
         self.reading.iter_mut().for_each(|reading| reading.calls_left -= calls);
         self.count_workos(calls * self.reading.len() as f64);
         if self.now >= 0 {
             self.busy_ms += busy_ms;
             self.busy_by_hour[(self.now / HOUR).min(23) as usize] += busy_ms;
-            self.day.usd_waiting += LAMBDA_TIME.of(self.reading.len() as f64 * seconds * SYNC_GB);
+            self.day.usd_waiting += LAMBDA_TIME.of(reading_seconds * SYNC_GB);
         }
+        // A run that waits for WorkOS renews its lease, and looks whether anybody paused everything.
+        let renewals = reading_seconds * 1e3 / self.delays.heartbeat_ms as f64;
+        let calls_usd = WRITES.of(renewals) + READS.of(renewals);
+        self.pay(&Bill { calls_usd, write_units: renewals, read_units: renewals, ..Bill::default() });
         self.now = to;
     }
 
@@ -214,7 +167,7 @@ impl Fleet<'_> {
 
     fn happens(&mut self, event: Event) {
         match event {
-            Event::Change { customer } => self.change(customer),
+            Event::Change { customer, effect } => self.change(customer, effect),
             Event::Window { customer, generation } => self.queue.push_back((customer, generation)),
             Event::Sweep => self.sweep(),
             Event::Refused => self.busy -= 1,
@@ -224,19 +177,17 @@ impl Fleet<'_> {
         self.day.queue_max = self.day.queue_max.max(self.queue.len());
     }
 
-    fn change(&mut self, customer: usize) {
+    fn change(&mut self, customer: usize, effect: Effect) {
         let (now, due) = (self.now, self.delays.window_due(self.now));
         let late = self.rng.random_range(0..MINUTE);
         let one = &mut self.customers[customer];
-        one.waiting.push(now);
-        one.events_since_run += 1;
+        one.waiting.push(Change { at_ms: now, effect });
         one.pending.mark(due);
         let scheduled = one.pending.wants_schedule();
         one.pending.scheduled_due_ms = scheduled.or(one.pending.scheduled_due_ms);
         let generation = one.pending.generation;
         let what = if scheduled.is_some() { WEBHOOK_FIRST } else { WEBHOOK_LATER };
-        let measured = self.costs.figures.of(what);
-        self.pay(measured.usd(WEBHOOK_GB, 1, false), measured.aws.wcu, measured.aws.rcu);
+        self.pay(&self.costs.figures.of(what).bill(WEBHOOK_GB, false));
         if let Some(due) = scheduled {
             self.at(due + late, Event::Window { customer, generation });
         }
@@ -246,11 +197,9 @@ impl Fleet<'_> {
         }
     }
 
-    fn pay(&mut self, usd: f64, wcu: f64, rcu: f64) {
+    fn pay(&mut self, bill: &Bill) {
         if self.now >= 0 {
-            self.day.usd += usd;
-            self.day.write_units += wcu;
-            self.day.read_units += rcu;
+            self.day.bill.add(bill);
         }
     }
 
@@ -277,17 +226,21 @@ impl Fleet<'_> {
             self.queue.push_back((customer, one.pending.generation));
             sent += 1;
         }
-        let [one, idle, due] = [SWEEP_ONE, SWEEP_IDLE, SWEEP_DUE].map(|what| self.costs.figures.of(what));
-        let of = |value: &dyn Fn(&Measured) -> f64| {
-            let each = (value(idle) - value(one)) / 999.0;
-            let each_sent = (value(due) - value(idle)) / 1_000.0;
-            value(one) + each * (self.customers.len() - 1) as f64 + each_sent * sent as f64
+        let [one, idle, due] = [SWEEP_ONE, SWEEP_IDLE, SWEEP_DUE].map(|what| self.costs.figures.of(what).bill(SYNC_GB, false));
+        let of = |value: fn(&Bill) -> f64| {
+            let each = (value(&idle) - value(&one)) / 999.0;
+            let each_sent = (value(&due) - value(&idle)) / 1_000.0;
+            value(&one) + each * (self.customers.len() - 1) as f64 + each_sent * sent as f64
         };
-        let usd = of(&|measured| measured.usd(SYNC_GB, 1, false));
-        let (wcu, rcu) = (of(&|measured| measured.aws.wcu) + noted as f64, of(&|measured| measured.aws.rcu));
-        self.pay(usd + crate::prices::WRITES.of(noted as f64), wcu, rcu);
+        let bill = Bill {
+            calls_usd: of(|bill| bill.calls_usd) + WRITES.of(noted as f64),
+            gb_seconds: of(|bill| bill.gb_seconds),
+            write_units: of(|bill| bill.write_units) + noted as f64,
+            read_units: of(|bill| bill.read_units),
+        };
+        self.pay(&bill);
         if self.now >= 0 {
-            self.day.usd_sweep += usd;
+            self.day.usd_sweep += bill.usd();
         }
     }
 
@@ -302,9 +255,7 @@ impl Fleet<'_> {
             let one = &mut self.customers[customer];
             let is_new = generation > one.pending.reconciled_generation || one.pending.is_owed();
             if one.pending.claim(generation, &run, now, &self.delays).is_err() {
-                self.pay(REFUSED_SECONDS * SYNC_GB * LAMBDA_TIME.of(1.0), 1.0, 1.0);
-                self.day.messages_refused += usize::from(now >= 0);
-                self.after(REFUSED_SECONDS, Event::Refused);
+                self.refuse();
                 continue;
             }
             // Its heartbeat renews it for as long as it works.
@@ -315,36 +266,47 @@ impl Fleet<'_> {
                 self.after(0.3, Event::Idle { customer });
                 continue;
             }
-            let calls_left = one.limited_calls();
-            self.reading.push(Reading { customer, calls_left });
+            let extent = Extent::at_first(one.whole_ms, now, &self.delays);
+            self.reading.push(Reading { customer, extent, calls_left: one.calls(extent) });
             self.count_workos(3.0);
         }
+    }
+
+    /// A message that leads to no run.
+    fn refuse(&mut self) {
+        let measured = self.costs.figures.of(SUPERSEDED);
+        let bill = measured.bill(SYNC_GB, true);
+        self.pay(&bill);
+        if self.now >= 0 {
+            self.day.messages_refused += 1;
+            self.day.usd_refused += bill.usd();
+        }
+        self.after(measured.seconds(SYNC_GB, 1), Event::Refused);
     }
 
     fn end_readings(&mut self) {
         let (done, reading): (Vec<_>, Vec<_>) =
             std::mem::take(&mut self.reading).into_iter().partition(|reading| reading.calls_left < 1e-6);
         self.reading = reading;
-        for Reading { customer, .. } in done {
+        let is_out = self.world.has_outage && (OUTAGE.0..OUTAGE.1).contains(&self.now);
+        for Reading { customer, extent, .. } in done {
+            let one = &mut self.customers[customer];
+            let effect = if is_out { Effect::Nothing } else { one.effect() };
+            if extent == Extent::Members && effect == Effect::Takes {
+                self.reading.push(Reading { customer, extent: Extent::Rest, calls_left: one.calls(Extent::Rest) });
+                continue;
+            }
+            // Of several tenants only those have the list from whom something is to be taken.
+            if extent == Extent::Whole || (extent == Extent::Rest && one.tenants == 1) {
+                one.whole_ms = Some(self.now);
+            }
             let one = &self.customers[customer];
-            let (users, tenants, limited) = (one.users, one.tenants, one.limited_calls());
-            let is_out = self.world.has_outage && (OUTAGE.0..OUTAGE.1).contains(&self.now);
-            let kind = if one.events_since_run > 0 { Kind::Changed } else { Kind::Unchanged };
-            let waves = (tenants as f64 / TENANTS_AT_ONCE).ceil();
-            let vendors = 3.0 * WORKOS_SECONDS
-                + if is_out {
-                    waves * OUTAGE_SECONDS
-                } else {
-                    let n_writes = if kind == Kind::Changed { 2.0 } else { 0.0 };
-                    waves * (2.0 * ORGVUE_READ_SECONDS + n_writes * ORGVUE_WRITE_SECONDS)
-                };
-            let run = |of: &dyn Fn(&Measured) -> f64| self.costs.run(kind, users, tenants, of);
-            let seconds = vendors + run(&|m| m.n_aws()) * AWS_SECONDS + on_lambda(run(&|m| m.cpu_seconds), SYNC_GB);
-            let usd = run(&|m| m.calls_usd(true)) + LAMBDA_TIME.of((limited * USERS_INTERVAL + seconds) * SYNC_GB);
-            let (wcu, rcu) = (run(&|m| m.aws.wcu), run(&|m| m.aws.rcu));
-            self.pay(usd, wcu, rcu);
+            let limited = one.calls(if extent == Extent::Members { extent } else { Extent::Whole });
+            let Behind { seconds, bill } = self.costs.behind(extent.kind(effect), one, limited, is_out.then_some(OUTAGE_SECONDS));
+            self.pay(&bill);
             if self.now >= 0 {
                 self.day.runs += 1;
+                self.day.runs_brief += usize::from(extent == Extent::Members);
                 self.day.runs_failed += usize::from(is_out);
                 self.day.workos_in_vain += if is_out { limited } else { 0.0 };
             }
@@ -359,13 +321,11 @@ impl Fleet<'_> {
         let run = one.pending.lease.as_ref().expect("a run has the lease").run.clone();
         let claimed = std::mem::take(&mut one.claimed);
         if is_done {
-            one.events_since_run = one.waiting.len();
             (one.backoff, one.retry_at_ms) = (Backoff::default(), None);
-            if claimed.iter().any(|at| *at < OUTAGE.1) && now >= OUTAGE.1 {
+            if claimed.iter().any(|change| change.at_ms < OUTAGE.1) && now >= OUTAGE.1 {
                 self.last_of_outage = self.last_of_outage.max(now);
             }
-            let users = one.users;
-            self.delays_ms.extend(claimed.into_iter().filter(|at| *at >= 0).map(|at| (now - at, users)));
+            self.count_delays(customer, &claimed, now);
         } else {
             // What was claimed is in no dataset yet; the retry brings it.
             one.waiting.splice(0..0, claimed);
@@ -374,33 +334,15 @@ impl Fleet<'_> {
                 (one.backoff, one.retry_at_ms) = (backoff, Some(at));
             }
         }
+        let one = &mut self.customers[customer];
         let retry_at_ms = one.retry_at_ms;
         assert!(one.pending.record(&run, RunEnd::Reconciled { retry_at_ms }), "nobody else takes the lease");
     }
 
-    fn tell(mut self) -> Day {
-        // What is still owed counts with the time until now.
-        for one in &self.customers {
-            self.delays_ms.extend(one.waiting.iter().chain(&one.claimed).filter(|at| **at >= 0).map(|at| (END - at, one.users)));
-        }
-        let all: Vec<i64> = self.delays_ms.iter().map(|(delay, _)| *delay).collect();
-        let small: Vec<i64> = self.delays_ms.iter().filter(|(_, users)| *users < 10_000).map(|(delay, _)| *delay).collect();
-        self.day.delay_minutes = percentiles(all);
-        self.day.small_p99_minutes = percentiles(small)[2];
-        self.day.busy_mean = self.busy_ms as f64 / END as f64;
-        self.day.busy_at_peak_hour = self.busy_by_hour.iter().max().map_or(0.0, |busy| *busy as f64 / HOUR as f64);
-        self.day.workos_per_minute_max = self.workos_by_minute.iter().copied().fold(0.0, f64::max);
-        self.day.webhooks_per_second_max = self.webhooks_by_second.values().copied().max().unwrap_or(0);
-        self.day.recovery_minutes = (self.last_of_outage - OUTAGE.1) as f64 / MINUTE as f64;
-        self.day
+    /// How long these changes took, but for those that change no account.
+    fn count_delays(&mut self, customer: usize, changes: &[Change], until_ms: i64) {
+        let users = self.customers[customer].users;
+        let counted = changes.iter().filter(|change| change.at_ms >= 0 && change.effect != Effect::Nothing);
+        self.delays_ms.extend(counted.map(|change| (until_ms - change.at_ms, users)));
     }
-}
-
-fn percentiles(mut delays_ms: Vec<i64>) -> [f64; 4] {
-    delays_ms.sort_unstable();
-    let n = delays_ms.len();
-    [50, 95, 99, 100].map(|percent| match n {
-        0 => 0.0,
-        n => delays_ms[(n * percent / 100).min(n - 1)] as f64 / MINUTE as f64,
-    })
 }

@@ -1,5 +1,6 @@
 //! What AWS asks for each thing, and the sums.
 
+use crate::fleet::Bill;
 use crate::rig::Measured;
 
 /// One unit price.
@@ -73,8 +74,8 @@ const SQS_CALLS_OF_THE_MAPPING: f64 = 2.0;
 pub(crate) const USERS_INTERVAL: f64 = 0.255;
 /// What an answer is assumed to take, in seconds: nobody promises anything.
 pub(crate) const WORKOS_SECONDS: f64 = 0.1;
-pub(crate) const ORGVUE_READ_SECONDS: f64 = 0.5;
-pub(crate) const ORGVUE_WRITE_SECONDS: f64 = 2.0;
+const ORGVUE_READ_SECONDS: f64 = 0.5;
+const ORGVUE_WRITE_SECONDS: f64 = 2.0;
 pub(crate) const AWS_SECONDS: f64 = 0.008;
 /// How many tenants a run works on at once.
 pub(crate) const TENANTS_AT_ONCE: f64 = 4.0;
@@ -86,6 +87,11 @@ impl Measured {
     /// What the limit of WorkOS alone makes the run take.
     pub(crate) fn limited_seconds(&self) -> f64 {
         self.workos_limited as f64 * USERS_INTERVAL
+    }
+
+    /// How long Orgvue answers, one call behind another.
+    pub(crate) fn orgvue_seconds(&self) -> f64 {
+        self.orgvue_reads as f64 * ORGVUE_READ_SECONDS + self.orgvue_writes as f64 * ORGVUE_WRITE_SECONDS
     }
 
     pub(crate) fn n_aws(&self) -> f64 {
@@ -100,10 +106,9 @@ impl Measured {
 
     /// How long it takes on Lambda.
     pub(crate) fn seconds(&self, gb: f64, n_tenants: usize) -> f64 {
-        let orgvue = self.orgvue_reads as f64 * ORGVUE_READ_SECONDS + self.orgvue_writes as f64 * ORGVUE_WRITE_SECONDS;
         self.limited_seconds()
             + self.workos_other as f64 * WORKOS_SECONDS
-            + orgvue / TENANTS_AT_ONCE.min(n_tenants.max(1) as f64)
+            + self.orgvue_seconds() / TENANTS_AT_ONCE.min(n_tenants.max(1) as f64)
             + self.aws_in_a_row() * AWS_SECONDS
             + on_lambda(self.cpu_seconds, gb)
     }
@@ -120,6 +125,16 @@ impl Measured {
             + SNS.of(self.aws.of("SNS") as f64)
             + LOGS.of(self.log_bytes as f64 + PLATFORM_LOG_BYTES)
             + TRACES.of(1.0)
+    }
+
+    /// What one tenant's invocation of this memory is billed.
+    pub(crate) fn bill(&self, gb: f64, has_message: bool) -> Bill {
+        Bill {
+            calls_usd: self.calls_usd(has_message),
+            gb_seconds: self.seconds(gb, 1) * gb,
+            write_units: self.aws.wcu,
+            read_units: self.aws.rcu,
+        }
     }
 
     pub(crate) fn usd(&self, gb: f64, n_tenants: usize, has_message: bool) -> f64 {

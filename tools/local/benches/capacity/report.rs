@@ -4,7 +4,7 @@ use comfy_table::Table;
 use comfy_table::presets::ASCII_MARKDOWN;
 use serde_json::{Value, json};
 
-use crate::fleet::{self, Day, World};
+use crate::fleet::{self, Bill, Day, World};
 use crate::prices::{self, ALARMS, DASHBOARDS, LAMBDA_TIME, METRICS, SECRETS, SQS, STORAGE, SYNC_GB, USERS_INTERVAL, WEBHOOK_GB, WRITES};
 use crate::rig::Measured;
 use crate::scenes::{Figures, Kind, SWEEP_IDLE, SWEEP_ONE, WEBHOOK_FIRST, WEBHOOK_LATER, thousands};
@@ -17,6 +17,9 @@ const MINUTES: f64 = DAYS * 24.0 * 60.0;
 const DRIFTS: f64 = DAYS * 4.0;
 /// Windows of a working day in which something changed, at most.
 const WINDOWS_A_DAY: f64 = 8.0;
+/// Of the runs that take nothing, those that find the list of users read lately enough: half of the time between two looks for drift it is, and
+/// what other runs read of it is left out.
+const LIST_IS_KNOWN: f64 = 0.5;
 /// What the stack has, whoever its customers are: own metrics, alarms, the two secrets of WorkOS.
 const N_METRICS: f64 = 31.0;
 const N_ALARMS: f64 = 21.0;
@@ -109,22 +112,27 @@ struct Month {
 impl Month {
     fn of(figures: &Figures, n_users: usize, n_tenants: usize) -> Self {
         let run = |kind| figures.run(kind, n_users, n_tenants);
-        let (unchanged, changed) = (run(Kind::Unchanged), run(Kind::Changed));
+        let (unchanged, joined, changed) = (run(Kind::Unchanged), run(Kind::Joined), run(Kind::Changed));
         let changes = n_users as f64 * fleet::CHANGED_IN_A_DAY;
         let events = changes * fleet::EVENTS_PER_CHANGE as f64 * WORKING_DAYS;
         let windows = changes.min(WINDOWS_A_DAY) * WORKING_DAYS;
+        let takes = 1.0 - (1.0 - fleet::TAKING).powf((changes / WINDOWS_A_DAY).max(1.0));
+        let brief = windows * (1.0 - takes) * LIST_IS_KNOWN;
+        // What is read whole counts as if it took something, and what is not as if it gave something.
+        let behind_events = |of: &dyn Fn(&Measured) -> f64| (windows - brief) * of(changed) + brief * of(joined);
         let webhook = |what: &str| figures.of(what).usd(WEBHOOK_GB, 1, false);
         let (idle, one) = (figures.of(SWEEP_IDLE), figures.of(SWEEP_ONE));
         let each = |of: &dyn Fn(&Measured) -> f64| (of(idle) - of(one)) / 999.0 * MINUTES;
         let n_runs = DRIFTS + windows;
         // The sweep notes that a run is owed, and that it is no longer; and it asks for each look for drift.
         let notes = WRITES.of(n_runs * 2.0) + WRITES.of(DRIFTS) + SQS.of(DRIFTS);
-        let stored = DRIFTS * unchanged.aws.put_bytes as f64 + windows * changed.aws.put_bytes as f64;
-        let wcu = DRIFTS * unchanged.aws.wcu + windows * changed.aws.wcu + events * figures.of(WEBHOOK_LATER).aws.wcu + n_runs * 3.0;
-        let rcu = DRIFTS * unchanged.aws.rcu + windows * changed.aws.rcu + each(&|measured| measured.aws.rcu);
+        let stored = DRIFTS * unchanged.aws.put_bytes as f64 + behind_events(&|measured| measured.aws.put_bytes as f64);
+        let (wcu, rcu) = (behind_events(&|measured| measured.aws.wcu), behind_events(&|measured| measured.aws.rcu));
+        let wcu = DRIFTS * unchanged.aws.wcu + wcu + events * figures.of(WEBHOOK_LATER).aws.wcu + n_runs * 3.0;
+        let rcu = DRIFTS * unchanged.aws.rcu + rcu + each(&|measured| measured.aws.rcu);
         Self {
             drift: DRIFTS * unchanged.usd(SYNC_GB, n_tenants, true),
-            changes: windows * changed.usd(SYNC_GB, n_tenants, true),
+            changes: behind_events(&|measured| measured.usd(SYNC_GB, n_tenants, true)),
             webhooks: windows * webhook(WEBHOOK_FIRST) + (events - windows).max(0.0) * webhook(WEBHOOK_LATER),
             sweep: each(&|measured| measured.usd(SYNC_GB, 1, false)) + notes,
             stored: STORAGE.of(stored / 1e9 * KEPT_MONTHS),
@@ -181,11 +189,12 @@ pub(crate) fn month(figures: &Figures) {
 }
 
 pub(crate) fn fleet(figures: &Figures) -> Value {
-    let usual = World { n_customers: 1_000, concurrency: 20, has_outage: false, has_pause: false };
+    let usual = World { n_customers: 1_000, concurrency: 20, taking: fleet::TAKING, has_outage: false, has_pause: false };
     let mut told = Vec::new();
     let mut table = |title: &str, worlds: Vec<(String, World)>| {
         let days: Vec<(String, World, Day)> = worlds.into_iter().map(|(what, world)| (what, world, fleet::play(world, figures))).collect();
         print(title, HEAD, days.iter().map(|(what, world, day)| row(what, world, day)).collect());
+        print(&format!("{title}: what it takes"), TAKES, days.iter().map(|(what, _, day)| takes(what, day)).collect());
         told.extend(days.into_iter().map(|(what, _, day)| json!({"table": title, "what": what, "day": day})));
     };
     let each = |of: &[usize], world: fn(usize, World) -> World| of.iter().map(|n| (thousands(*n), world(*n, usual))).collect();
@@ -197,6 +206,9 @@ pub(crate) fn fleet(figures: &Figures) -> Value {
     table("A usual Monday behind a pause of everything from 20:00 to 3:00", each(&CONCURRENCY, pause));
     let customers = |n, world| World { n_customers: n, ..world };
     table("A usual Monday at 20, by customers", each(&[100, 300, 1_000, 2_000, 3_000, 5_000, 10_000], customers));
+    let taking = [0.0, 0.1, fleet::TAKING, 0.5, 1.0];
+    let taking = taking.map(|taking| (format!("{:.0} %", taking * 100.0), World { taking, ..usual })).into();
+    table("A usual Monday of 1,000 customers at 20, by the share of changes that take something", taking);
     println!("\nA limited call each {USERS_INTERVAL} s; waiting for WorkOS at 0.5 GB costs {:.6} USD a second", LAMBDA_TIME.of(SYNC_GB));
     json!(told)
 }
@@ -215,7 +227,7 @@ const HEAD: [&str; 14] = [
     "queue, most",
     "runs (failed) + refused messages",
     "last of the outage behind it, min",
-    "USD a day (sweep, waiting)",
+    "USD a day (sweep, waiting, refused)",
 ];
 
 fn row(what: &str, world: &World, day: &Day) -> [String; 14] {
@@ -234,7 +246,36 @@ fn row(what: &str, world: &World, day: &Day) -> [String; 14] {
         thousands(day.queue_max),
         format!("{} ({}) + {}", thousands(day.runs), thousands(day.runs_failed), thousands(day.messages_refused)),
         if world.has_outage { format!("{:.1}", day.recovery_minutes) } else { "-".to_owned() },
-        format!("{:.2} ({:.2}, {:.2})", day.usd, day.usd_sweep, day.usd_waiting),
+        format!("{:.2} ({:.2}, {:.2}, {:.2})", day.usd, day.usd_sweep, day.usd_waiting, day.usd_refused),
+    ]
+}
+
+const TAKES: [&str; 10] = [
+    "",
+    "runs",
+    "of them brief",
+    "WorkOS calls a day",
+    "a second, mean",
+    "runs at once, mean",
+    "GB-seconds",
+    "write units",
+    "read units",
+    "USD a day",
+];
+
+fn takes(what: &str, day: &Day) -> [String; 10] {
+    let Bill { gb_seconds, write_units, read_units, .. } = day.bill;
+    [
+        what.to_owned(),
+        thousands(day.runs),
+        format!("{:.0} %", 100.0 * day.runs_brief as f64 / day.runs as f64),
+        thousands(day.workos_calls as usize),
+        format!("{:.1}", day.workos_calls / 86_400.0),
+        format!("{:.1}", day.busy_mean),
+        thousands(gb_seconds as usize),
+        thousands(write_units as usize),
+        thousands(read_units as usize),
+        format!("{:.2}", day.usd),
     ]
 }
 

@@ -184,12 +184,22 @@ impl Rig {
         let directory = DirectoryId::parse(&customer.directory_id()).expect("the id is one");
         let marked = self.store.mark(&directory, now_ms()).await.expect("the emulator takes writes");
         let adapters::store::Marked::Pending(pending) = marked else { panic!("{directory} is in force") };
-        let message = SyncMessage::new(directory, pending.generation, Reason::Drift).to_json();
+        self.message(SyncMessage::new(directory, pending.generation, Reason::Drift)).await
+    }
+
+    /// A message comes of what a run has covered already: it was sent again while it waited.
+    pub(crate) async fn superseded(&self, customer: &Customer) -> Measured {
+        let directory = DirectoryId::parse(&customer.directory_id()).expect("the id is one");
+        self.message(SyncMessage::new(directory, 0, Reason::Owed)).await
+    }
+
+    async fn message(&self, message: SyncMessage) -> Measured {
+        let message = message.to_json();
         let event =
             json!({"Records": [{"messageId": "m", "body": message, "eventSource": "aws:sqs", "attributes": {}, "messageAttributes": {}}]});
         let event = serde_json::from_value(event).expect("this is the form of an SQS event");
         let (measured, response) = self.measure(sync::handle_batch(&self.sync, event, Deadline::after(INVOCATION))).await;
-        assert!(response.batch_item_failures.is_empty(), "a run must not fail");
+        assert!(response.batch_item_failures.is_empty(), "a message must not fail");
         measured
     }
 

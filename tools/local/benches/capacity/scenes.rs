@@ -16,8 +16,15 @@ const LONG_AGO_MS: i64 = 7 * 3_600_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub(crate) enum Kind {
     Webhook,
+    /// A message that leads to no run.
+    Superseded,
+    /// Behind an event that changed nothing of ours: the members are read.
     Members,
+    /// Behind an event that takes nothing from anybody: the members are read.
+    Joined,
+    /// A look for drift: everything is read.
     Unchanged,
+    /// Behind an event that takes something from somebody: the members are read, then the list of users.
     Changed,
     First,
     Sweep,
@@ -52,6 +59,7 @@ impl Figures {
 
 pub(crate) const WEBHOOK_FIRST: &str = "webhook, first of its window";
 pub(crate) const WEBHOOK_LATER: &str = "webhook, later";
+pub(crate) const SUPERSEDED: &str = "message of what is done already";
 pub(crate) const SWEEP_IDLE: &str = "sweep of 1,000, nothing due";
 pub(crate) const SWEEP_ONE: &str = "sweep of 1";
 pub(crate) const SWEEP_DUE: &str = "sweep of 1,000, all due for drift";
@@ -62,6 +70,7 @@ pub(crate) fn measure(servers: &Runtime, functions: &Runtime) -> Figures {
     for (n_users, n_tenants) in [(100, 1), (1_000, 1), (10_000, 1), (1_000, 10), (10_000, 10)] {
         scenes.extend(runs(servers, functions, n_users, n_tenants));
     }
+    scenes.push(superseded(servers, functions));
     scenes.extend(sweeps(servers, functions));
     scenes.sort_by_key(|scene| scene.kind);
     Figures { scenes }
@@ -106,16 +115,31 @@ fn runs(servers: &Runtime, functions: &Runtime, n_users: usize, n_tenants: usize
     let unchanged = functions.block_on(rig.whole_run(&customer));
     let members = functions.block_on(rig.run(&customer));
     assert_eq!(unchanged.orgvue_writes + members.orgvue_writes, 0, "nothing has changed");
+    customer.join_one_percent();
+    rig.workos.load_directory(&customer.directory()).expect("the description is a directory");
+    let joined = functions.block_on(rig.run(&customer));
+    settled(&rig, &customer);
     customer.change_one_percent();
     rig.workos.load_directory(&customer.directory()).expect("the description is a directory");
     let changed = functions.block_on(rig.run(&customer));
     settled(&rig, &customer);
     vec![
         scene(Kind::Members, "run behind an event, unchanged", members),
+        scene(Kind::Joined, "run behind an event, 1 % join", joined),
         scene(Kind::Unchanged, "run, unchanged", unchanged),
         scene(Kind::Changed, "run, 1 % changed", changed),
         scene(Kind::First, "first run", first),
     ]
+}
+
+fn superseded(servers: &Runtime, functions: &Runtime) -> Scene {
+    let rig = Rig::start(servers);
+    let customer = Customer::new(1, 10, 1);
+    servers.block_on(rig.add(&customer, now_ms()));
+    functions.block_on(rig.run(&customer));
+    let measured = functions.block_on(rig.superseded(&customer));
+    assert_eq!(measured.workos_limited + measured.workos_other + measured.orgvue_reads, 0, "it leads to no run");
+    Scene { kind: Kind::Superseded, what: SUPERSEDED.to_owned(), n_users: 0, n_tenants: 0, measured }
 }
 
 /// Every user has an account, and nobody else but the API's.

@@ -10,11 +10,12 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use rand_distr::{Distribution, LogNormal};
 
+use super::runs::{Costs, Effect, Extent};
 use super::world::{
     BEGIN, BURST, CHANGED_IN_A_DAY, END, EVENTS_PER_CHANGE, HOUR, LARGEST, LIMITED_SECONDS_MAX, MINUTE, MONDAY_AT, MONDAY_CHANGED,
     MONDAY_CUSTOMERS, OUTAGE, RESYNC_AT, RESYNCED_USERS, SECOND, SEED, TENANTS, USERS_MEDIAN, USERS_SIGMA, World,
 };
-use super::{Costs, Customer, Day, Event, Fleet};
+use super::{Customer, Day, Event, Fleet};
 use crate::prices::USERS_INTERVAL;
 use crate::scenes::Figures;
 
@@ -50,12 +51,12 @@ impl<'a> Fleet<'a> {
                     retry_at_ms: None,
                     waiting: Vec::new(),
                     claimed: Vec::new(),
-                    events_since_run: 0,
+                    whole_ms: None,
                 }
             })
             .collect::<Vec<_>>();
         let users = customers.iter().map(|customer| customer.users).sum();
-        let too_large = customers.iter().filter(|customer| customer.limited_calls() * USERS_INTERVAL > LIMITED_SECONDS_MAX).count();
+        let too_large = customers.iter().filter(|customer| customer.calls(Extent::Whole) * USERS_INTERVAL > LIMITED_SECONDS_MAX).count();
         Self {
             world,
             costs: Costs { figures },
@@ -79,25 +80,32 @@ impl<'a> Fleet<'a> {
         }
     }
 
+    fn effect(&mut self) -> Effect {
+        Effect::thrown(self.rng.random(), self.world.taking)
+    }
+
     /// Everything that comes from outside.
     pub(super) fn plan(&mut self) {
         for customer in 0..self.customers.len() {
             let users = self.customers[customer].users as f64;
-            let add = |fleet: &mut Self, n: f64, from: i64, to: i64| {
+            let add = |fleet: &mut Self, n: f64, from: i64, to: i64, effect: fn(&mut Self) -> Effect| {
                 let n = n.floor() + f64::from(u8::from(fleet.rng.random_bool(n.fract())));
                 for _ in 0..n as usize {
                     let at = fleet.rng.random_range(from..to);
-                    for event in 0..EVENTS_PER_CHANGE as i64 {
-                        fleet.at(at + event * SECOND, Event::Change { customer });
+                    let effect = effect(fleet);
+                    fleet.at(at, Event::Change { customer, effect });
+                    // The other events tell of the same.
+                    for event in 1..EVENTS_PER_CHANGE as i64 {
+                        fleet.at(at + event * SECOND, Event::Change { customer, effect: Effect::Nothing });
                     }
                 }
             };
-            add(self, users * CHANGED_IN_A_DAY, 8 * HOUR, 18 * HOUR);
+            add(self, users * CHANGED_IN_A_DAY, 8 * HOUR, 18 * HOUR, Self::effect);
             if self.rng.random_bool(MONDAY_CUSTOMERS) {
-                add(self, users * MONDAY_CHANGED, MONDAY_AT, MONDAY_AT + BURST);
+                add(self, users * MONDAY_CHANGED, MONDAY_AT, MONDAY_AT + BURST, Self::effect);
             }
             if customer == LARGEST.0 {
-                add(self, users / EVENTS_PER_CHANGE as f64, RESYNC_AT, RESYNC_AT + BURST);
+                add(self, users / EVENTS_PER_CHANGE as f64, RESYNC_AT, RESYNC_AT + BURST, |_| Effect::Nothing);
             }
         }
         for minute in 0..(END - BEGIN) / MINUTE {
