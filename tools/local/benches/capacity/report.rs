@@ -2,13 +2,14 @@
 
 use comfy_table::Table;
 use comfy_table::presets::ASCII_MARKDOWN;
+use domain::delays::Delays;
 use serde_json::{Value, json};
 
 use crate::fleet::{self, Bill, Day, World};
 use crate::prices::{self, ALARMS, DASHBOARDS, LAMBDA_TIME, METRICS, SECRETS, SQS, STORAGE, SYNC_GB, USERS_INTERVAL, WEBHOOK_GB, WRITES};
 use crate::rig::Measured;
 use crate::scenes::{Figures, Kind, SWEEP_IDLE, SWEEP_ONE, WEBHOOK_FIRST, WEBHOOK_LATER, thousands};
-use crate::thousand::Thousand;
+use crate::thousand::{Pass, Thousand};
 
 /// Of a month: days, those on which people work, minutes, and looks for drift.
 const DAYS: f64 = 30.0;
@@ -189,7 +190,8 @@ pub(crate) fn month(figures: &Figures) {
 }
 
 pub(crate) fn fleet(figures: &Figures) -> Value {
-    let usual = World { n_customers: 1_000, concurrency: 20, taking: fleet::TAKING, has_outage: false, has_pause: false };
+    let nudge_ms = Delays::default().nudge_ms;
+    let usual = World { n_customers: 1_000, concurrency: 20, taking: fleet::TAKING, nudge_ms, has_outage: false, has_pause: false };
     let mut told = Vec::new();
     let mut table = |title: &str, worlds: Vec<(String, World)>| {
         let days: Vec<(String, World, Day)> = worlds.into_iter().map(|(what, world)| (what, world, fleet::play(world, figures))).collect();
@@ -206,6 +208,21 @@ pub(crate) fn fleet(figures: &Figures) -> Value {
     table("A usual Monday behind a pause of everything from 20:00 to 3:00", each(&CONCURRENCY, pause));
     let customers = |n, world| World { n_customers: n, ..world };
     table("A usual Monday at 20, by customers", each(&[100, 300, 1_000, 2_000, 3_000, 5_000, 10_000], customers));
+    let large = |n_customers, concurrency, nudge_s: i64| {
+        let what = format!("{} at {concurrency}, {nudge_s} s", thousands(n_customers));
+        (what, World { n_customers, concurrency, nudge_ms: nudge_s * 1_000, ..usual })
+    };
+    let large = [
+        (3_000, 20, 300),
+        (3_000, 20, 1_800),
+        (3_000, 25, 300),
+        (3_000, 40, 300),
+        (10_000, 20, 1_800),
+        (10_000, 25, 300),
+        (10_000, 50, 300),
+    ]
+    .map(|(n, concurrency, nudge_s)| large(n, concurrency, nudge_s));
+    table("A usual Monday of many customers, by SyncMaximumConcurrency and NUDGE_SECONDS", large.into());
     let taking = [0.0, 0.1, fleet::TAKING, 0.5, 1.0];
     let taking = taking.map(|taking| (format!("{:.0} %", taking * 100.0), World { taking, ..usual })).into();
     table("A usual Monday of 1,000 customers at 20, by the share of changes that take something", taking);
@@ -280,12 +297,16 @@ fn takes(what: &str, day: &Day) -> [String; 10] {
 }
 
 pub(crate) fn thousand(thousand: &Thousand) {
-    let Thousand { n, as_desired, owed, dead_letters, webhooks, schedules, messages_left, runs, .. } = thousand;
-    let Thousand { workos_limited, workos_other, orgvue_reads, orgvue_writes, seconds, .. } = thousand;
+    let Thousand { n, as_desired, owed, dead_letters, messages_left, first, brief } = thousand;
     println!(
-        "\n{n} integrations through the system in {seconds:.0} s: {as_desired} as desired, {owed} owed, {dead_letters} dead letters, \
-         {messages_left} messages left; {webhooks} webhooks, {schedules} schedules, {runs} runs; \
-         WorkOS {workos_limited} + {workos_other}, Orgvue {orgvue_reads} + {orgvue_writes}"
+        "\n{n} integrations through the system: {as_desired} as desired, {owed} owed, {dead_letters} dead letters, {messages_left} messages left"
     );
+    for (what, pass) in [("For the first time", first), ("Behind events that change nothing", brief)] {
+        let Pass { webhooks, schedules, runs, workos_limited, workos_other, orgvue_reads, orgvue_writes, seconds } = pass;
+        println!(
+            "{what}, in {seconds:.0} s: {webhooks} webhooks, {schedules} schedules, {runs} runs; \
+             WorkOS {workos_limited} + {workos_other}, Orgvue {orgvue_reads} + {orgvue_writes}"
+        );
+    }
     assert_eq!((*as_desired, *owed, *dead_letters), (*n, 0, 0), "every integration must reach what is desired");
 }

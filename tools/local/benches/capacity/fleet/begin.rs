@@ -23,7 +23,7 @@ impl<'a> Fleet<'a> {
     pub(super) fn new(world: World, figures: &'a Figures) -> Self {
         let mut rng = StdRng::seed_from_u64(SEED);
         let sizes = LogNormal::new(USERS_MEDIAN.ln(), USERS_SIGMA).expect("the spread is above zero");
-        let delays = Delays::default();
+        let delays = Delays { nudge_ms: world.nudge_ms, ..Delays::default() };
         let customers = (0..world.n_customers)
             .map(|at| {
                 let users = match at % 1_000 {

@@ -50,6 +50,8 @@ pub(crate) struct World {
     /// The share of changes that takes something from somebody.
     pub(crate) taking: f64,
     pub(crate) has_outage: bool,
+    /// How long the sweep waits before it sends for the same work again.
+    pub(crate) nudge_ms: i64,
     /// Whether everything was paused in the night, so that every look for drift is due when it ends.
     pub(crate) has_pause: bool,
 }
