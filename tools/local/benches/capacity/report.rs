@@ -208,10 +208,6 @@ pub(crate) fn fleet(figures: &Figures) -> Value {
     table("A usual Monday behind a pause of everything from 20:00 to 3:00", each(&CONCURRENCY, pause));
     let customers = |n, world| World { n_customers: n, ..world };
     table("A usual Monday at 20, by customers", each(&[100, 300, 1_000, 2_000, 3_000, 5_000, 10_000], customers));
-    let large = |n_customers, concurrency, nudge_s: i64| {
-        let what = format!("{} at {concurrency}, {nudge_s} s", thousands(n_customers));
-        (what, World { n_customers, concurrency, nudge_ms: nudge_s * 1_000, ..usual })
-    };
     let large = [
         (3_000, 20, 300),
         (3_000, 20, 1_800),
@@ -221,7 +217,10 @@ pub(crate) fn fleet(figures: &Figures) -> Value {
         (10_000, 25, 300),
         (10_000, 50, 300),
     ]
-    .map(|(n, concurrency, nudge_s)| large(n, concurrency, nudge_s));
+    .map(|(n_customers, concurrency, nudge_s)| {
+        let what = format!("{} at {concurrency}, {nudge_s} s", thousands(n_customers));
+        (what, World { n_customers, concurrency, nudge_ms: nudge_s * 1_000, ..usual })
+    });
     table("A usual Monday of many customers, by SyncMaximumConcurrency and NUDGE_SECONDS", large.into());
     let taking = [0.0, 0.1, fleet::TAKING, 0.5, 1.0];
     let taking = taking.map(|taking| (format!("{:.0} %", taking * 100.0), World { taking, ..usual })).into();
