@@ -16,7 +16,7 @@ pub(crate) const GROUPS_PER_USER: f64 = 1.1;
 /// Share of the users of whom something changes on a working day, between 8:00 and 18:00, and events for each change.
 pub(crate) const CHANGED_IN_A_DAY: f64 = 0.005;
 pub(crate) const EVENTS_PER_CHANGE: usize = 2;
-/// The share of these changes that takes something from somebody, because he leaves or moves, and the share that only gives: the others change no
+/// The share of these changes that takes something from somebody, who leaves or moves, and the share that only gives: the others change no
 /// role of ours. With 0.5 % of the users changed a day, some 19 % of them leave in a year, as many join, and some 12 % move.
 pub(crate) const TAKING: f64 = 0.25;
 pub(crate) const JOINING: f64 = 0.15;
