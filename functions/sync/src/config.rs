@@ -7,6 +7,7 @@ use std::time::Duration;
 use adapters::metrics::Metrics;
 use adapters::secrets::{Ages, Source};
 use adapters::settings::{OneOf, SettingError, Settings};
+use adapters::tls::Tls;
 use adapters::workos;
 use domain::delays::Delays;
 use domain::ids::TenantId;
@@ -49,6 +50,8 @@ pub struct Config {
     pub notice_topic_arn: Option<String>,
     /// Where metrics go.
     pub metrics: Metrics,
+    /// Whose word is taken for who AWS, WorkOS and Orgvue are.
+    pub tls: Tls,
 }
 
 /// Where Orgvue's API tokens come from.
@@ -115,6 +118,7 @@ impl Config {
             delays,
             notice_topic_arn: settings.optional("NOTICE_TOPIC_ARN"),
             metrics: Metrics::read(settings),
+            tls: Tls::read(settings)?,
         })
     }
 }

@@ -60,7 +60,7 @@ pub struct Deps {
     notices: Option<Notices>,
 }
 
-/// The HTTP clients could not be made: a bug, or a machine without certificates.
+/// The HTTP clients could not be made: a wrong URL or key, or a bug.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
     /// WorkOS's.
@@ -83,9 +83,11 @@ impl Deps {
         let workos = workos::Options {
             timeout: config.http_timeout,
             users_interval: workos::users_interval(config.workos_users_per_second),
+            tls: config.tls.clone(),
             ..workos::Options::new(config.workos_url.clone(), secrets.of(&config.workos_key))
         };
-        let orgvue = OrgvueOptions { timeout: config.http_timeout, ..OrgvueOptions::new(config.orgvue_url.clone()) };
+        let orgvue =
+            OrgvueOptions { timeout: config.http_timeout, tls: config.tls.clone(), ..OrgvueOptions::new(config.orgvue_url.clone()) };
         let sqs = aws_sdk_sqs::Client::new(&aws);
         Ok(Self {
             store: Store::new(aws_sdk_dynamodb::Client::new(&aws), &config.table),

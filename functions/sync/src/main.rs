@@ -2,10 +2,11 @@
 
 use std::time::{Duration, SystemTime};
 
-use adapters::aws::chain;
+use adapters::aws::{chain, http_client};
 use adapters::http::Deadline;
 use adapters::logs;
 use adapters::settings::Settings;
+use aws_config::BehaviorVersion;
 use lambda_runtime::{Context, Error, LambdaEvent, service_fn};
 use serde_json::Value;
 use sync::{Config, Deps, Invocation, handle_batch, sweep};
@@ -20,7 +21,8 @@ const UNTOLD_TIME: Duration = Duration::from_secs(600);
 async fn main() -> Result<(), Error> {
     logs::init("info");
     let config = Config::read(&Settings::from_environment()).inspect_err(|error| tracing::error!(%error, "the function cannot start"))?;
-    let deps = Deps::new(config, &aws_config::load_defaults(aws_config::BehaviorVersion::latest()).await)?;
+    let aws = aws_config::defaults(BehaviorVersion::latest()).http_client(http_client(&config.tls)).load().await;
+    let deps = Deps::new(config, &aws)?;
     deps.check_secrets().await.inspect_err(|error| tracing::error!(error = chain(error), "the function cannot start"))?;
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| handle(&deps, event))).await
 }

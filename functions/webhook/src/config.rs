@@ -6,6 +6,7 @@ use adapters::metrics::Metrics;
 use adapters::scheduler::ScheduleTarget;
 use adapters::secrets::Ages;
 use adapters::settings::{OneOf, SettingError, Settings, secret_arn};
+use adapters::tls::Tls;
 use domain::delays::Delays;
 use ipnet::IpNet;
 use secrecy::SecretString;
@@ -33,6 +34,8 @@ pub struct Config {
     pub delays: Delays,
     /// Where metrics go.
     pub metrics: Metrics,
+    /// Whose word is taken for who AWS is.
+    pub tls: Tls,
 }
 
 /// Where the secrets of the webhook endpoints come from.
@@ -66,6 +69,7 @@ impl Config {
             sources: sources(settings)?,
             delays: settings.delays()?,
             metrics: Metrics::read(settings),
+            tls: Tls::read(settings)?,
         })
     }
 }

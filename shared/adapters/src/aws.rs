@@ -1,6 +1,10 @@
-//! Faults of AWS services, for all their clients alike.
+//! What all clients of AWS services share: their connections and their faults.
+
+mod http;
 
 use std::error::Error;
+
+pub use http::http_client;
 
 /// An AWS call that failed although the SDK tried again: everything that calls it is safe to repeat.
 #[derive(Debug, thiserror::Error)]

@@ -15,4 +15,5 @@ pub mod scheduler;
 pub mod secrets;
 pub mod settings;
 pub mod store;
+pub mod tls;
 pub mod workos;

@@ -30,6 +30,7 @@ pub use write::{AccountFailure, Applied, Refusal, StopCause, Stopped};
 use crate::clock;
 use crate::http::{CallError, Calls, Deadline, Effect, bearer};
 use crate::secrets::Secret;
+use crate::tls::Tls;
 
 /// Asked of every call, reads too. <https://orgvue.eu-west-1.concentra.io/app/docs/1.0.0/guide/your_first_call/>
 const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=UTF-8");
@@ -58,6 +59,8 @@ pub struct OrgvueOptions {
     pub dataset_rows_max: usize,
     /// How long to wait before the dataset is read again behind a lost answer: the write may still be under way.
     pub settle: Duration,
+    /// Whose word is taken for who Orgvue is; Mozilla's authorities by default.
+    pub tls: Tls,
 }
 
 impl OrgvueOptions {
@@ -71,6 +74,7 @@ impl OrgvueOptions {
             dataset_bytes_max: 64 * 1024 * 1024,
             dataset_rows_max: 120_000,
             settle: Duration::from_secs(2),
+            tls: Tls::default(),
         }
     }
 }
@@ -94,6 +98,7 @@ impl Orgvue {
     /// [`BuildError`], when there is no TLS to be had.
     pub fn new(options: OrgvueOptions) -> Result<Self, BuildError> {
         let http = reqwest::Client::builder()
+            .tls_backend_preconfigured(options.tls.offering(&["http/1.1"]))
             .http1_only()
             .http1_title_case_headers()
             .user_agent("orgvue-scim-sync")

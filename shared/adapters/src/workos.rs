@@ -25,6 +25,7 @@ use url::Url;
 
 use crate::http::{CallError, Deadline, bearer};
 use crate::secrets::{Secret, SecretError};
+use crate::tls::Tls;
 
 pub use read::DirectoryReader;
 
@@ -53,12 +54,14 @@ pub struct Options {
     pub timeout: Duration,
     /// From one call of `/directory_users` to the next; [`USERS_INTERVAL`] by default. Zero: no throttle.
     pub users_interval: Duration,
+    /// Whose word is taken for who WorkOS is; Mozilla's authorities by default.
+    pub tls: Tls,
 }
 
 impl Options {
     /// The usual timing.
     pub fn new(base_url: Url, key: impl Into<Secret>) -> Self {
-        Self { base_url, key: key.into(), timeout: TIMEOUT, users_interval: USERS_INTERVAL }
+        Self { base_url, key: key.into(), timeout: TIMEOUT, users_interval: USERS_INTERVAL, tls: Tls::default() }
     }
 }
 
@@ -92,15 +95,19 @@ impl WorkOs {
     /// # Errors
     /// [`OptionsError`] when the options cannot work with any server.
     pub fn new(options: Options) -> Result<Self, OptionsError> {
-        let Options { base_url, key, timeout, users_interval } = options;
+        let Options { base_url, key, timeout, users_interval, tls } = options;
         if base_url.cannot_be_a_base() {
             return Err(OptionsError::BaseUrl);
         }
         if key.given().is_some_and(|key| bearer(key).is_none()) {
             return Err(OptionsError::Key);
         }
-        let client =
-            Client::builder().user_agent("orgvue-scim").redirect(redirect::Policy::none()).build().map_err(OptionsError::Client)?;
+        let client = Client::builder()
+            .tls_backend_preconfigured(tls.offering(&["h2", "http/1.1"]))
+            .user_agent("orgvue-scim")
+            .redirect(redirect::Policy::none())
+            .build()
+            .map_err(OptionsError::Client)?;
         Ok(Self { client, base_url, key, timeout, users_interval })
     }
 

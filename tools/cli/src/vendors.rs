@@ -1,6 +1,7 @@
 //! WorkOS and Orgvue as an operator reaches them: with the sync function's own variables and its own code.
 
 use adapters::settings::{SettingError, Settings};
+use adapters::tls::Tls;
 use adapters::workos::ReadError;
 use domain::delays::Delays;
 use sync::{Config, Deps, Obstacle, PreviewError};
@@ -24,8 +25,8 @@ pub(crate) async fn connect(cx: &Context, command: &str) -> Result<Deps, CliErro
         "WORKOS_USERS_PER_SECOND" => Some(USERS_PER_SECOND.to_owned()),
         _ => environment.optional(name),
     });
-    let config = Config::read(&settings).map_err(|error| needed(command, &error))?;
-    let broken = |error| Advice::new(adapters::aws::chain(&error), "check the URLs, and this machine's certificates");
+    let config = Config { tls: Tls::of_machine(), ..Config::read(&settings).map_err(|error| needed(command, &error))? };
+    let broken = |error| Advice::new(adapters::aws::chain(&error), "check the URLs");
     Ok(Deps::new(config, cx.aws().await?).map_err(broken)?)
 }
 

@@ -4,7 +4,7 @@
 //! world of its own. Time and memory are the kernel's figures of the function's process: what the emulators and stand-ins use is not in
 //! them, but for the latencies, which hold their answers. Behind every run the table or the dataset is compared with what should be in it.
 //!
-//! `cargo bench -p local --bench peers -- reconciles` measures the reconciles of our side alone, and wants no Node.js.
+//! `cargo bench -p local --bench peers -- starts webhooks reconciles`, or one of these parts, measures our side alone, and wants no Node.js.
 
 mod lambda;
 mod report;
@@ -47,9 +47,11 @@ async fn main() {
     let rounds = std::env::var("PEERS_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(ROUNDS);
     let load_before = report::load();
     let mut figures = Figures::new();
-    if let (true, Some(ours)) = (std::env::args().any(|argument| argument == "reconciles"), ours()) {
+    let asked = |part: &str| std::env::args().any(|argument| argument == part);
+    let parts = ["starts", "webhooks", "reconciles"].map(asked);
+    if let (true, Some(ours)) = (parts.contains(&true), ours()) {
         for _ in 0..rounds {
-            figures.reconciles(&ours).await;
+            figures.measure(&ours, parts).await;
         }
         return report::print_ours(&figures.0, &load_before);
     }
@@ -66,9 +68,7 @@ async fn main() {
         let sides = if round % 2 == 1 { [&ours, &reference] } else { [&reference, &ours] };
         for side in sides {
             eprintln!("round {round} of {rounds}: {}", if side.is_ours { "ours" } else { "node" });
-            figures.starts(side).await;
-            figures.webhooks(side).await;
-            figures.reconciles(side).await;
+            figures.measure(side, [true; 3]).await;
         }
     }
     let measures = figures.0;
@@ -81,14 +81,7 @@ async fn main() {
 
 fn ours() -> Option<Side> {
     let (webhook, sync) = (lambda::ours("webhook")?, lambda::ours("sync")?);
-    let environment = |_: &str| roots_bundle().map(|bundle| ("SSL_CERT_FILE", bundle.to_owned())).into_iter().collect();
-    Some(Side { is_ours: true, files: [webhook.command.clone(), sync.command.clone()], webhook, sync, environment })
-}
-
-/// The machine's roots in one file, which is how the Red Hat family has them, Amazon Linux among it. Debian and others have each in a file of its own as well, and unless
-/// told otherwise a function reads both. Node.js has its roots in the program.
-fn roots_bundle() -> Option<&'static str> {
-    ["/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/certs/ca-certificates.crt"].into_iter().find(|file| Path::new(file).exists())
+    Some(Side { is_ours: true, files: [webhook.command.clone(), sync.command.clone()], webhook, sync, environment: |_| Vec::new() })
 }
 
 fn folder() -> PathBuf {
@@ -133,21 +126,16 @@ fn reference() -> Option<Side> {
 
 impl Side {
     async fn start(&self, function: &str, world: &World) -> Function {
-        self.start_with(function, world, (self.environment)(function)).await
-    }
-
-    async fn start_with(&self, function: &str, world: &World, own: Vec<(&'static str, String)>) -> Function {
         let (program, memory_mb) = if function == "webhook" { (&self.webhook, WEBHOOK_MB) } else { (&self.sync, SYNC_MB) };
         let memory = ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", memory_mb.to_string());
-        Function::start(program, world.environment().into_iter().chain(own).chain([memory])).await
+        Function::start(program, world.environment().into_iter().chain((self.environment)(function)).chain([memory])).await
     }
 }
 
 /// What is measured: its unit, and how many times less than the reference ours should be.
-const MEASURES: [(&str, &str, Option<f64>); 17] = [
+const MEASURES: [(&str, &str, Option<f64>); 16] = [
     ("webhook: start to ready", "ms", Some(30.0)),
     ("webhook: CPU until ready", "ms", None),
-    ("webhook: start to ready, roots file by file", "ms", None),
     ("webhook: start to first answer", "ms", None),
     ("webhook: warm request, p50", "ms", None),
     ("webhook: warm request, p99", "ms", None),
@@ -176,6 +164,18 @@ impl Figures {
         if side.is_ours { measure.ours.push(value) } else { measure.node.push(value) }
     }
 
+    async fn measure(&mut self, side: &Side, [starts, webhooks, reconciles]: [bool; 3]) {
+        if starts {
+            self.starts(side).await;
+        }
+        if webhooks {
+            self.webhooks(side).await;
+        }
+        if reconciles {
+            self.reconciles(side).await;
+        }
+    }
+
     /// Fresh processes, each of which answers one webhook.
     async fn starts(&mut self, side: &Side) {
         let mut world = World::start().await;
@@ -186,9 +186,6 @@ impl Figures {
             self.note(side, "webhook: start to ready", ms(function.start));
             self.note(side, "webhook: CPU until ready", function.start_cpu_ms);
             self.note(side, "webhook: start to first answer", ms(function.start + took));
-            let mut own = (side.environment)("webhook");
-            own.retain(|(name, _)| *name != "SSL_CERT_FILE");
-            self.note(side, "webhook: start to ready, roots file by file", ms(side.start_with("webhook", &world, own).await.start));
             let sync = side.start("sync", &world).await;
             self.note(side, "sync: start to ready", ms(sync.start));
             self.note(side, "sync: CPU until ready", sync.start_cpu_ms);

@@ -12,6 +12,7 @@ use std::time::Duration;
 use adapters::aws::chain;
 use adapters::clock::now_ms;
 use adapters::logs;
+use adapters::tls::Tls;
 use clap::Parser as _;
 use domain::integration::Integration;
 use local::input::Input;
@@ -110,6 +111,7 @@ fn options(args: &Args, vendors: &Vendors, folder: &Folder) -> Options {
         webhook_secrets: args.webhook_secret.clone(),
         delays: short_delays(Duration::from_secs(args.window_seconds.into())),
         sweep: Duration::from_secs(1),
+        tls: Tls::of_machine(),
     }
 }
 

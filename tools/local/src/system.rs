@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use adapters::aws::AwsError;
+use adapters::aws::http_client;
 use adapters::clock::now_ms;
 use adapters::http::Deadline;
 use adapters::metrics::Metrics;
@@ -13,6 +14,7 @@ use adapters::queue::Queue;
 use adapters::scheduler::ScheduleTarget;
 use adapters::secrets::Ages;
 use adapters::store::{AfterApply, Store, create_table};
+use adapters::tls::Tls;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
@@ -77,6 +79,8 @@ pub struct Options {
     pub delays: Delays,
     /// How often the sweep runs.
     pub sweep: Duration,
+    /// Whose word is taken for who the vendors are.
+    pub tls: Tls,
 }
 
 /// Production's delays made short: a failed run is tried again within 20 s, a killed one within 60 s.
@@ -194,6 +198,7 @@ impl System {
                 delays: options.delays,
                 notice_topic_arn: Some(notice_topic_arn),
                 metrics: Metrics::off(),
+                tls: options.tls.clone(),
             },
             &aws,
         )?);
@@ -214,6 +219,7 @@ impl System {
                 sources: Vec::new(),
                 delays: options.delays,
                 metrics: Metrics::off(),
+                tls: options.tls.clone(),
             },
             &aws,
         ));
@@ -293,6 +299,7 @@ impl LoadServiceConfig for Endpoints {
 fn aws_config(endpoints: Endpoints) -> SdkConfig {
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
+        .http_client(http_client(&Tls::default()))
         .region(Region::from_static(REGION))
         .credentials_provider(SharedCredentialsProvider::new(Credentials::new(AWS_KEY, AWS_KEY, None, None, "local")))
         .service_config(endpoints)

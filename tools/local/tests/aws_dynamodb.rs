@@ -4,6 +4,8 @@
 
 use std::path::Path;
 
+use adapters::aws::http_client;
+use adapters::tls::Tls;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_dynamodb::types::{AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType};
@@ -12,6 +14,7 @@ use local::aws::{Dynamodb, REGION};
 fn client(dynamodb: &Dynamodb) -> Client {
     let config = aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::latest())
+        .http_client(http_client(&Tls::default()))
         .region(Region::new(REGION))
         .credentials_provider(Credentials::new("id", "secret", None, None, "test"))
         .endpoint_url(dynamodb.url())

@@ -4,6 +4,8 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use adapters::aws::http_client;
+use adapters::tls::Tls;
 use aws_sdk_scheduler::Client;
 use aws_sdk_scheduler::config::retry::RetryConfig;
 use aws_sdk_scheduler::config::{BehaviorVersion, Credentials, Region};
@@ -18,6 +20,7 @@ const ROLE: &str = "arn:aws:iam::000000000000:role/scheduler";
 fn client(scheduler: &Scheduler) -> Client {
     let config = aws_sdk_scheduler::Config::builder()
         .behavior_version(BehaviorVersion::latest())
+        .http_client(http_client(&Tls::default()))
         .region(Region::new(REGION))
         .credentials_provider(Credentials::new("id", "secret", None, None, "test"))
         .retry_config(RetryConfig::standard().with_initial_backoff(Duration::from_millis(1)))

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use adapters::aws::http_client;
+use adapters::tls::Tls;
 use aws_sdk_sns::Client;
 use aws_sdk_sns::config::retry::RetryConfig;
 use aws_sdk_sns::config::{BehaviorVersion, Credentials, Region};
@@ -13,6 +15,7 @@ use local::aws::{FaultKind, Published, REGION, Sns, Times};
 fn client(sns: &Sns, region: &'static str) -> Client {
     let config = aws_sdk_sns::Config::builder()
         .behavior_version(BehaviorVersion::latest())
+        .http_client(http_client(&Tls::default()))
         .region(Region::new(region))
         .credentials_provider(Credentials::new("id", "secret", None, None, "test"))
         .retry_config(RetryConfig::standard().with_initial_backoff(Duration::from_millis(1)))

@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use adapters::aws::http_client;
+use adapters::tls::Tls;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::config::retry::RetryConfig;
 use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
@@ -16,6 +18,7 @@ const WORK: &str = "work";
 fn client(sqs: &Sqs) -> Client {
     let config = aws_sdk_sqs::Config::builder()
         .behavior_version(BehaviorVersion::latest())
+        .http_client(http_client(&Tls::default()))
         .region(Region::new(REGION))
         .credentials_provider(Credentials::new("id", "secret", None, None, "test"))
         .retry_config(RetryConfig::standard().with_initial_backoff(Duration::from_millis(1)))

@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use adapters::aws::http_client;
+use adapters::tls::Tls;
 use aws_sdk_sts::Client;
 use aws_sdk_sts::config::retry::RetryConfig;
 use aws_sdk_sts::config::{BehaviorVersion, Credentials, Region};
@@ -14,6 +16,7 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
 fn client(sts: &Sts, access_key_id: &str, region: &'static str) -> Client {
     let config = aws_sdk_sts::Config::builder()
         .behavior_version(BehaviorVersion::latest())
+        .http_client(http_client(&Tls::default()))
         .region(Region::new(region))
         .credentials_provider(Credentials::new(access_key_id, "secret", None, None, "test"))
         .retry_config(RetryConfig::standard().with_initial_backoff(Duration::from_millis(1)))

@@ -74,6 +74,8 @@ fn asked_for(read: impl Fn(&dyn Fn(&str) -> Option<String>)) -> BTreeSet<String>
             "ORGVUE_TOKENS" => Some("{}".to_owned()),
             // Of two variables for one secret, only one may be there.
             "WORKOS_WEBHOOK_SECRETS_ARN" | "WORKOS_API_KEY_ARN" | "ORGVUE_TOKEN_PREFIX" => None,
+            // There must be certificates where they point.
+            "SSL_CERT_FILE" | "SSL_CERT_DIR" => None,
             "ORGVUE_URL" => Some("https://orgvue.invalid".to_owned()),
             "WEBHOOK_SOURCES" => Some("192.0.2.1".to_owned()),
             required if !required.ends_with("_SECONDS") && !required.contains("_SECOND") && required != "TENANTS_AT_ONCE" => {

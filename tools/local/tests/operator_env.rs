@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use adapters::secrets::Source;
 use adapters::settings::Settings;
+use adapters::tls::Tls;
 use domain::ids::TenantId;
 use local::operator;
 use local::system::{Options, System, TABLE, short_delays};
@@ -34,6 +35,7 @@ async fn start(secret: &str) -> System {
         webhook_secrets: Vec::new(),
         delays: short_delays(Duration::from_secs(3)),
         sweep: Duration::from_secs(60),
+        tls: Tls::default(),
     };
     System::start(options).await.unwrap()
 }

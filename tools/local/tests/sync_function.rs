@@ -17,6 +17,7 @@ use adapters::clock::now_ms;
 use adapters::http::Deadline;
 use adapters::metrics::Metrics;
 use adapters::secrets::Ages;
+use adapters::tls::Tls;
 use aws_sdk_dynamodb::types::AttributeValue;
 use bench::{Bench, DEAD_LETTERS, DIRECTORY, QUEUE, TABLE, directory};
 use domain::delays::Delays;
@@ -59,6 +60,7 @@ impl Function {
             delays: Delays::default(),
             notice_topic_arn: None,
             metrics: Metrics::off(),
+            tls: Tls::default(),
         };
         change(&mut config, &bench);
         Self { deps: Deps::new(config, &bench.aws).unwrap(), bench, workos }

@@ -23,6 +23,7 @@ use adapters::clock::now_ms;
 use adapters::metrics::Metrics;
 use adapters::scheduler::ScheduleTarget;
 use adapters::secrets::Ages;
+use adapters::tls::Tls;
 use bench::{Bench, DEAD_LETTERS, DIRECTORY, QUEUE, SCHEDULE_GROUP, directory};
 use domain::delays::Delays;
 use domain::message::{Reason, SyncMessage};
@@ -71,6 +72,7 @@ impl Function {
             sources: Vec::new(),
             delays: Delays::default(),
             metrics: Metrics::off(),
+            tls: Tls::default(),
         };
         change(&mut config);
         Self { deps: Deps::new(config, &bench.aws), bench }

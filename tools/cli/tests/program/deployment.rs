@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use adapters::tls::Tls;
 use assert_cmd::Command;
 use assert_cmd::cargo::cargo_bin_cmd;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
@@ -93,6 +94,7 @@ impl Deployment {
             webhook_secrets: vec![workos.webhook_secret().to_owned()],
             delays: short_delays(Duration::from_secs(1)),
             sweep: Duration::from_millis(500),
+            tls: Tls::default(),
         };
         Self { system: System::start(options).await.unwrap(), workos, orgvue, folder: tempfile::tempdir().unwrap() }
     }

@@ -4,9 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use aws_smithy_http_client::Builder;
-use aws_smithy_http_client::tls::Provider;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use adapters::aws::http_client;
+use adapters::tls::Tls;
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
 };
@@ -56,8 +55,7 @@ struct Passed {
 impl Wire {
     /// Refuses more writes of one partition than so many a second, if there is a limit. At first it takes a second's worth at once.
     pub(crate) fn new(item_writes_per_second: Option<u32>) -> Arc<Self> {
-        let connections = Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).build_https();
-        Arc::new(Self { connections, item_writes_per_second, passed: Mutex::default() })
+        Arc::new(Self { connections: http_client(&Tls::default()), item_writes_per_second, passed: Mutex::default() })
     }
 
     /// The client to give the SDK.

@@ -8,6 +8,7 @@ use adapters::metrics::Metrics;
 use adapters::scheduler::ScheduleTarget;
 use adapters::secrets::Ages;
 use adapters::store::{AfterApply, Store, create_table};
+use adapters::tls::Tls;
 use aws_config::retry::RetryConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::Client;
@@ -106,6 +107,7 @@ impl World {
             sources: Vec::new(),
             delays: delays(),
             metrics: Metrics::off(),
+            tls: Tls::default(),
         };
         Deps::new(config, &aws(&format!("environment-{at}"), urls).http_client(wire.client()).build())
     }

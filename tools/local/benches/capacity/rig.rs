@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use adapters::aws::http_client;
 use adapters::clock::now_ms;
 use adapters::http::Deadline;
 use adapters::metrics::Metrics;
 use adapters::scheduler::ScheduleTarget;
 use adapters::secrets::{Ages, Source};
 use adapters::store::{AfterApply, Store, create_table};
+use adapters::tls::Tls;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
@@ -114,6 +116,7 @@ impl Rig {
                 delays: Delays::default(),
                 notice_topic_arn: Some(topic),
                 metrics: metrics.clone(),
+                tls: Tls::default(),
             },
             &metered,
         );
@@ -278,6 +281,7 @@ fn cpu_seconds() -> f64 {
 fn aws<const N: usize>(urls: [(&'static str, String); N]) -> SdkConfig {
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
+        .http_client(http_client(&Tls::default()))
         .region(Region::from_static(REGION))
         .credentials_provider(SharedCredentialsProvider::new(Credentials::new("id", "secret", None, None, "bench")))
         .service_config(Endpoints(urls.into()))

@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use adapters::aws::http_client;
 use adapters::clock::now_ms;
 use adapters::store::{AfterApply, Marked, Store, create_table};
+use adapters::tls::Tls;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
@@ -224,6 +226,7 @@ fn directory() -> DirectoryId {
 fn aws(dynamodb_url: &str) -> SdkConfig {
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
+        .http_client(http_client(&Tls::default()))
         .region(Region::from_static(REGION))
         .credentials_provider(SharedCredentialsProvider::new(Credentials::new("bench", "bench", None, None, "bench")))
         .endpoint_url(dynamodb_url)

@@ -10,9 +10,11 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use adapters::aws::http_client;
 use adapters::clock::now_ms;
 use adapters::queue::Queue;
 use adapters::store::{AfterApply, Store, create_table};
+use adapters::tls::Tls;
 use aws_config::retry::RetryConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
@@ -137,6 +139,7 @@ pub(crate) fn aws<'a>(urls: impl IntoIterator<Item = (&'static str, &'a str)>) -
     let urls = urls.into_iter().map(|(service, url)| (service, url.to_owned())).collect();
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
+        .http_client(http_client(&Tls::default()))
         .region(Region::from_static(REGION))
         .credentials_provider(SharedCredentialsProvider::new(Credentials::new("id", "secret", None, None, "test")))
         .retry_config(RetryConfig::standard().with_initial_backoff(Duration::from_millis(1)))

@@ -1,5 +1,7 @@
 //! Where the system runs that a story is told of: in this process, or deployed.
 
+use adapters::aws::http_client;
+use adapters::tls::Tls;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use domain::delays::Delays;
 use local::aws::{ACCOUNT, Depth, REGION};
@@ -93,6 +95,7 @@ impl Home {
                 let url = here.system().sqs.url();
                 let config = aws_sdk_sqs::Config::builder()
                     .behavior_version(BehaviorVersion::latest())
+                    .http_client(http_client(&Tls::default()))
                     .region(Region::new(REGION))
                     .credentials_provider(Credentials::new("id", "secret", None, None, "test"))
                     .endpoint_url(url);
@@ -109,6 +112,7 @@ impl Home {
             Self::InProcess(here) => {
                 let config = aws_sdk_dynamodb::Config::builder()
                     .behavior_version(BehaviorVersion::latest())
+                    .http_client(http_client(&Tls::default()))
                     .region(Region::new(REGION))
                     .credentials_provider(Credentials::new("id", "secret", None, None, "test"))
                     .endpoint_url(here.system().dynamodb.url());

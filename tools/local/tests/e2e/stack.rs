@@ -8,9 +8,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use adapters::aws::http_client;
 use adapters::queue::Queue;
 use adapters::settings::Settings;
 use adapters::store::Store;
+use adapters::tls::Tls;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -97,6 +99,7 @@ impl Description {
     fn aws(&self, key: &Key) -> SdkConfig {
         SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
+            .http_client(http_client(&Tls::default()))
             .region(Region::new(self.environment["AWS_REGION"].clone()))
             .credentials_provider(SharedCredentialsProvider::new(Credentials::new(&key.id, &key.secret, None, None, "test")))
             .endpoint_url(&self.endpoint_url)

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use adapters::http::Deadline;
 use adapters::store::{AfterApply, Store};
+use adapters::tls::Tls;
 use domain::delays::Delays;
 use domain::ids::{IntegrationId, TenantId};
 use local::system::{Options, System};
@@ -291,6 +292,7 @@ async fn in_process(setup: Setup, workos: &WorkOs, orgvue: &Orgvue) -> InProcess
         webhook_secrets: vec![workos.webhook_secret().to_owned(), second_secret()],
         delays,
         sweep: Duration::from_millis(700),
+        tls: Tls::default(),
     };
     let running = Some(System::start(options.clone()).await.unwrap());
     InProcess { options, running, _folder: folder }

@@ -6,6 +6,7 @@ use adapters::clock::now_ms;
 use adapters::http::Deadline;
 use adapters::secrets::Ages;
 use adapters::store::AfterApply;
+use adapters::tls::Tls;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::delays::Delays;
 use domain::held::Verdict;
@@ -73,6 +74,7 @@ impl Served {
             delays: Delays::default(),
             notice_topic_arn: None,
             metrics: metrics(self.name),
+            tls: Tls::default(),
         };
         change(&mut config);
         Deps::new(config, &self.bench.aws).unwrap()
