@@ -10,6 +10,7 @@ mod lambda;
 use std::time::{Duration, Instant};
 
 use adapters::clock::now_ms;
+use adapters::tls::Tls;
 use domain::integration::Integration;
 use lambda::{Function, Program, median, ms, percentile};
 use lambda_http::{Body, Request};
@@ -78,6 +79,7 @@ async fn handler() {
         webhook_secrets: vec!["bench".to_owned()],
         delays: short_delays(Duration::from_secs(3_600)),
         sweep: Duration::from_secs(3_600),
+        tls: Tls::default(),
     })
     .await
     .expect("the local system starts");

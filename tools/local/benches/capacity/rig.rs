@@ -137,6 +137,7 @@ impl Rig {
                 sources: Vec::new(),
                 delays: Delays::default(),
                 metrics,
+                tls: Tls::default(),
             },
             &metered,
         );

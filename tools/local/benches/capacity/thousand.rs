@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use adapters::clock::now_ms;
 use adapters::store::AfterApply;
+use adapters::tls::Tls;
 use domain::delays::Delays;
 use domain::integration::Integration;
 use local::play::{Settled, settle};
@@ -62,6 +63,7 @@ pub(crate) async fn play() -> Thousand {
         webhook_secrets: vec![workos.webhook_secret().to_owned()],
         delays: Delays { window_ms: 5_000, overdue_ms: 30_000, nudge_ms: 300_000, ..Delays::default() },
         sweep: Duration::from_secs(10),
+        tls: Tls::default(),
     })
     .await
     .expect("the local system starts");
