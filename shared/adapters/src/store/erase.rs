@@ -90,18 +90,22 @@ impl Store {
     async fn erase_from_held(&self, integration: &IntegrationId, login: &Login) -> Result<usize, StoreError> {
         let pk = held::partition(integration);
         let chunks = self.sort_keys("dynamodb:Query of what is held", &pk, "A", "~").await?;
+        let sets: BTreeSet<(&str, &str)> = chunks
+            .iter()
+            .filter_map(|sk| sk.split_once('#'))
+            .filter_map(|(tenant, rest)| Some((tenant, rest.split('#').next()?)))
+            .collect();
         let mut n_held = 0;
-        for sk in chunks.iter().filter_map(|sk| sk.strip_suffix("#0000")) {
+        for (tenant, hash) in sets {
+            let sk = &format!("{tenant}#{hash}");
             let names_login = match self.chunks::<HeldSet>(&pk, sk).await {
-                Ok(set) => set.is_some_and(|set| set.actions().any(|action| action.login == *login)),
+                Ok(set) => set.is_none_or(|set| set.actions().any(|action| action.login == *login)),
                 Err(StoreError::Corrupt { .. }) => true,
                 Err(error) => return Err(error),
             };
             if names_login {
                 // The head first: one without its content would not be stored again for long.
-                if let Some((tenant, hash)) = sk.split_once('#') {
-                    self.forget_held(integration, tenant, &HeldHash::new(hash)).await?;
-                }
+                self.forget_held(integration, tenant, &HeldHash::new(hash)).await?;
                 self.delete_chunks(&pk, sk).await?;
                 n_held += 1;
             }
