@@ -137,7 +137,7 @@ impl Found {
     fn among(items: Vec<Attributes>, sk: &str) -> Result<Self, StoreError> {
         let by_key = |item: Attributes| Ok((Item(&item).text("sk")?.to_owned(), item));
         let mut items = items.into_iter().map(by_key).collect::<Result<BTreeMap<_, _>, StoreError>>()?;
-        let mut chunks: Vec<_> = items.remove(&numbered(sk, 0)).into_iter().collect();
+        let mut chunks: Vec<_> = items.remove(&head_key(sk)).into_iter().collect();
         let head = chunks.first().map(Item);
         let tag = head.as_ref().and_then(|head| head.opt_text("tag")).map(str::to_owned);
         let n_chunks = match (head, &tag) {
@@ -178,8 +178,13 @@ fn tag(packed: &[u8]) -> String {
     digits
 }
 
+/// The sort key of the chunk without which there is no value.
+pub(super) fn head_key(sk: &str) -> String {
+    numbered(sk, 0)
+}
+
 fn chunk_key(sk: &str, tag: &str, at: usize) -> String {
-    if at == 0 { numbered(sk, 0) } else { numbered(&format!("{sk}#{tag}"), at) }
+    if at == 0 { head_key(sk) } else { numbered(&format!("{sk}#{tag}"), at) }
 }
 
 fn numbered(name: &str, at: usize) -> String {

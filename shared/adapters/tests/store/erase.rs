@@ -15,7 +15,7 @@ use serde_json::json;
 use crate::approvals::held;
 use crate::runs::{noise, record, row};
 use crate::snapshots::snapshot;
-use crate::table::{NOW_MS, Table, integration, number, run, tenant};
+use crate::table::{NOW_MS, Table, integration, number, run, tenant, text};
 
 const ADA: &str = "ada@example.com";
 
@@ -52,6 +52,23 @@ async fn nothing_names_the_person_any_more_and_everybody_else_is_still_there() {
     assert_eq!(store.saved_before(&run("foreign"), &tenant("FOREIGN")).await.unwrap().len(), 1);
     assert_eq!(store.snapshot(&integration()).await.unwrap(), Some(snapshot(&["bob@example.com"])));
     assert_eq!(store.erase_login(&integration(), &ada_login()).await.unwrap(), Erased::default());
+}
+
+#[tokio::test]
+async fn a_record_that_is_not_listed_is_found_and_another_integrations_is_left_alone() {
+    let table = Table::with_acme().await;
+    let other = RunRecord { integration: IntegrationId::parse("other").unwrap(), ..record_of("r2", &[ADA]) };
+    for record in [&record_of("r1", &[ADA]), &other] {
+        table.store.put_run(record).await.unwrap();
+    }
+    // Both runs died before their heads were written.
+    for head in table.items().await.into_iter().filter(|item| text(item, "pk").starts_with("RUNS#")) {
+        table.delete(head).await;
+    }
+    let erased = table.store.erase_login(&integration(), &ada_login()).await.unwrap();
+    assert_eq!(erased, Erased { n_runs: 1, ..Erased::default() });
+    assert_eq!(table.store.run(&run("r1")).await.unwrap(), Some(record_of("r1", &[])));
+    assert_eq!(table.store.run(&run("r2")).await.unwrap(), Some(other));
 }
 
 #[tokio::test]
