@@ -50,6 +50,11 @@ impl TenantFault {
         self.remedy().or_else(|| self.next_step()).map_or_else(|| self.to_string(), |next| format!("{self}; {next}"))
     }
 
+    /// The same for the record of what nothing tries again by itself.
+    pub(crate) fn told_once(&self) -> String {
+        if self.status() == Status::Refused { self.told() } else { format!("{self}; restore again") }
+    }
+
     /// What a run tells a person to do, or why there is nothing to do; nothing more where the text says it.
     fn next_step(&self) -> Option<&'static str> {
         match self {

@@ -4,7 +4,7 @@
 use adapters::aws::AwsError;
 use adapters::clock::now_ms;
 use adapters::queue::Queue;
-use adapters::store::{AfterApply, Applied, ApplyError, AuditEntry, Decided, Removed, Store, StoreError};
+use adapters::store::{AfterApply, Applied, ApplyError, AuditEntry, Decided, RemoveError, Removed, Store, StoreError};
 use adapters::workos::ReadError;
 use domain::delays::Delays;
 use domain::held::{APPROVAL_MS, Decision, HeldHead, Verdict};
@@ -41,7 +41,8 @@ pub struct DecidedOn {
     pub generation: Option<u64>,
 }
 
-/// Why an operator's wish was not done. Nothing has changed then, but by [`OperateError::Queue`] and [`OperateError::Audit`].
+/// Why an operator's wish was not done. Nothing has changed then, but by [`OperateError::Queue`], [`OperateError::Audit`] and
+/// [`RemoveError::Left`].
 #[derive(Debug, thiserror::Error)]
 pub enum OperateError {
     /// There is no such integration.
@@ -77,6 +78,9 @@ pub enum OperateError {
     /// The integration was not put in force.
     #[error(transparent)]
     Apply(#[from] ApplyError),
+    /// The integration was not removed, or not all of it.
+    #[error(transparent)]
+    Remove(#[from] RemoveError),
     /// The table could not be used.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -106,13 +110,8 @@ impl Operator<'_> {
     /// [`OperateError`].
     pub async fn apply(&self, integration: &Integration, file: &str, after: AfterApply, delays: &Delays) -> Result<Applied, OperateError> {
         let applied = self.store.apply(integration, file, after, self.by, now_ms(), delays).await?;
-        if let Applied::Changed { generation } = applied {
-            let sent = match after {
-                AfterApply::Sync => self.send(&integration.directory, generation, Reason::Applied).await,
-                AfterApply::Wait => Ok(()),
-            };
-            self.note(Some(&integration.id), "apply", None).await?;
-            sent?;
+        if let (Applied::Changed { generation }, AfterApply::Sync) = (applied, after) {
+            self.send(&integration.directory, generation, Reason::Applied).await?;
         }
         Ok(applied)
     }
@@ -122,8 +121,8 @@ impl Operator<'_> {
     /// # Errors
     /// [`OperateError`].
     pub async fn remove(&self, id: &IntegrationId) -> Result<(), OperateError> {
-        match self.store.remove(id).await? {
-            Removed::Done => self.note(Some(id), "remove", None).await,
+        match self.store.remove(id, self.by).await? {
+            Removed::Done => Ok(()),
             Removed::Unknown => Err(OperateError::UnknownIntegration(id.clone())),
             Removed::Running => Err(OperateError::Running),
         }

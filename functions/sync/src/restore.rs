@@ -10,7 +10,7 @@ use adapters::aws::chain;
 use adapters::clock::now_ms;
 use adapters::http::Deadline;
 use adapters::orgvue::UsersDataset;
-use adapters::store::{Claim, StoreError};
+use adapters::store::{Claim, LeaseLost, StoreError};
 use domain::current::Current;
 use domain::desired::{Desired, DesiredAccount};
 use domain::group_name::Roles;
@@ -157,7 +157,7 @@ pub async fn restore(
     let began = Instant::now();
     let mut record = RunRecord { restores: Some(run.clone()), ..new_record(&claim, Reason::Restored) };
     let lease = claim.lease().clone();
-    let (worked, _lost) = beside_heartbeat(deps, &lease, write(deps, &claim, (run, only), agreed, deadline, &mut record)).await;
+    let (worked, lost) = beside_heartbeat(deps, &lease, write(deps, &claim, (run, only), agreed, deadline, &mut record)).await;
     record.seconds = began.elapsed().as_secs_f64();
     match &worked {
         Some(Ok(())) => {}
@@ -166,7 +166,12 @@ pub async fn restore(
             record.code = Some("not_saved".to_owned());
             record.error = Some(format!("{}; restore again", chain(error)));
         }
-        None => record.status = record.status.max(Status::Superseded),
+        None => {
+            let lost = TenantFault::from(lost.unwrap_or(LeaseLost::TakenOver));
+            record.status = record.status.max(lost.status());
+            record.code = Some(lost.code());
+            record.error = Some(lost.told_once());
+        }
     }
     let recorded = deps.store.put_run(&record).await;
     let released = deps.store.release(claim, RunEnd::Stopped).await;
@@ -228,7 +233,9 @@ async fn write(
             Err(fault) => Err(fault),
         };
         // A person sees to it: nothing is tried again by itself.
+        let told = outcome.as_ref().err().map(TenantFault::told_once);
         let _class = writer.tell_fault(outcome, &mut progress);
+        progress.record.error = told;
         record.status = record.status.max(progress.record.status);
         record.findings.extend(progress.findings);
         record.tenants.push(progress.record);

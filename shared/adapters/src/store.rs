@@ -54,7 +54,7 @@ pub use erase::Erased;
 pub use events::EventRecord;
 pub use integrations::InForce;
 pub use pending::Marked;
-pub use remove::Removed;
+pub use remove::{RemoveError, Removed};
 pub use runs::RunHead;
 pub use schema::create_table;
 

@@ -47,10 +47,19 @@ pub struct Standing {
     pub tally: Tally,
 }
 
+/// Why somebody should look at an integration, since when; in milliseconds since 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stale {
+    /// It is owed a run for longer than it should take to have one.
+    Owed(i64),
+    /// It had no success for twice the time between two looks for drift.
+    Quiet(i64),
+}
+
 /// The state of all integrations in numbers. What is paused or suspended waits for a person and is counted as that alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Gauges {
-    /// Integrations that are owed a run for too long, or had no success for twice the time between two looks for drift.
+    /// Integrations that are [`Stale`].
     pub n_stale: usize,
     /// How long the oldest work has been owed.
     pub oldest_owed_ms: i64,
@@ -100,6 +109,18 @@ impl Tally {
     }
 }
 
+impl Standing {
+    /// Whether no run of it ends as it should for long. What is paused or suspended waits for a person, and is never stale.
+    pub fn stale(&self, now_ms: i64, delays: &Delays) -> Option<Stale> {
+        let owed = Owed::seen(self.owed, &self.pending, now_ms).filter(|owed| now_ms - owed.since_ms > OWED_MS_MAX);
+        let quiet = self.tally.quiet_since_ms.filter(|since_ms| now_ms - since_ms > 2 * delays.drift_ms);
+        match self.pending.switch {
+            Switch::Live => owed.map(|owed| Stale::Owed(owed.since_ms)).or(quiet.map(Stale::Quiet)),
+            Switch::Paused | Switch::Suspended => None,
+        }
+    }
+}
+
 impl Gauges {
     /// Counts all integrations.
     pub fn of(now_ms: i64, fleet: &[Standing], delays: &Delays) -> Self {
@@ -115,10 +136,9 @@ impl Gauges {
     }
 
     fn count_live(&mut self, now_ms: i64, standing: &Standing, delays: &Delays) {
-        let Standing { pending, owed, tally: Tally { n_held, n_quarantined, quiet_since_ms, n_findings } } = standing;
+        let Standing { pending, owed, tally: Tally { n_held, n_quarantined, quiet_since_ms: _, n_findings } } = standing;
         let owed_ms = Owed::seen(*owed, pending, now_ms).map_or(0, |owed| now_ms - owed.since_ms);
-        let is_quiet = quiet_since_ms.is_some_and(|since_ms| now_ms - since_ms > 2 * delays.drift_ms);
-        self.n_stale += usize::from(owed_ms > OWED_MS_MAX || is_quiet);
+        self.n_stale += usize::from(standing.stale(now_ms, delays).is_some());
         self.oldest_owed_ms = self.oldest_owed_ms.max(owed_ms);
         self.n_quarantined_tenants += n_quarantined;
         self.n_quarantined_directories += usize::from(pending.backoff.is_quarantined());
@@ -194,6 +214,14 @@ mod tests {
         assert_eq!(gauges(&[quiet_for(13)]).n_stale, 1);
         let both = Standing { tally: quiet_for(13).tally, ..owed_for(31) };
         assert_eq!(gauges(&[both]).n_stale, 1, "one integration is counted once");
+    }
+
+    #[test]
+    fn what_is_stale_tells_since_when_and_what_is_stopped_never_is() {
+        let stale = |standing: Standing| standing.stale(NOW, &Delays::default());
+        assert_eq!(stale(owed_for(31)), Some(Stale::Owed(NOW - 31 * MINUTE)));
+        assert_eq!(stale(quiet_for(13)), Some(Stale::Quiet(NOW - 13 * 60 * MINUTE)));
+        assert_eq!(stale(switched(Switch::Paused, quiet_for(13))), None);
     }
 
     #[test]

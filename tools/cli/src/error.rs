@@ -7,7 +7,7 @@ use std::io;
 use std::path::PathBuf;
 
 use adapters::aws::AwsError;
-use adapters::store::{ApplyError, StoreError};
+use adapters::store::{ApplyError, RemoveError, StoreError};
 use domain::ids::{IntegrationId, RunId};
 use sync::OperateError;
 
@@ -124,7 +124,16 @@ fn unknown_integration(id: &IntegrationId) -> Advice {
 
 fn operate_advice(error: &OperateError, place: &Place) -> Advice {
     match error {
-        OperateError::Store(error) | OperateError::Apply(ApplyError::Store(error)) => store_advice(error, place),
+        OperateError::Store(error) | OperateError::Apply(ApplyError::Store(error)) | OperateError::Remove(RemoveError::Store(error)) => {
+            store_advice(error, place)
+        }
+        OperateError::Remove(RemoveError::Left(error)) => {
+            let Advice { what, next: _ } = store_advice(error, place);
+            Advice::new(
+                format!("it is removed, but not all that was kept of it: {what}"),
+                "remove it again, until it says that there is no such integration",
+            )
+        }
         OperateError::UnknownIntegration(id) => unknown_integration(id),
         OperateError::Queue(error) => {
             let Advice { what, next } = aws::advice(error, place);

@@ -1,4 +1,5 @@
-//! Putting an integration file in force: one transaction over the file, the pending item, the locks, and what is known of tenants that leave.
+//! Putting an integration file in force: one transaction over the file, the pending item, the locks, what is known of tenants that leave, and
+//! the audit.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -15,7 +16,7 @@ use domain::pending::Pending;
 use super::integrations::{Stored, integration_key};
 use super::locks::{Lock, tenant_of};
 use super::pending::{by_hand_as_seen, pending_key};
-use super::{Key, Store, StoreError, approvals, key, n, s, spread, tenants};
+use super::{AuditEntry, Key, Store, StoreError, approvals, key, n, s, spread, tenants};
 use crate::aws::{AwsError, chain};
 
 const OPERATION: &str = "dynamodb:TransactWriteItems to apply an integration";
@@ -27,8 +28,8 @@ const TRIES_MAX: usize = 20;
 const WAIT: Duration = Duration::from_millis(50);
 /// [Most writes of one transaction](https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html).
 pub(super) const WRITES_MAX: usize = 100;
-/// Those that are not about tenants: the file, the pending item, and that of a former directory.
-const WRITES_BESIDE_TENANTS: usize = 3;
+/// Those that are not about tenants: the file, the pending item, that of a former directory, and the audit's.
+const WRITES_BESIDE_TENANTS: usize = 4;
 /// A tenant has two locks.
 const TENANTS_MAX: usize = (WRITES_MAX - WRITES_BESIDE_TENANTS) / 2;
 /// One that leaves has a decision and a state too.
@@ -46,9 +47,9 @@ pub enum AfterApply {
 /// What became of an integration file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Applied {
-    /// It is in force. If a sync was asked for, one of this generation is owed: send the message.
+    /// It is in force, and the audit says so. If a sync was asked for, one of this generation is owed: send the message.
     Changed {
-        /// The generation.
+        /// The generation; where it could not be read again behind the change, the least that it can be.
         generation: u64,
     },
     /// It was in force already; nothing was written.
@@ -168,10 +169,11 @@ impl Store {
     ///
     /// A pause in the file pauses the integration, and its end resumes it; what a person paused stays so, and so does a suspension. The
     /// integration's tenants and datasets are its own from then on, and those that the file no longer names are free: nothing is known of
-    /// such a tenant any more should it come back. A change of directory ends the pending work of the former one.
+    /// such a tenant any more should it come back. A change of directory ends the pending work of the former one. That a file was put in force
+    /// is in the audit, whatever comes behind it.
     ///
     /// # Errors
-    /// [`ApplyError`]; nothing has changed then.
+    /// [`ApplyError`]; nothing has changed then, unless DynamoDB did all of it and its answer was lost.
     pub async fn apply(
         &self,
         integration: &Integration,
@@ -221,7 +223,19 @@ impl Store {
                 tracing::warn!(integration.id = %integration.id, tenant.id = %tenant, error = chain(&error), "what was held is left to expire");
             }
         }
-        let generation = self.pending(std::slice::from_ref(&integration.directory)).await?.pop().map_or(1, |pending| pending.generation);
+        // The change is made: what fails behind it must not make it look undone.
+        let asked = match application.after {
+            AfterApply::Sync => 1,
+            AfterApply::Wait => 0,
+        };
+        let least = before.pending.map_or(0, |pending| pending.generation) + asked;
+        let generation = match self.pending(std::slice::from_ref(&integration.directory)).await {
+            Ok(found) => found.into_iter().next().map_or(least, |pending| pending.generation),
+            Err(error) => {
+                tracing::warn!(integration.id = %integration.id, error = chain(&error), "the generation behind the change could not be read");
+                least
+            }
+        };
         Ok(Some(Applied::Changed { generation }))
     }
 
@@ -243,7 +257,9 @@ impl Store {
         change: &Change,
     ) -> Result<Vec<TransactWriteItem>, AwsError> {
         let (id, now_ms) = (&application.integration.id, application.now_ms);
-        let mut writes = vec![self.put_file(application, before, locks)?, self.update_mark(application, before, change.runs)?];
+        let entry = AuditEntry { at_ms: now_ms, by: application.by.to_owned(), action: "apply".to_owned(), detail: None };
+        let file = self.put_file(application, before, locks)?;
+        let mut writes = vec![file, self.update_mark(application, before, change.runs)?, self.audit_with(id, &entry)?];
         if let Some(former) = &before.former {
             writes.push(self.delete_mark(&former.directory, id, now_ms)?);
         }

@@ -1,10 +1,11 @@
 //! What operators did. It names them, never those whose accounts it was about.
 
+use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
 use domain::ids::IntegrationId;
 use uuid::Uuid;
 
 use super::item::Item;
-use super::{Store, StoreError, by_time, key, n, s};
+use super::{Attributes, Store, StoreError, by_time, key, n, s};
 use crate::aws::AwsError;
 
 /// How long entries are kept: 400 days, so that a yearly review sees its whole year.
@@ -31,14 +32,15 @@ impl Store {
     /// # Errors
     /// [`StoreError`]: it is not known whether it was recorded.
     pub async fn audit(&self, integration: Option<&IntegrationId>, entry: &AuditEntry) -> Result<(), StoreError> {
-        let AuditEntry { at_ms, by, action, detail } = entry;
-        let mut item = key(partition(integration), by_time(*at_ms, &Uuid::new_v4().to_string()));
-        let texts = [("by", Some(by)), ("action", Some(action)), ("detail", detail.as_ref())];
-        item.extend(texts.into_iter().filter_map(|(name, text)| Some((name.to_owned(), s(text?)))));
-        item.extend([("at_ms", at_ms), ("expires_at", &(at_ms / 1_000 + KEPT_SECONDS))].map(|(name, number)| (name.to_owned(), n(number))));
-        let put = self.client.put_item().table_name(&self.table).set_item(Some(item));
+        let put = self.client.put_item().table_name(&self.table).set_item(Some(item(integration, entry)));
         put.send().await.map_err(AwsError::of("dynamodb:PutItem of an audit entry"))?;
         Ok(())
+    }
+
+    /// Records an action on one integration with the transaction that does it: neither is without the other.
+    pub(super) fn audit_with(&self, integration: &IntegrationId, entry: &AuditEntry) -> Result<TransactWriteItem, AwsError> {
+        let put = Put::builder().table_name(&self.table).set_item(Some(item(Some(integration), entry)));
+        Ok(TransactWriteItem::builder().put(put.build().map_err(AwsError::of("build the audit entry"))?).build())
     }
 
     /// The last so many actions on one integration, or on the whole deployment, the last one first.
@@ -58,6 +60,15 @@ impl Store {
         };
         items.iter().map(read).collect()
     }
+}
+
+fn item(integration: Option<&IntegrationId>, entry: &AuditEntry) -> Attributes {
+    let AuditEntry { at_ms, by, action, detail } = entry;
+    let mut item = key(partition(integration), by_time(*at_ms, &Uuid::new_v4().to_string()));
+    let texts = [("by", Some(by)), ("action", Some(action)), ("detail", detail.as_ref())];
+    item.extend(texts.into_iter().filter_map(|(name, text)| Some((name.to_owned(), s(text?)))));
+    item.extend([("at_ms", at_ms), ("expires_at", &(at_ms / 1_000 + KEPT_SECONDS))].map(|(name, number)| (name.to_owned(), n(number))));
+    item
 }
 
 fn partition(integration: Option<&IntegrationId>) -> String {

@@ -1,9 +1,11 @@
 //! Values larger than an item: compressed JSON over several items.
 //!
-//! Each chunk carries how many there are and a tag, which is the hash of all of them. A write that was cut short, or that is under way,
-//! is noticed when it is read, and what an earlier, longer value left behind is no part of the present one. Chunks without a tag are of
-//! the format before, and are read as they stand.
+//! The first chunk is the head, `sk#0000`; the others are `sk#TAG#0001` and so on, where the tag is the hash of all of them. The head names
+//! the tag and how many chunks there are, and is written last. So one write puts a value in the place of another: until it is done the old
+//! value is there whole, from then on the new one, and what a write that was cut short left behind belongs to neither. A chunk that is missing
+//! is noticed when the value is read. Formats of before are read still: the other chunks as `sk#0001` and so on, and a head without a tag.
 
+use std::collections::BTreeMap;
 use std::io::{Read, Write};
 
 use aws_sdk_dynamodb::primitives::Blob;
@@ -32,6 +34,14 @@ struct Stored<T> {
     expires_at: i64,
 }
 
+/// What lies under the sort key of a value.
+struct Found {
+    /// Those of the value, the head first; none if there is no head.
+    chunks: Vec<Attributes>,
+    /// The sort keys of those that are no part of it.
+    strays: Vec<String>,
+}
+
 /// Where a value is put.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
@@ -42,7 +52,7 @@ pub(super) enum Place {
 }
 
 impl Store {
-    /// Stores a value under `sk#0000`, `sk#0001` and so on.
+    /// Stores a value. When it fails, the value of before is there as it was, or the new one with something of the old left behind.
     pub(super) async fn put_chunks<T: Serialize>(
         &self,
         pk: &str,
@@ -58,12 +68,12 @@ impl Store {
         let packed = packer.finish().map_err(|_| corrupt())?;
         let chunks = packed.chunks(CHUNK_BYTES_MAX);
         let (n_chunks, tag) = (chunks.len(), tag(&packed));
-        // The first one comes last: until it is there, a value of one chunk that stands in its place is read as it was.
-        for (at, chunk) in chunks.enumerate().rev() {
+        let own: Vec<String> = (0..n_chunks).map(|at| chunk_key(sk, &tag, at)).collect();
+        for (chunk_key, chunk) in own.iter().zip(chunks).rev() {
             self.client
                 .put_item()
                 .table_name(&self.table)
-                .set_item(Some(key(pk, chunk_key(sk, at))))
+                .set_item(Some(key(pk, chunk_key)))
                 .item("chunk", AttributeValue::B(Blob::new(chunk)))
                 .item("n_chunks", n(n_chunks))
                 .item("tag", s(&tag))
@@ -74,64 +84,92 @@ impl Store {
         }
         match place {
             Place::Fresh => Ok(()),
-            Place::Overwrite => self.delete_chunks_from(pk, sk, n_chunks).await,
+            Place::Overwrite => self.delete_chunks_but(&own, pk, sk).await,
         }
     }
 
     /// Reads a value back; `None` if there is none.
     pub(super) async fn chunks<T: DeserializeOwned>(&self, pk: &str, sk: &str) -> Result<Option<T>, StoreError> {
-        Ok(self.stored(pk, sk).await?.map(|stored| stored.value))
+        Ok(self.found(pk, sk).await?.read(pk, sk)?.map(|stored| stored.value))
     }
 
-    /// Stores what a value becomes by an edit, to be kept as long as before. Returns whether there is one and the edit changed it.
+    /// Stores what a value becomes by an edit, to be kept as long as before. Returns whether there is one and the edit changed it. Either way
+    /// nothing is left of what was there before it.
     pub(super) async fn edit_chunks<T: Serialize + DeserializeOwned>(
         &self,
         pk: &str,
         sk: &str,
         edit: impl FnOnce(T) -> Option<T>,
     ) -> Result<bool, StoreError> {
-        let Some(Stored { value, expires_at }) = self.stored(pk, sk).await? else { return Ok(false) };
-        let Some(edited) = edit(value) else { return Ok(false) };
-        self.put_chunks(pk, sk, &edited, expires_at, Place::Overwrite).await?;
-        Ok(true)
+        let found = self.found(pk, sk).await?;
+        let edited = found.read(pk, sk)?.and_then(|Stored { value, expires_at }| Some((edit(value)?, expires_at)));
+        if let Some((edited, expires_at)) = &edited {
+            self.put_chunks(pk, sk, edited, *expires_at, Place::Overwrite).await?;
+        } else {
+            for chunk in found.strays {
+                self.delete("dynamodb:DeleteItem of a chunk", key(pk, chunk)).await?;
+            }
+        }
+        Ok(edited.is_some())
     }
 
     /// Deletes a value.
     pub(super) async fn delete_chunks(&self, pk: &str, sk: &str) -> Result<(), StoreError> {
-        self.delete_chunks_from(pk, sk, 0).await
+        self.delete_chunks_but(&[], pk, sk).await
     }
 
-    async fn delete_chunks_from(&self, pk: &str, sk: &str, first: usize) -> Result<(), StoreError> {
-        let (from, to) = (chunk_key(sk, first), format!("{sk}#9999"));
+    async fn delete_chunks_but(&self, own: &[String], pk: &str, sk: &str) -> Result<(), StoreError> {
+        let (from, to) = (format!("{sk}#"), format!("{sk}#~"));
         for chunk in self.sort_keys("dynamodb:Query of surplus chunks", pk, &from, &to).await? {
-            self.delete("dynamodb:DeleteItem of a chunk", key(pk, chunk)).await?;
+            if !own.contains(&chunk) {
+                self.delete("dynamodb:DeleteItem of a chunk", key(pk, chunk)).await?;
+            }
         }
         Ok(())
     }
 
-    async fn stored<T: DeserializeOwned>(&self, pk: &str, sk: &str) -> Result<Option<Stored<T>>, StoreError> {
+    async fn found(&self, pk: &str, sk: &str) -> Result<Found, StoreError> {
+        Found::among(self.query("dynamodb:Query of chunks", pk, &format!("{sk}#")).await?, sk)
+    }
+}
+
+impl Found {
+    fn among(items: Vec<Attributes>, sk: &str) -> Result<Self, StoreError> {
+        let by_key = |item: Attributes| Ok((Item(&item).text("sk")?.to_owned(), item));
+        let mut items = items.into_iter().map(by_key).collect::<Result<BTreeMap<_, _>, StoreError>>()?;
+        let mut chunks: Vec<_> = items.remove(&head_key(sk)).into_iter().collect();
+        let head = chunks.first().map(Item);
+        let tag = head.as_ref().and_then(|head| head.opt_text("tag")).map(str::to_owned);
+        let n_chunks = match (head, &tag) {
+            (None, _) => 0,
+            (Some(head), Some(_)) => head.number("n_chunks")?,
+            (Some(_), None) => usize::MAX,
+        };
+        while chunks.len() < n_chunks {
+            let at = chunks.len();
+            let tagged = tag.as_ref().and_then(|tag| items.remove(&chunk_key(sk, tag, at)));
+            let Some(chunk) = tagged.or_else(|| items.remove(&numbered(sk, at))) else { break };
+            chunks.push(chunk);
+        }
+        Ok(Self { chunks, strays: items.into_keys().collect() })
+    }
+
+    fn read<T: DeserializeOwned>(&self, pk: &str, sk: &str) -> Result<Option<Stored<T>>, StoreError> {
         let corrupt = || StoreError::Corrupt { key: format!("{pk}/{sk}"), attribute: "chunks" };
-        let items = self.query("dynamodb:Query of chunks", pk, &format!("{sk}#")).await?;
-        let Some(first) = items.first() else { return Ok(None) };
-        let expires_at = Item(first).opt_number("expires_at")?.unwrap_or(i64::MAX);
-        let packed = packed(&items)?.ok_or_else(corrupt)?;
+        let Some(head) = self.chunks.first().map(Item) else { return Ok(None) };
+        let mut packed = Vec::new();
+        for item in &self.chunks {
+            let chunk = item.get("chunk").and_then(|value| value.as_b().ok()).ok_or_else(|| Item(item).corrupt("chunk"))?;
+            packed.extend_from_slice(chunk.as_ref());
+        }
+        if head.opt_text("tag").is_some_and(|expected| expected != tag(&packed)) {
+            return Err(corrupt());
+        }
+        let expires_at = head.opt_number("expires_at")?.unwrap_or(i64::MAX);
         let unpacked = DeflateDecoder::new(&packed[..]).take(VALUE_BYTES_MAX);
         let value = serde_json::from_reader(std::io::BufReader::new(unpacked)).map_err(|_| corrupt())?;
         Ok(Some(Stored { value, expires_at }))
     }
-}
-
-/// The bytes of the value whose chunks begin with the first of these; `None` if it is torn.
-fn packed(items: &[Attributes]) -> Result<Option<Vec<u8>>, StoreError> {
-    let Some(first) = items.first().map(Item) else { return Ok(None) };
-    let expected = first.opt_text("tag");
-    let n_chunks = if expected.is_some() { first.number("n_chunks")? } else { items.len() };
-    let mut packed = Vec::new();
-    for item in items.iter().take(n_chunks) {
-        let chunk = item.get("chunk").and_then(|value| value.as_b().ok()).ok_or_else(|| Item(item).corrupt("chunk"))?;
-        packed.extend_from_slice(chunk.as_ref());
-    }
-    Ok(expected.is_none_or(|expected| expected == tag(&packed)).then_some(packed))
 }
 
 fn tag(packed: &[u8]) -> String {
@@ -140,6 +178,15 @@ fn tag(packed: &[u8]) -> String {
     digits
 }
 
-fn chunk_key(sk: &str, at: usize) -> String {
-    format!("{sk}#{at:04}")
+/// The sort key of the chunk without which there is no value.
+pub(super) fn head_key(sk: &str) -> String {
+    numbered(sk, 0)
+}
+
+fn chunk_key(sk: &str, tag: &str, at: usize) -> String {
+    if at == 0 { head_key(sk) } else { numbered(&format!("{sk}#{tag}"), at) }
+}
+
+fn numbered(name: &str, at: usize) -> String {
+    format!("{name}#{at:04}")
 }

@@ -16,6 +16,7 @@ use domain::tenant_state::TenantState;
 use futures::{StreamExt, stream};
 use serde_json::Value;
 
+use super::chunks::head_key;
 use super::integrations::Stored;
 use super::item::Item;
 use super::{Store, StoreError, held, locks, runs, s, snapshot, tenants};
@@ -39,21 +40,37 @@ pub struct Erased {
     pub snapshot: bool,
 }
 
+/// What lies in the table of all integrations.
+#[derive(Default)]
+struct Scanned {
+    /// Runs that have a record and no head.
+    unlisted: BTreeSet<RunId>,
+    /// Every run and tenant for which rows are saved.
+    saved: BTreeSet<(RunId, TenantId)>,
+}
+
 impl Store {
     /// Takes a login out of all that is kept of an integration. It may be repeated.
     ///
     /// # Errors
     /// [`StoreError`] if some of it could not be looked through. All the rest was.
     pub async fn erase_login(&self, integration: &IntegrationId, login: &Login) -> Result<Erased, StoreError> {
-        let n_runs = self.erase_from_records(integration, login).await;
-        let n_rows = self.erase_from_rows(integration, login).await;
+        let (scanned, unscanned) = match self.scanned().await {
+            Ok(scanned) => (scanned, None),
+            Err(error) => (Scanned::default(), Some(error)),
+        };
+        let Scanned { unlisted, saved } = scanned;
+        let n_runs = self.erase_from_records(integration, login, unlisted).await;
+        let n_rows = self.erase_from_rows(integration, login, saved).await;
         let n_held = self.erase_from_held(integration, login).await;
         let snapshot = self.erase_from_snapshot(integration, login).await;
-        Ok(Erased { n_runs: n_runs?, n_rows: n_rows?, n_held: n_held?, snapshot: snapshot? })
+        let erased = Erased { n_runs: n_runs?, n_rows: n_rows?, n_held: n_held?, snapshot: snapshot? };
+        unscanned.map_or(Ok(erased), Err)
     }
 
-    async fn erase_from_records(&self, integration: &IntegrationId, login: &Login) -> Result<usize, StoreError> {
-        let runs = self.runs_kept(integration).await?;
+    /// Whose an unlisted record is, only the record says. Chunks of one without its head say nothing to anybody, and expire.
+    async fn erase_from_records(&self, integration: &IntegrationId, login: &Login, unlisted: BTreeSet<RunId>) -> Result<usize, StoreError> {
+        let listed = self.runs_kept(integration).await?;
         let erase = |run: RunId| async move {
             let without = |record: RunRecord| {
                 let without = record.clone().without(login);
@@ -61,10 +78,21 @@ impl Store {
             };
             self.edit_chunks(&runs::partition(&run), runs::RECORD, without).await.map(usize::from)
         };
-        sum(stream::iter(runs).map(erase).buffer_unordered(AT_ONCE)).await
+        let erase_own = |run: RunId| async move {
+            let is_own = self.run(&run).await?.is_some_and(|record| record.integration == *integration);
+            if is_own { erase(run).await } else { Ok(0) }
+        };
+        let n_listed = sum(stream::iter(listed).map(erase).buffer_unordered(AT_ONCE)).await;
+        let n_unlisted = sum(stream::iter(unlisted).map(erase_own).buffer_unordered(AT_ONCE)).await;
+        Ok(n_listed? + n_unlisted?)
     }
 
-    async fn erase_from_rows(&self, integration: &IntegrationId, login: &Login) -> Result<usize, StoreError> {
+    async fn erase_from_rows(
+        &self,
+        integration: &IntegrationId,
+        login: &Login,
+        mut saved: BTreeSet<(RunId, TenantId)>,
+    ) -> Result<usize, StoreError> {
         let stored = self.integration_item(integration).await?.as_ref().map(Stored::read).transpose()?;
         let file = stored.as_ref().and_then(|stored| Integration::parse(&stored.file).ok());
         let login_key = &file.map_or_else(|| LOGIN_KEY.to_owned(), |integration| integration.dataset.login);
@@ -72,7 +100,6 @@ impl Store {
         let states = self.sort_keys("dynamodb:Query of tenants", &tenants::partition(integration), "A", "~").await?;
         own.extend(states.iter().filter_map(|tenant| TenantId::parse(tenant).ok()));
         let runs = self.runs_kept(integration).await?;
-        let mut saved = self.saved_rows().await?;
         saved.retain(|(run, tenant)| runs.contains(run) || own.contains(tenant));
         let erase = |(run, tenant): (RunId, TenantId)| async move {
             let mut n_rows = 0;
@@ -90,18 +117,22 @@ impl Store {
     async fn erase_from_held(&self, integration: &IntegrationId, login: &Login) -> Result<usize, StoreError> {
         let pk = held::partition(integration);
         let chunks = self.sort_keys("dynamodb:Query of what is held", &pk, "A", "~").await?;
+        let sets: BTreeSet<(&str, &str)> = chunks
+            .iter()
+            .filter_map(|sk| sk.split_once('#'))
+            .filter_map(|(tenant, rest)| Some((tenant, rest.split('#').next()?)))
+            .collect();
         let mut n_held = 0;
-        for sk in chunks.iter().filter_map(|sk| sk.strip_suffix("#0000")) {
+        for (tenant, hash) in sets {
+            let sk = &format!("{tenant}#{hash}");
             let names_login = match self.chunks::<HeldSet>(&pk, sk).await {
-                Ok(set) => set.is_some_and(|set| set.actions().any(|action| action.login == *login)),
+                Ok(set) => set.is_none_or(|set| set.actions().any(|action| action.login == *login)),
                 Err(StoreError::Corrupt { .. }) => true,
                 Err(error) => return Err(error),
             };
             if names_login {
                 // The head first: one without its content would not be stored again for long.
-                if let Some((tenant, hash)) = sk.split_once('#') {
-                    self.forget_held(integration, tenant, &HeldHash::new(hash)).await?;
-                }
+                self.forget_held(integration, tenant, &HeldHash::new(hash)).await?;
                 self.delete_chunks(&pk, sk).await?;
                 n_held += 1;
             }
@@ -139,28 +170,37 @@ impl Store {
         Ok(runs.into_iter().map(RunId::new).collect())
     }
 
-    /// Every run and tenant for which rows are saved. Only a look through the table finds those of a run that ended before its record.
-    async fn saved_rows(&self) -> Result<BTreeSet<(RunId, TenantId)>, StoreError> {
-        let operation = "dynamodb:Scan for saved rows";
+    /// What only a look through the table finds: a run that died has rows before it has a record, and a record before it is listed.
+    async fn scanned(&self) -> Result<Scanned, StoreError> {
+        let operation = "dynamodb:Scan for saved rows and records";
         let scan = self
             .client
             .scan()
             .table_name(&self.table)
             .consistent_read(true)
-            .filter_expression("begins_with(pk, :run) AND begins_with(sk, :before)")
+            .filter_expression("begins_with(pk, :heads) OR (begins_with(pk, :run) AND (sk = :record OR begins_with(sk, :before)))")
+            .expression_attribute_values(":heads", s(runs::HEADS))
             .expression_attribute_values(":run", s(runs::PARTITION))
+            .expression_attribute_values(":record", s(head_key(runs::RECORD)))
             .expression_attribute_values(":before", s(runs::BEFORE))
             .projection_expression("pk, sk");
-        let mut found = BTreeSet::new();
+        let (mut listed, mut recorded, mut saved) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
         let mut pages = scan.into_paginator().items().send();
         while let Some(item) = pages.next().await {
             let item = item.map_err(AwsError::of(operation))?;
             let item = Item(&item);
-            let run = item.text("pk")?.strip_prefix(runs::PARTITION);
-            let tenant = item.text("sk")?.strip_prefix(runs::BEFORE).and_then(|rest| rest.split('#').next());
-            found.extend(run.map(RunId::new).zip(tenant.and_then(|tenant| TenantId::parse(tenant).ok())));
+            let sk = item.text("sk")?;
+            let Some(run) = item.text("pk")?.strip_prefix(runs::PARTITION).map(RunId::new) else {
+                listed.insert(RunId::new(sk));
+                continue;
+            };
+            match sk.strip_prefix(runs::BEFORE).and_then(|rest| rest.split('#').next()) {
+                None => recorded.extend([run]),
+                Some(tenant) => saved.extend(TenantId::parse(tenant).ok().map(|tenant| (run, tenant))),
+            }
         }
-        Ok(found)
+        recorded.retain(|run| !listed.contains(run));
+        Ok(Scanned { unlisted: recorded, saved })
     }
 }
 

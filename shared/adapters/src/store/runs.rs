@@ -10,6 +10,8 @@ use super::{Attributes, KEPT_SECONDS, Store, StoreError, key, n, s};
 use crate::aws::AwsError;
 use crate::clock::now_ms;
 
+/// How the partition of an integration's heads begins.
+pub(super) const HEADS: &str = "RUNS#";
 /// How the partition of a run begins.
 pub(super) const PARTITION: &str = "RUN#";
 /// The sort key of a record, but for the numbers of the chunks.
@@ -106,7 +108,7 @@ pub(super) fn partition(run: &RunId) -> String {
 }
 
 pub(super) fn heads(integration: &IntegrationId) -> String {
-    format!("RUNS#{integration}")
+    format!("{HEADS}{integration}")
 }
 
 pub(super) fn before(tenant: &TenantId) -> String {

@@ -1,6 +1,6 @@
 //! Integrations put in force.
 
-use adapters::store::{AfterApply, Applied, ApplyError};
+use adapters::store::{AfterApply, Applied, ApplyError, AuditEntry};
 use domain::delays::Delays;
 use domain::ids::IntegrationId;
 use domain::message::{Reason, SyncMessage};
@@ -24,6 +24,18 @@ async fn a_new_integration_is_in_force_and_asks_for_a_sync() {
     assert_eq!(pending, Pending { generation: 1, asked_generation: 1, nudged_at_ms: Some(NOW_MS), ..fresh });
     assert_eq!(table.store.integration_file(&integration()).await.unwrap(), Some(text));
     assert_eq!(table.integrations().await, [(integration(), directory())]);
+}
+
+#[tokio::test]
+async fn an_application_that_fails_behind_its_change_is_told_as_done_and_audited_once() {
+    let table = Table::new().await;
+    let text = file("acme", DIRECTORY, "simulate");
+    // The pending item of before, the locks, and the generation.
+    table.calls.fail(3, "BatchGet");
+    assert_eq!(table.apply(&text, AfterApply::Sync).await.unwrap(), Applied::Changed { generation: 1 });
+    assert_eq!(table.apply(&text, AfterApply::Sync).await.unwrap(), Applied::Unchanged);
+    let entry = AuditEntry { at_ms: NOW_MS, by: "an operator".to_owned(), action: "apply".to_owned(), detail: None };
+    assert_eq!(table.store.audits(Some(&integration()), 9).await.unwrap(), [entry]);
 }
 
 #[tokio::test]

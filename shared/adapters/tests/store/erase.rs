@@ -7,18 +7,19 @@ use domain::held::HeldHead;
 use domain::ids::IntegrationId;
 use domain::integration::Mode;
 use domain::login::Login;
+use domain::row::Row;
 use domain::run::{RunRecord, Status, TenantRecord};
 use domain::tenant_state::TenantState;
 use serde_json::json;
 
 use crate::approvals::held;
-use crate::runs::{record, row};
+use crate::runs::{noise, record, row};
 use crate::snapshots::snapshot;
-use crate::table::{NOW_MS, Table, integration, number, run, tenant};
+use crate::table::{NOW_MS, Table, integration, number, run, tenant, text};
 
 const ADA: &str = "ada@example.com";
 
-fn ada() -> Login {
+fn ada_login() -> Login {
     Login::as_found("ADA@example.com")
 }
 
@@ -42,7 +43,7 @@ async fn nothing_names_the_person_any_more_and_everybody_else_is_still_there() {
     store.save_before(&run("foreign"), &tenant("FOREIGN"), &[&row("1", "")]).await.unwrap();
     store.put_snapshot(&integration(), &snapshot(&[ADA, "bob@example.com"])).await.unwrap();
 
-    let erased = store.erase_login(&integration(), &ada()).await.unwrap();
+    let erased = store.erase_login(&integration(), &ada_login()).await.unwrap();
     assert_eq!(erased, Erased { n_runs: 1, n_rows: 3, n_held: 0, snapshot: true });
     assert_eq!(store.run(&run("r1")).await.unwrap(), Some(record_of("r1", &["bob@example.com"])));
     bob.remove("Manager");
@@ -50,7 +51,24 @@ async fn nothing_names_the_person_any_more_and_everybody_else_is_still_there() {
     assert_eq!(store.saved_before(&run("killed"), &tenant("TACME")).await.unwrap().len(), 0);
     assert_eq!(store.saved_before(&run("foreign"), &tenant("FOREIGN")).await.unwrap().len(), 1);
     assert_eq!(store.snapshot(&integration()).await.unwrap(), Some(snapshot(&["bob@example.com"])));
-    assert_eq!(store.erase_login(&integration(), &ada()).await.unwrap(), Erased::default());
+    assert_eq!(store.erase_login(&integration(), &ada_login()).await.unwrap(), Erased::default());
+}
+
+#[tokio::test]
+async fn a_record_that_is_not_listed_is_found_and_another_integrations_is_left_alone() {
+    let table = Table::with_acme().await;
+    let other = RunRecord { integration: IntegrationId::parse("other").unwrap(), ..record_of("r2", &[ADA]) };
+    for record in [&record_of("r1", &[ADA]), &other] {
+        table.store.put_run(record).await.unwrap();
+    }
+    // Both runs died before their heads were written.
+    for head in table.items().await.into_iter().filter(|item| text(item, "pk").starts_with("RUNS#")) {
+        table.delete(head).await;
+    }
+    let erased = table.store.erase_login(&integration(), &ada_login()).await.unwrap();
+    assert_eq!(erased, Erased { n_runs: 1, ..Erased::default() });
+    assert_eq!(table.store.run(&run("r1")).await.unwrap(), Some(record_of("r1", &[])));
+    assert_eq!(table.store.run(&run("r2")).await.unwrap(), Some(other));
 }
 
 #[tokio::test]
@@ -64,12 +82,33 @@ async fn what_is_held_about_the_person_is_deleted_with_its_head_and_held_anew() 
     let state = TenantState { held: Some(head), succeeded_ms: Some(NOW_MS), ..TenantState::default() };
     table.store.put_tenant_state(&integration(), &tenant("ACME"), &state).await.unwrap();
 
-    let erased = table.store.erase_login(&integration(), &ada()).await.unwrap();
+    let erased = table.store.erase_login(&integration(), &ada_login()).await.unwrap();
     assert_eq!(erased, Erased { n_held: 1, ..Erased::default() });
     assert_eq!(table.store.held(&integration(), &tenant("ACME"), &named.hash()).await.unwrap(), None);
     assert_eq!(table.store.held(&integration(), &tenant("ACME"), &other.hash()).await.unwrap(), Some(other));
     let states = table.store.tenant_states(&integration()).await.unwrap();
     assert_eq!(states[&tenant("ACME")], TenantState { held: None, ..state });
+}
+
+#[tokio::test]
+async fn an_erasure_that_fails_midway_leaves_all_to_be_read_and_the_next_one_ends_it() {
+    let table = Table::with_acme().await;
+    let (ada, mut bob) = (row("1", &noise(900_000)), row("2", &noise(1_000_000)).properties());
+    bob.insert("Login".to_owned(), json!("bob@example.com"));
+    let bob = Row::from(bob);
+    let rows = async || table.store.saved_before(&run("r1"), &tenant("ACME")).await.unwrap();
+    table.store.put_run(&record("r1")).await.unwrap();
+    table.store.save_before(&run("r1"), &tenant("ACME"), &[&ada, &bob]).await.unwrap();
+
+    table.calls.fail(2, "Put RUN#r1/before#ACME#");
+    table.store.erase_login(&integration(), &ada_login()).await.unwrap_err();
+    assert!(rows().await == [ada, bob.clone()]);
+    table.calls.fail(2, "Delete RUN#r1/before#ACME#");
+    table.store.erase_login(&integration(), &ada_login()).await.unwrap_err();
+    assert!(rows().await == [bob.clone()]);
+    let n_chunks = table.keys_with("before#").await.len();
+    assert_eq!(table.store.erase_login(&integration(), &ada_login()).await.unwrap(), Erased::default());
+    assert!(rows().await == [bob] && table.keys_with("before#").await.len() < n_chunks);
 }
 
 #[tokio::test]
@@ -79,7 +118,7 @@ async fn what_is_left_of_a_record_is_kept_no_longer_than_before() {
     let mut item = table.items_under("RUN#r1").await.remove(0);
     item.insert("expires_at".to_owned(), AttributeValue::N("1800000123".to_owned()));
     table.put(item).await;
-    table.store.erase_login(&integration(), &ada()).await.unwrap();
+    table.store.erase_login(&integration(), &ada_login()).await.unwrap();
     assert_eq!(number(&table.items_under("RUN#r1").await[0], "expires_at"), 1_800_000_123);
 }
 
@@ -92,7 +131,7 @@ async fn a_record_that_cannot_be_read_is_told_and_hides_no_other() {
     let mut item = table.items_under("RUN#r2").await.remove(0);
     item.insert("chunk".to_owned(), AttributeValue::B(Blob::new("broken")));
     table.put(item).await;
-    let told = table.store.erase_login(&integration(), &ada()).await;
+    let told = table.store.erase_login(&integration(), &ada_login()).await;
     assert!(matches!(&told, Err(StoreError::Corrupt { key, .. }) if key == "RUN#r2/record"), "{told:?}");
     for id in ["r1", "r3"] {
         assert_eq!(table.store.run(&run(id)).await.unwrap(), Some(record_of(id, &[])));
@@ -104,6 +143,6 @@ async fn another_integrations_records_are_left_alone() {
     let table = Table::with_acme().await;
     let other = RunRecord { integration: IntegrationId::parse("other").unwrap(), ..record_of("r1", &[ADA]) };
     table.store.put_run(&other).await.unwrap();
-    assert_eq!(table.store.erase_login(&integration(), &ada()).await.unwrap(), Erased::default());
+    assert_eq!(table.store.erase_login(&integration(), &ada_login()).await.unwrap(), Erased::default());
     assert_eq!(table.store.run(&run("r1")).await.unwrap(), Some(other));
 }

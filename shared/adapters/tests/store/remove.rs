@@ -1,7 +1,7 @@
 //! Integrations taken out of force.
 
 use adapters::clock::now_ms;
-use adapters::store::{AfterApply, AuditEntry, Removed};
+use adapters::store::{AfterApply, RemoveError, Removed};
 use domain::delays::Delays;
 use domain::held::{Decision, HeldHash, Verdict};
 use domain::ids::IntegrationId;
@@ -23,24 +23,34 @@ async fn full() -> Table {
     store.decide(&integration(), &tenant("ACME"), &decision, 0).await.unwrap();
     store.put_snapshot(&integration(), &snapshot(&["ada@acme.com"])).await.unwrap();
     store.put_run(&record("r1")).await.unwrap();
-    let entry = AuditEntry { at_ms: NOW_MS, by: "ann".to_owned(), action: "apply".to_owned(), detail: None };
-    store.audit(Some(&integration()), &entry).await.unwrap();
     table
+}
+
+/// All keys but those of the audit, and what the audit has of `acme`.
+async fn left(table: &Table) -> (Vec<String>, Vec<(String, String)>) {
+    let mut keys = table.keys_with("").await;
+    keys.retain(|key| !key.starts_with("AUDIT#"));
+    let audits = table.store.audits(Some(&integration()), 9).await.unwrap();
+    (keys, audits.into_iter().map(|entry| (entry.by, entry.action)).collect())
+}
+
+fn audited(actions: &[(&str, &str)]) -> Vec<(String, String)> {
+    actions.iter().map(|(by, action)| ((*by).to_owned(), (*action).to_owned())).collect()
 }
 
 #[tokio::test]
 async fn what_is_removed_leaves_its_runs_and_the_audit() {
     let table = full().await;
-    let own = table.keys_with("").await;
+    let (own, _) = left(&table).await;
     table.apply(&file("acme-eu", "directory_02", "simulate"), AfterApply::Wait).await.unwrap();
-    let mut expected = table.keys_with("").await;
-    let stays = |key: &str| ["AUDIT#acme/", "RUNS#acme/r1", "RUN#r1/record#0000"].iter().any(|stays| key.starts_with(stays));
+    let (mut expected, _) = left(&table).await;
+    let stays = |key: &str| ["RUNS#acme/r1", "RUN#r1/record#0000"].contains(&key);
     expected.retain(|key| stays(key) || !own.contains(key));
-    assert_eq!(expected.len(), 3 + 4, "{expected:?}");
+    assert_eq!(expected.len(), 2 + 4, "{expected:?}");
 
-    assert_eq!(table.store.remove(&integration()).await.unwrap(), Removed::Done);
-    assert_eq!(table.keys_with("").await, expected);
-    assert_eq!(table.store.remove(&integration()).await.unwrap(), Removed::Unknown);
+    assert_eq!(table.store.remove(&integration(), "ann").await.unwrap(), Removed::Done);
+    assert_eq!(left(&table).await, (expected, audited(&[("an operator", "apply"), ("ann", "remove")])));
+    assert_eq!(table.store.remove(&integration(), "ann").await.unwrap(), Removed::Unknown);
     table.apply(&file("other", DIRECTORY, "simulate"), AfterApply::Wait).await.unwrap();
 }
 
@@ -49,7 +59,7 @@ async fn what_is_removed_leaves_its_runs_and_the_audit() {
 async fn decisions_are_removed_before_what_says_that_they_are_used_up() {
     let table = full().await;
     table.calls.take();
-    table.store.remove(&integration()).await.unwrap();
+    table.store.remove(&integration(), "ann").await.unwrap();
     let calls = table.calls.take();
     let at = |key: &str| calls.iter().position(|call| call == key).unwrap();
     assert!(at("Delete APPROVAL#acme/ACME") < at("Delete TENANTS#acme/ACME"), "{calls:?}");
@@ -60,18 +70,30 @@ async fn nothing_is_removed_while_a_run_is_at_work() {
     let table = full().await;
     let held = table.store.hold(&directory(), &run("me"), now_ms(), &Delays::default()).await.unwrap().unwrap();
     let before = table.items().await;
-    assert_eq!(table.store.remove(&integration()).await.unwrap(), Removed::Running);
+    assert_eq!(table.store.remove(&integration(), "ann").await.unwrap(), Removed::Running);
     assert_eq!(table.items().await, before);
     table.store.release(held, RunEnd::Stopped).await.unwrap().unwrap();
-    assert_eq!(table.store.remove(&integration()).await.unwrap(), Removed::Done);
+    assert_eq!(table.store.remove(&integration(), "ann").await.unwrap(), Removed::Done);
 }
 
 #[tokio::test]
 async fn a_removal_that_was_cut_short_is_finished_by_the_next() {
     let table = Table::new().await;
     table.store.put_snapshot(&integration(), &snapshot(&["ada@acme.com"])).await.unwrap();
-    assert_eq!(table.store.remove(&integration()).await.unwrap(), Removed::Unknown);
+    assert_eq!(table.store.remove(&integration(), "ann").await.unwrap(), Removed::Unknown);
     assert_eq!(table.items().await, []);
+}
+
+#[tokio::test]
+async fn a_removal_that_fails_behind_its_change_is_told_as_done_and_audited_once() {
+    let table = full().await;
+    table.calls.fail(2, "Delete ");
+    let told = table.store.remove(&integration(), "ann").await;
+    assert!(matches!(told, Err(RemoveError::Left(_))), "{told:?}");
+    assert_eq!(table.store.remove(&integration(), "ann").await.unwrap(), Removed::Unknown);
+    let (keys, audits) = left(&table).await;
+    assert_eq!(keys, ["RUN#r1/record#0000", "RUNS#acme/r1"]);
+    assert_eq!(audits, audited(&[("an operator", "apply"), ("ann", "remove")]));
 }
 
 #[tokio::test]
@@ -82,7 +104,7 @@ async fn more_locks_than_one_transaction_holds_are_all_given_back() {
     for n in [40, 60] {
         table.apply(&file_of("acme", DIRECTORY, "simulate", &tenants[..n]), AfterApply::Wait).await.unwrap();
     }
-    assert_eq!(table.store.remove(&integration()).await.unwrap(), Removed::Done);
-    assert_eq!(table.items().await, []);
-    assert_eq!(table.store.remove(&IntegrationId::parse("nobody").unwrap()).await.unwrap(), Removed::Unknown);
+    assert_eq!(table.store.remove(&integration(), "ann").await.unwrap(), Removed::Done);
+    assert_eq!(left(&table).await.0, Vec::<String>::new());
+    assert_eq!(table.store.remove(&IntegrationId::parse("nobody").unwrap(), "ann").await.unwrap(), Removed::Unknown);
 }

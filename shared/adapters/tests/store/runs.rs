@@ -2,6 +2,7 @@
 
 use adapters::clock::now_ms;
 use adapters::store::RunHead;
+use aws_sdk_dynamodb::types::AttributeValue;
 use domain::finding::{Finding, FindingCode};
 use domain::ids::IntegrationId;
 use domain::message::Reason;
@@ -11,7 +12,7 @@ use serde_json::json;
 
 use crate::approvals::held;
 use crate::snapshots::{large, snapshot};
-use crate::table::{NOW_MS, Table, directory, integration, number, run, tenant, text};
+use crate::table::{Item, NOW_MS, Table, directory, integration, number, run, tenant, text};
 
 const ITEM_BYTES_MAX: usize = 400 * 1024;
 /// How long runs are kept.
@@ -39,7 +40,7 @@ pub(crate) fn record(id: &str) -> RunRecord {
 }
 
 /// Text of which compression saves no more than half.
-fn noise(n_bytes: usize) -> String {
+pub(crate) fn noise(n_bytes: usize) -> String {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut next = || {
         state ^= state << 13;
@@ -82,16 +83,33 @@ async fn a_small_record_is_one_item_and_comes_back_as_it_was() {
     assert_eq!(table.store.run(&run("r2")).await.unwrap(), None);
 }
 
-#[tokio::test]
-async fn chunks_without_a_tag_are_read_as_they_stand() {
-    let table = Table::new().await;
-    let large = RunRecord { findings: vec![Finding::new(FindingCode::NoEmail, noise(900_000))], ..record("r1") };
-    table.store.put_run(&large).await.unwrap();
-    for mut item in table.items_under("RUN#r1").await {
-        item.retain(|name, _| name != "tag" && name != "n_chunks");
-        table.put(item).await;
+/// Numbers the chunks of all values as versions before did.
+async fn number_alone(table: &Table, edit: impl Fn(&mut Item)) {
+    for item in table.items().await {
+        let (mut renamed, tag) = (item.clone(), format!("#{}", text(&item, "tag")));
+        renamed.insert("sk".to_owned(), AttributeValue::S(text(&item, "sk").replace(&tag, "")));
+        edit(&mut renamed);
+        table.delete(item).await;
+        table.put(renamed).await;
     }
-    assert!(table.store.run(&run("r1")).await.unwrap() == Some(large));
+}
+
+#[tokio::test]
+async fn chunks_as_versions_before_wrote_them_are_read_until_another_value_takes_their_place() {
+    let table = Table::new().await;
+    let without_tag = |item: &mut Item| item.retain(|name, _| name != "tag" && name != "n_chunks");
+    for edit in [&(|_: &mut Item| {}) as &dyn Fn(&mut Item), &without_tag] {
+        table.store.put_snapshot(&integration(), &large(1)).await.unwrap();
+        number_alone(&table, edit).await;
+        assert_eq!(table.keys_with("#").await[1], "SNAPSHOT#acme/snapshot#0001");
+        assert!(table.store.snapshot(&integration()).await.unwrap() == Some(large(1)));
+
+        table.calls.fail(2, "Put SNAPSHOT#acme/");
+        table.store.put_snapshot(&integration(), &large(2)).await.unwrap_err();
+        assert!(table.store.snapshot(&integration()).await.unwrap() == Some(large(1)));
+        table.store.put_snapshot(&integration(), &snapshot(&[])).await.unwrap();
+        assert_eq!(table.keys_with("#").await, ["SNAPSHOT#acme/snapshot#0000"]);
+    }
 }
 
 #[tokio::test]
@@ -180,20 +198,16 @@ async fn a_shorter_value_leaves_nothing_of_the_longer_one() {
 }
 
 #[tokio::test]
-async fn a_write_that_was_cut_short_is_noticed() {
+async fn a_value_that_lacks_a_chunk_is_noticed_and_one_without_its_head_is_not_there() {
     let table = Table::new().await;
-    let save = async |notes: &str| {
-        let rows = [row("1", notes)];
-        table.store.save_before(&run("r1"), &tenant("ACME"), &rows.iter().collect::<Vec<_>>()).await.unwrap();
-        table.items_under("RUN#r1").await
-    };
-    let before = save(&noise(900_000)).await;
-    let after = save(&format!("x{}", noise(900_000))).await;
-    assert!(before.len() > 1 && before.len() == after.len());
-    // Only the first chunk of the second write arrived.
-    for item in before.into_iter().filter(|item| !text(item, "sk").ends_with("#0000")) {
-        table.put(item).await;
-    }
+    table.store.save_before(&run("r1"), &tenant("ACME"), &[&row("1", &noise(1_800_000))]).await.unwrap();
+    let mut chunks = table.items_under("RUN#r1").await;
+    chunks.sort_by_key(|item| text(item, "sk").to_owned());
+    table.delete(chunks.pop().unwrap()).await;
     let error = table.store.saved_before(&run("r1"), &tenant("ACME")).await.unwrap_err();
     assert_eq!(error.to_string(), "item RUN#r1/before#ACME has no valid chunks");
+
+    assert!(chunks.len() > 1);
+    table.delete(chunks.swap_remove(0)).await;
+    assert_eq!(table.store.saved_before(&run("r1"), &tenant("ACME")).await.unwrap(), Vec::<Row>::new());
 }

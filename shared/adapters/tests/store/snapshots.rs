@@ -55,15 +55,27 @@ async fn a_snapshot_comes_back_until_the_next_takes_its_place() {
 }
 
 #[tokio::test]
+async fn a_write_that_fails_midway_leaves_the_snapshot_before_and_the_next_one_tidies_up() {
+    let table = Table::new().await;
+    table.store.put_snapshot(&integration(), &large(1)).await.unwrap();
+    let n_chunks = table.items_under("SNAPSHOT#acme").await.len();
+    assert!(n_chunks > 1);
+    for nth in 1..=n_chunks {
+        table.calls.fail(nth, "Put SNAPSHOT#acme/");
+        table.store.put_snapshot(&integration(), &large(2)).await.unwrap_err();
+        assert!(table.store.snapshot(&integration()).await.unwrap() == Some(large(1)), "chunk {nth}");
+    }
+    table.store.put_snapshot(&integration(), &large(3)).await.unwrap();
+    assert!(table.store.snapshot(&integration()).await.unwrap() == Some(large(3)));
+    assert_eq!(table.items_under("SNAPSHOT#acme").await.len(), n_chunks);
+}
+
+#[tokio::test]
 async fn a_torn_snapshot_is_none() {
     let table = Table::new().await;
     table.store.put_snapshot(&integration(), &large(1)).await.unwrap();
-    let before = table.items_under("SNAPSHOT#acme").await;
-    assert!(before.len() > 1);
-    table.store.put_snapshot(&integration(), &large(2)).await.unwrap();
-    for item in before.into_iter().filter(|item| text(item, "sk") != "snapshot#0000") {
-        table.put(item).await;
-    }
+    let torn = table.items_under("SNAPSHOT#acme").await.into_iter().find(|item| text(item, "sk") != "snapshot#0000");
+    table.delete(torn.unwrap()).await;
     assert_eq!(table.store.snapshot(&integration()).await.unwrap(), None);
 }
 

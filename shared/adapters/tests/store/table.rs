@@ -10,6 +10,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::interceptors::BeforeSerializationInterceptorContextRef;
 use aws_sdk_dynamodb::config::{BehaviorVersion, ConfigBag, Credentials, Intercept, Region, RuntimeComponents};
 use aws_sdk_dynamodb::error::BoxError;
+use aws_sdk_dynamodb::operation::batch_get_item::BatchGetItemInput;
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemInput;
 use aws_sdk_dynamodb::operation::put_item::PutItemInput;
 use aws_sdk_dynamodb::operation::query::QueryInput;
@@ -132,12 +133,39 @@ impl Table {
 
 /// What was asked of DynamoDB, call by call: writes with their keys, queries with their partitions.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Calls(Arc<Mutex<Vec<String>>>);
+pub(crate) struct Calls(Arc<Mutex<Asked>>);
+
+#[derive(Debug, Default)]
+struct Asked {
+    calls: Vec<String>,
+    /// How the calls begin of which one fails, and how many of them are still let through.
+    failing: Option<(String, usize)>,
+}
 
 impl Calls {
     /// Those since the last look.
     pub(crate) fn take(&self) -> Vec<String> {
-        std::mem::take(&mut *self.0.lock().unwrap())
+        std::mem::take(&mut self.0.lock().unwrap().calls)
+    }
+
+    /// Of the calls that begin so, lets the n-th from now on fail before it is sent, and that one alone.
+    pub(crate) fn fail(&self, nth: usize, begins: &str) {
+        self.0.lock().unwrap().failing = Some((begins.to_owned(), nth - 1));
+    }
+}
+
+impl Asked {
+    fn ask(&mut self, call: String) -> Result<(), BoxError> {
+        let fails = match &mut self.failing {
+            Some((begins, left)) if call.starts_with(&**begins) => left.checked_sub(1).map(|fewer| *left = fewer).is_none(),
+            Some(_) | None => false,
+        };
+        self.calls.push(call);
+        if fails {
+            self.failing = None;
+            return Err("made to fail".into());
+        }
+        Ok(())
     }
 }
 
@@ -160,13 +188,14 @@ impl Intercept for Calls {
             format!("Delete {}", key(delete.key()))
         } else if let Some(query) = input.downcast_ref::<QueryInput>() {
             format!("Query {}", text(query.expression_attribute_values().unwrap(), ":pk"))
+        } else if input.downcast_ref::<BatchGetItemInput>().is_some() {
+            "BatchGet".to_owned()
         } else if input.downcast_ref::<TransactWriteItemsInput>().is_some() {
             "Transact".to_owned()
         } else {
             "other".to_owned()
         };
-        self.0.lock().unwrap().push(call);
-        Ok(())
+        self.0.lock().unwrap().ask(call)
     }
 }
 

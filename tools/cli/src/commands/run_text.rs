@@ -45,6 +45,8 @@ impl Answer for RunView {
 
     fn exit(&self) -> Exit {
         match self.record.status {
+            // No other run does what a restore left undone.
+            Status::Superseded if self.record.restores.is_some() => Exit::Attention,
             Status::Applied | Status::Simulated | Status::Superseded => Exit::Done,
             // What was rejected stays held, and waits for nobody.
             Status::PartlyHeld if self.record.tenants.iter().all(|tenant| tenant.held.is_empty() || is_rejected(tenant)) => Exit::Done,

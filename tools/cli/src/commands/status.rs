@@ -13,6 +13,7 @@ use super::stop::DeploymentPause;
 use crate::context::Context;
 use crate::error::CliError;
 use crate::output::{Answer, At, Exit, Page, Tone, lines, utc, word};
+use crate::vendors;
 use facts::{Facts, OfTenant};
 use health::{Judgement, judge};
 
@@ -39,8 +40,10 @@ pub(crate) async fn status(cx: &Context, id: Option<&IntegrationId>) -> Result<S
     let store = cx.store().await?;
     let fleet = fleet::chosen(&store, id).await?;
     let deployment = store.deployment().await?;
+    // Of the delays only the look for drift counts here: what is stale goes by it.
+    let delays = vendors::delays("status")?;
     let of_integration = async |deployed: Deployed| {
-        let facts = match Facts::read(&store, &deployment, deployed.clone()).await {
+        let facts = match Facts::read(&store, &deployment, &delays, deployed.clone()).await {
             Err(error) => Facts::unreadable(deployed, error.corrupt().ok_or(error)?),
             Ok(facts) => facts,
         };

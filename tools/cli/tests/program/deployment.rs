@@ -1,5 +1,6 @@
 //! A deployment with customers, and the program at an operator's command line.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -141,15 +142,24 @@ impl Deployment {
 
     /// Writes an item as no version of ours would.
     pub(crate) async fn spoil(&self, pk: &str, sk: &str) {
+        let put = self.table().put_item().table_name(TABLE).set_item(Some(key(pk, sk)));
+        put.send().await.unwrap();
+    }
+
+    /// Sets an attribute of an item.
+    pub(crate) async fn set(&self, (pk, sk): (&str, &str), name: &str, value: AttributeValue) {
+        let update = self.table().update_item().table_name(TABLE).set_key(Some(key(pk, sk))).update_expression("SET #name = :value");
+        update.expression_attribute_names("#name", name).expression_attribute_values(":value", value).send().await.unwrap();
+    }
+
+    fn table(&self) -> aws_sdk_dynamodb::Client {
         let config = aws_sdk_dynamodb::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::from_static(REGION))
             .credentials_provider(Credentials::new("local", "local", None, None, "test"))
             .endpoint_url(self.system.dynamodb.url())
             .build();
-        let text = |text: &str| AttributeValue::S(text.to_owned());
-        let put = aws_sdk_dynamodb::Client::from_conf(config).put_item().table_name(TABLE).item("pk", text(pk)).item("sk", text(sk));
-        put.send().await.unwrap();
+        aws_sdk_dynamodb::Client::from_conf(config)
     }
 
     /// A customer in WorkOS and Orgvue.
@@ -207,6 +217,10 @@ impl Deployment {
     pub(crate) async fn json(&self, arguments: &[&str]) -> Value {
         self.run(&[arguments, &["--output", "json"]].concat()).await.json()
     }
+}
+
+fn key(pk: &str, sk: &str) -> HashMap<String, AttributeValue> {
+    [("pk", pk), ("sk", sk)].map(|(name, text)| (name.to_owned(), AttributeValue::S(text.to_owned()))).into()
 }
 
 /// Runs a program to its end.

@@ -1,11 +1,15 @@
 //! `restore`: shown first, then done, and nothing that takes from somebody without its hash.
 
+use std::time::Duration;
+
 use adapters::clock::now_ms;
+use aws_sdk_dynamodb::types::AttributeValue;
 use domain::delays::Delays;
 use domain::ids::{DirectoryId, RunId};
 use serde_json::{Value, json};
+use standins::{Fault, FaultKind, Matcher, Nth};
 
-use crate::deployment::{Deployment, directory, file};
+use crate::deployment::{Deployment, directory, end, file};
 
 const NAMES: [&str; 4] = ["ann", "ben", "cat", "dov"];
 
@@ -95,6 +99,34 @@ async fn what_takes_from_somebody_is_done_only_with_its_hash() {
     assert!(with.stderr.starts_with("acme is live: what the directory does not ask for goes again"), "{}", with.stderr);
     let short = deployment.run(&["restore", "acme", &run, "--yes", "--agree", &hash[..12]]).await;
     assert!(short.code == 64 && short.stderr.contains("all 64 digits"), "{}", short.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restore_that_another_run_takes_over_wants_a_person() {
+    let deployment = Deployment::start().await;
+    deployment.customer("acme", &["ada admin"]);
+    deployment.account("bob");
+    deployment.put_in_force("acme", "enforce").await;
+    deployment.run(&["approve", "acme", &deployment.hash().await, "--wait"]).await;
+    let run = last_run(&deployment).await;
+    deployment.run(&["pause", "acme"]).await;
+
+    let slow = FaultKind::Slow(Duration::from_secs(3));
+    deployment.orgvue.fault(Fault::new(Matcher::path("/items").method("GET"), Nth::At(1), slow));
+    let calls = deployment.orgvue.calls().total();
+    let taken_over = async {
+        while deployment.orgvue.calls().total() == calls {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let item = (&*format!("PENDING#{}", directory("acme")), "PENDING");
+        deployment.set(item, "lease_run", AttributeValue::S("another".to_owned())).await;
+    };
+    let mut restore = deployment.program(&["restore", "acme", &run, "--yes"]);
+    restore.env("HEARTBEAT_SECONDS", "1");
+    let (ended, ()) = tokio::join!(end(restore), taken_over);
+    assert_eq!(ended.code, 2, "{} {}", ended.stdout, ended.stderr);
+    assert!(ended.stdout.contains("superseded: the run stopped writing: the lease is lost; restore again\n"), "{}", ended.stdout);
+    assert_eq!(deployment.accounts(), ["ada@acme.com"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

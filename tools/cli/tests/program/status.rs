@@ -2,10 +2,15 @@
 
 use std::time::Duration;
 
+use adapters::clock::now_ms;
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::delays::Delays;
+use domain::fleet::Owed;
+use domain::ids::{DirectoryId, RunId};
 use serde_json::json;
 use standins::{Fault, FaultKind, Matcher, Nth};
 
-use crate::deployment::{Deployment, file};
+use crate::deployment::{Deployment, directory, file};
 use crate::redacted::redacted;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -115,4 +120,35 @@ async fn the_last_run_is_one_that_can_be_shown() {
     assert_eq!(erased.code, 0, "{}", erased.stderr);
     let (status, runs) = (deployment.json(&["status", "acme"]).await, deployment.json(&["runs", "acme"]).await);
     assert_eq!(status["integrations"][0]["last_run"], runs["runs"][0]["id"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_integration_that_is_owed_a_run_for_too_long_wants_a_person() {
+    let deployment = Deployment::with_acme("enforce", &["ada user"]).await;
+    let (store, id) = (&deployment.system.store, DirectoryId::parse(&directory("acme")).unwrap());
+    // A run that never ends holds off all others.
+    let _claim = store.hold(&id, &RunId::new("other"), now_ms(), &Delays::default()).await.unwrap().unwrap();
+    let generation = store.ask(&id, now_ms()).await.unwrap().unwrap();
+    let owed_for = async |minutes: i64| {
+        store.note_owed(&id, Some(Owed { generation, since_ms: now_ms() - minutes * 60_000 })).await.unwrap();
+        deployment.run(&["status", "acme", "--output", "json"]).await
+    };
+    let soon = owed_for(29).await;
+    assert_eq!((soon.code, &soon.json()["integrations"][0]["health"]), (0, &json!("working")));
+    let late = owed_for(31).await;
+    let acme = &late.json()["integrations"][0];
+    assert_eq!((late.code, &acme["health"], &acme["needs_person"]), (2, &json!("stale"), &json!(true)));
+    let advice = acme["advice"].as_str().unwrap();
+    assert!(advice.starts_with("a run has been owed since 20") && advice.ends_with("is the queue read?"), "{advice}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_window_that_is_over_is_a_run_that_is_owed() {
+    let deployment = Deployment::with_acme("paused", &[]).await;
+    let id = DirectoryId::parse(&directory("acme")).unwrap();
+    let state = async || deployment.json(&["status", "acme"]).await["integrations"][0]["work"]["state"].clone();
+    deployment.system.store.mark(&id, now_ms() + 60_000).await.unwrap();
+    assert_eq!(state().await, "window");
+    deployment.set((&format!("PENDING#{id}"), "PENDING"), "window_due_ms", AttributeValue::N((now_ms() - 1).to_string())).await;
+    assert_eq!(state().await, "owed");
 }

@@ -2,6 +2,8 @@
 
 use adapters::clock::now_ms;
 use adapters::store::{Deployment, Store};
+use domain::delays::Delays;
+use domain::fleet::Stale;
 use domain::held::HeldHash;
 use domain::ids::{DirectoryId, IntegrationId, RunId, TenantId};
 use domain::integration::Mode;
@@ -30,6 +32,9 @@ pub(super) struct Facts {
     /// What stops it.
     pub(super) stopped: Option<Stop>,
     pub(super) work: Option<Work>,
+    /// Whether no run of it ends as it should for long.
+    #[serde(skip)]
+    pub(super) stale: Option<Stale>,
     /// When it is looked for changes that no event told of.
     pub(super) next_drift_at: Option<At>,
     pub(super) last_run: Option<RunId>,
@@ -65,18 +70,25 @@ pub(super) struct Held {
 }
 
 impl Facts {
-    pub(super) async fn read(store: &Store, deployment: &Deployment, Deployed { id, directory }: Deployed) -> Result<Self, CliError> {
+    pub(super) async fn read(
+        store: &Store,
+        deployment: &Deployment,
+        delays: &Delays,
+        Deployed { id, directory }: Deployed,
+    ) -> Result<Self, CliError> {
         let directories = std::slice::from_ref(&directory);
-        let (in_force, pending, mut states, decisions, seen, last_run) = tokio::try_join!(
+        let (in_force, standing, mut states, decisions, seen, last_run) = tokio::try_join!(
             fleet::in_force(store, &id),
-            store.each_pending(directories),
+            store.each_standing(directories),
             store.tenant_states(&id),
             store.decisions(&id),
             store.snapshot(&id),
             // What holds the directory without running, as an erasure does, leaves its id in the pending item, but no record.
             store.latest_runs(&id, 1)
         )?;
-        let pending: Option<Pending> = pending.into_iter().find_map(Result::ok);
+        let standing = standing.into_iter().find_map(Result::ok);
+        let stale = standing.as_ref().and_then(|standing| standing.stale(now_ms(), delays));
+        let pending: Option<Pending> = standing.map(|standing| standing.pending);
         let (integration, problem) = match (in_force, &pending) {
             (Err(problem), _) => (None, Some(problem)),
             (Ok(integration), None) => (Some(integration), Some("its pending item is missing or corrupt: apply its file again".to_owned())),
@@ -105,6 +117,7 @@ impl Facts {
             problem,
             stopped: pending.and_then(|pending| Stop::of(pending, deployment)),
             work: pending.map(|pending| Work::of(pending, now_ms())),
+            stale,
             next_drift_at: pending.map(|pending| At(pending.next_drift_ms)),
             last_run: last_run.into_iter().next().map(|head| head.id),
             last_success_at: last_success_at.map(At),
@@ -126,6 +139,7 @@ impl Facts {
             problem: Some(format!("{item}: it must be repaired by hand")),
             stopped: None,
             work: None,
+            stale: None,
             next_drift_at: None,
             last_run: None,
             last_success_at: None,

@@ -1,11 +1,12 @@
 //! What is judged of an integration: whether it needs a person, and for what.
 
+use domain::fleet::Stale;
 use serde::Serialize;
 
 use super::facts::Facts;
 use super::work::Work;
 use crate::commands::stop::Stop;
-use crate::output::{Tone, counted};
+use crate::output::{Tone, counted, utc};
 
 /// How an integration is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -23,6 +24,8 @@ pub(super) enum Health {
     Paused,
     /// Something waits for a person's decision.
     Held,
+    /// No run of it ends as it should for long.
+    Stale,
     /// What stands in the way has stayed, or only a person can mend it.
     Quarantined,
     /// Its directory is unlinked or gone.
@@ -47,14 +50,14 @@ impl Health {
             Self::Ok => Tone::Good,
             Self::New | Self::Working => Tone::Plain,
             Self::Waiting | Self::Paused => Tone::Warn,
-            Self::Held | Self::Quarantined | Self::Suspended | Self::Unusable => Tone::Bad,
+            Self::Held | Self::Stale | Self::Quarantined | Self::Suspended | Self::Unusable => Tone::Bad,
         }
     }
 
     fn needs_person(self) -> bool {
         match self {
             Self::Ok | Self::New | Self::Working | Self::Waiting | Self::Paused => false,
-            Self::Held | Self::Quarantined | Self::Suspended | Self::Unusable => true,
+            Self::Held | Self::Stale | Self::Quarantined | Self::Suspended | Self::Unusable => true,
         }
     }
 }
@@ -79,6 +82,9 @@ fn worst(facts: &Facts) -> (Health, Option<String>) {
         let advice = format!("{whose}: {}; {}, or at once with `orgvue-scim sync {id}`", fault.text(), fault.next());
         return (Health::Quarantined, Some(advice));
     }
+    if let Some(stale) = facts.stale {
+        return (Health::Stale, Some(why_stale(facts, stale)));
+    }
     let n_asked: usize = facts.asked().map(|(_, held)| held.n_accounts).sum();
     if n_asked > 0 {
         let tenants: Vec<_> = facts.asked().map(|(tenant, _)| tenant.as_str()).collect();
@@ -98,4 +104,15 @@ fn worst(facts: &Facts) -> (Health, Option<String>) {
     let findings = facts.findings.filter(|n| *n > 0);
     let what = |n| if n == 1 { "1 account or group".to_owned() } else { format!("{n} accounts or groups") };
     (health, findings.map(|n| format!("{} cannot be synced: see `orgvue-scim findings {id}`", what(n))))
+}
+
+fn why_stale(facts: &Facts, stale: Stale) -> String {
+    let since = match stale {
+        Stale::Owed(since_ms) => format!("a run has been owed since {}", utc(since_ms)),
+        Stale::Quiet(since_ms) => format!("no success since {}", utc(since_ms)),
+    };
+    match facts.faults().next() {
+        Some((whose, fault)) => format!("{since}; {whose}: {}; {}", fault.text(), fault.next()),
+        None => format!("{since}: do runs begin, and end? is the sweep invoked, is the queue read?"),
+    }
 }

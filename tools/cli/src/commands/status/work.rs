@@ -40,10 +40,10 @@ impl Work {
                 Self::Running { run: lease.run.clone(), since: pending.claimed_at_ms.map(At) }
             }
             (_, _, Some(at)) if pending.backoff.attempts > 0 => Self::Retry { at: At(at) },
-            (_, Some(due), _) => Self::Window { ends_at: At(due) },
-            (_, None, _) if pending.is_owed() => Self::Owed,
-            (_, None, Some(at)) => Self::Retry { at: At(at) },
-            (_, None, None) => Self::Idle,
+            (_, Some(due), _) if due > now_ms => Self::Window { ends_at: At(due) },
+            _ if pending.is_owed() => Self::Owed,
+            (_, _, Some(at)) => Self::Retry { at: At(at) },
+            (_, _, None) => Self::Idle,
         }
     }
 
