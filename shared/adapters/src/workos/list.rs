@@ -14,7 +14,7 @@ use domain::ids::{DirectoryId, GroupId, UserId};
 use reqwest::StatusCode;
 use url::Url;
 
-use super::pace::Pace;
+use super::pace::{Pace, Throttle};
 use super::read::DirectoryReader;
 use super::wire::{self, Page, Row};
 use super::{Distrust, ReadError};
@@ -179,7 +179,7 @@ impl DirectoryReader {
         if let Some(pace) = pace {
             pace.check()?;
         }
-        let page = match self.get(self.list_url(list, cursor), pace, wire::page::<R>).await {
+        let page = match self.get(self.list_url(list, cursor), self.throttle_of(list), wire::page::<R>).await {
             Ok(page) => page,
             Err(error) if cursor.is_some() && is_refused_cursor(&error) => return Ok(None),
             Err(error) => {
@@ -199,6 +199,15 @@ impl DirectoryReader {
         Ok(Some(page))
     }
 
+    /// What the calls of a list wait for.
+    fn throttle_of(&self, list: List<'_>) -> Option<&Throttle> {
+        match list {
+            List::Users(_) | List::Members(_) => Some(&self.throttle),
+            List::GroupsOf(_) => Some(&self.again.throttle),
+            List::Groups(_) => None,
+        }
+    }
+
     fn list_url(&self, list: List<'_>, cursor: Option<&str>) -> Url {
         let (path, filter, id) = list.route();
         let mut url = self.workos.url([path]);
@@ -210,13 +219,18 @@ impl DirectoryReader {
     }
 
     /// One answer of the right shape. A wrong shape is a passing fault at first: a proxy's page, or an answer cut off.
-    pub(super) async fn get<T>(&self, url: Url, pace: Option<&Pace>, parse: impl Fn(&[u8]) -> Result<T, Distrust>) -> Result<T, GetError> {
+    pub(super) async fn get<T>(
+        &self,
+        url: Url,
+        throttle: Option<&Throttle>,
+        parse: impl Fn(&[u8]) -> Result<T, Distrust>,
+    ) -> Result<T, GetError> {
         let mut n_tries = 0;
         loop {
             n_tries += 1;
             let ready = || async {
-                if pace.is_some() {
-                    self.throttle.ready().await;
+                if let Some(throttle) = throttle {
+                    throttle.ready().await;
                 }
             };
             let request = || self.workos.client.get(url.clone());

@@ -7,6 +7,7 @@ use domain::directory::{Directory, DirectoryState, Group, User};
 use domain::ids::{DirectoryId, GroupId, UserId};
 use futures::{StreamExt, TryStreamExt, stream};
 
+use super::again::Again;
 use super::list::{List, PAGE_ROWS, Seen};
 use super::pace::{Pace, Throttle};
 use super::wire::{self, GroupRow, UserRow};
@@ -23,6 +24,7 @@ pub struct DirectoryReader {
     pub(super) directory: DirectoryId,
     pub(super) calls: Calls,
     pub(super) throttle: Throttle,
+    pub(super) again: Again,
     /// Over all that the run reads: what is slow between two reads is not the directory's size.
     pace: Pace,
     pages: AtomicU64,
@@ -33,7 +35,8 @@ impl DirectoryReader {
         let calls = Calls::new(deadline, workos.timeout);
         let throttle = Throttle::new(workos.users_interval);
         let pace = Pace::new(&throttle, deadline);
-        Self { workos, directory, calls, throttle, pace, pages: AtomicU64::new(0) }
+        let again = Again::new(workos.users_interval);
+        Self { workos, directory, calls, throttle, again, pace, pages: AtomicU64::new(0) }
     }
 
     /// Reads the whole directory: its users, its groups, and the members of the groups whose name is `wanted`.
@@ -99,7 +102,7 @@ impl DirectoryReader {
         Ok(directory)
     }
 
-    /// All groups that a user is in now, ours or not. Not under the limit of `/directory_users`.
+    /// All groups that a user is in now, ours or not. Not under the limit of `/directory_users`, but at a pace of its own.
     ///
     /// A user who is not there is in no group. That, and a user without groups, is believed only of a directory that is still linked.
     ///
@@ -107,7 +110,10 @@ impl DirectoryReader {
     /// [`ReadError`], as for [`read`](Self::read).
     pub async fn groups_of(&self, user: &UserId) -> Result<Vec<Group>, ReadError> {
         match self.list(List::GroupsOf(user), None, |row: GroupRow| Group::from(row)).await {
-            Ok(rows) if rows.is_empty() => self.linked().await.map(|_| Vec::new()),
+            Ok(rows) if rows.is_empty() => {
+                self.again.throttle.ready().await;
+                self.linked().await.map(|_| Vec::new())
+            }
             Ok(rows) => Ok(by_id(rows).into_values().collect()),
             // That the directory itself is there and linked was asked before this error was made.
             Err(ReadError::Untrusted { why: Distrust::NotFound, .. }) => Ok(Vec::new()),
