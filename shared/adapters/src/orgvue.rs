@@ -56,7 +56,8 @@ pub struct OrgvueOptions {
     /// Most rows of a dataset that are held. With what is made of them, 100,000 take 141 MB beside a directory of 40 MB and a plan of up to 204:
     /// 120,000 fit into the 512 MB that the sync function has by default.
     pub dataset_rows_max: usize,
-    /// How long to wait before the dataset is read again behind a lost answer: the write may still be under way.
+    /// How long to wait before the dataset is read again behind an answer that is none. Where there was no answer the write may still be under way,
+    /// and the wait is as long as a request may take.
     pub settle: Duration,
 }
 
