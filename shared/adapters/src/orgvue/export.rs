@@ -22,7 +22,7 @@ use url::Url;
 use super::error::TooLarge;
 use super::wire::{Link, Ticket, VendorError};
 use super::{OrgvueError, UsersDataset};
-use crate::http::{CallError, Effect};
+use crate::http::{CallError, Effect, is_request_id};
 
 /// Most exports of one read.
 const EXPORTS_MAX: usize = 2;
@@ -62,7 +62,11 @@ impl UsersDataset {
                 "completed" => return self.file(ticket.link("result")?, self.options.dataset_bytes_max).await,
                 "failed" => {
                     let code = VendorError::read(&body).code;
-                    return Err(OrgvueError::DatasetTooLarge(TooLarge::ExportFailed { code, trace_id: ticket.trace_id }));
+                    let trace_id = ticket.trace_id.filter(|id| is_request_id(id));
+                    return Err(OrgvueError::DatasetTooLarge(TooLarge::ExportFailed { code, trace_id }));
+                }
+                _ if *waited + wait > WAITED_MAX => {
+                    return Err(OrgvueError::DatasetTooLarge(TooLarge::ExportLate { seconds: WAITED_MAX.as_secs() }));
                 }
                 // Created, running, or a word that is not documented: not ended.
                 _ => self.wait(wait).await?,
