@@ -171,8 +171,7 @@ impl UsersDataset {
         }
         let error = match self.get("/items", self.options.dataset_bytes_max).await {
             Ok(body) => {
-                let rows = serde_json::from_slice(&body).map_err(|error| OrgvueError::malformed("a list of items", &error))?;
-                return self.held(rows);
+                return wire::rows(serde_json::Deserializer::from_slice(&body), self.options.dataset_rows_max);
             }
             Err(error) => error,
         };
@@ -200,12 +199,6 @@ impl UsersDataset {
     async fn get(&self, path: &str, bytes_max: usize) -> Result<Bytes, CallError> {
         let request = || self.request(Method::GET, path);
         self.calls.send_as(&self.token, Effect::None, bytes_max, request, || std::future::ready(())).await
-    }
-
-    /// The rows, if they are not more than we hold.
-    fn held(&self, rows: Vec<Row>) -> Result<Vec<Row>, OrgvueError> {
-        let rows_max = self.options.dataset_rows_max;
-        if rows.len() > rows_max { Err(OrgvueError::DatasetTooLarge(TooLarge::Rows(rows_max))) } else { Ok(rows) }
     }
 
     /// Waits, unless the time of the run ends before.

@@ -20,7 +20,7 @@ use reqwest::Method;
 use url::Url;
 
 use super::error::TooLarge;
-use super::wire::{Link, Ticket, VendorError};
+use super::wire::{self, Link, Ticket, VendorError};
 use super::{OrgvueError, UsersDataset};
 use crate::http::{CallError, Effect, is_request_id};
 
@@ -97,12 +97,8 @@ impl UsersDataset {
         let bytes_max = self.options.dataset_bytes_max;
         let text: Box<dyn Read + Send> = if result.starts_with(&GZIP) { Box::new(MultiGzDecoder::new(result)) } else { Box::new(result) };
         let mut text = text.take(bytes_max as u64 + 1);
-        let rows = serde_json::from_reader(BufReader::new(&mut text));
-        match rows {
-            _ if text.limit() == 0 => Err(OrgvueError::DatasetTooLarge(TooLarge::Bytes(bytes_max))),
-            Ok(rows) => self.held(rows),
-            Err(error) => Err(OrgvueError::malformed("a list of items", &error)),
-        }
+        let rows = wire::rows(serde_json::Deserializer::from_reader(BufReader::new(&mut text)), self.options.dataset_rows_max);
+        if text.limit() == 0 { Err(OrgvueError::DatasetTooLarge(TooLarge::Bytes(bytes_max))) } else { rows }
     }
 }
 
