@@ -181,7 +181,7 @@ impl UsersDataset {
             // What AWS's gateway says of an answer that is too large for Lambda, or not ready in time; but then all of Orgvue may be out of order.
             CallError::Status { status, .. } if matches!(status.as_u16(), 502 | 504) => {
                 self.exported_rows().await.map_err(|why| match why {
-                    OrgvueError::DatasetTooLarge(_) => why,
+                    OrgvueError::DatasetTooLarge(why) => OrgvueError::DatasetTooLarge(why.perhaps()),
                     _ => OrgvueError::from_call(error),
                 })?
             }

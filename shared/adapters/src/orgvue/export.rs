@@ -30,6 +30,9 @@ const EXPORTS_MAX: usize = 2;
 const LOOK_FIRST: Duration = Duration::from_secs(1);
 /// Longest wait before a look.
 const LOOK_MAX: Duration = Duration::from_secs(5);
+/// Longest that is waited between looks in one read: a large dataset is exported within a minute, and whoever never ends is not to use up the
+/// invocation, in which other tenants and the record have their part. It is tried again.
+const WAITED_MAX: Duration = Duration::from_secs(240);
 /// Largest ticket; the links in it are long.
 const TICKET_BYTES_MAX: usize = 64 * 1024;
 /// How a file in gzip begins, and JSON does not.
@@ -41,16 +44,17 @@ impl UsersDataset {
     /// # Errors
     /// [`OrgvueError`] says whether to retry or to refuse.
     pub(super) async fn exported_rows(&self) -> Result<Vec<Row>, OrgvueError> {
+        let mut waited = Duration::ZERO;
         for _ in 0..EXPORTS_MAX {
-            if let Some(result) = self.export().await? {
+            if let Some(result) = self.export(&mut waited).await? {
                 return self.rows_of(&result);
             }
         }
         Err(OrgvueError::DatasetTooLarge(TooLarge::ExportGone))
     }
 
-    /// The result of one export; none if its files are gone.
-    async fn export(&self) -> Result<Option<Bytes>, OrgvueError> {
+    /// The result of one export; none if its files are gone. `waited` is for it by all exports of the read.
+    async fn export(&self, waited: &mut Duration) -> Result<Option<Bytes>, OrgvueError> {
         let request = || self.request(Method::POST, "/export?exportFormat=jsonObjects&resultEncoding=gzip").body("{}");
         let ordered = self.calls.send_as(&self.token, Effect::None, TICKET_BYTES_MAX, request, || std::future::ready(())).await;
         let mut body = ordered.map_err(|error| refused(OrgvueError::from_call(error)))?;
@@ -71,6 +75,7 @@ impl UsersDataset {
                 // Created, running, or a word that is not documented: not ended.
                 _ => self.wait(wait).await?,
             }
+            *waited += wait;
             wait = LOOK_MAX.min(wait * 3 / 2);
             body = match self.file(&own, TICKET_BYTES_MAX).await? {
                 Some(body) => body,
