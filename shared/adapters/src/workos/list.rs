@@ -40,6 +40,7 @@ const SHAPE_WAIT: Duration = Duration::from_millis(200);
 #[derive(Debug, Clone, Copy)]
 pub(super) enum List<'a> {
     Users(&'a DirectoryId),
+    UsersAt { directory: &'a DirectoryId, email: &'a str },
     Groups(&'a DirectoryId),
     Members(&'a GroupId),
     GroupsOf(&'a UserId),
@@ -49,7 +50,7 @@ impl List<'_> {
     /// The path, and the parameter that says of what; it is `directory`, not `directory_id`.
     fn route(&self) -> (&'static str, &'static str, &str) {
         match self {
-            Self::Users(directory) => ("directory_users", "directory", directory.as_str()),
+            Self::Users(directory) | Self::UsersAt { directory, email: _ } => ("directory_users", "directory", directory.as_str()),
             Self::Groups(directory) => ("directory_groups", "directory", directory.as_str()),
             Self::Members(group) => ("directory_users", "group", group.as_str()),
             Self::GroupsOf(user) => ("directory_groups", "user", user.as_str()),
@@ -58,7 +59,7 @@ impl List<'_> {
 
     fn pages_max(&self) -> usize {
         match self {
-            Self::Users(_) | Self::Members(_) => USER_PAGES_MAX,
+            Self::Users(_) | Self::UsersAt { .. } | Self::Members(_) => USER_PAGES_MAX,
             Self::Groups(_) | Self::GroupsOf(_) => GROUP_PAGES_MAX,
         }
     }
@@ -68,6 +69,7 @@ impl fmt::Display for List<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Users(directory) => write!(f, "users of {directory}"),
+            Self::UsersAt { directory, email: _ } => write!(f, "users of {directory} at one address"),
             Self::Groups(directory) => write!(f, "groups of {directory}"),
             Self::Members(group) => write!(f, "members of {group}"),
             Self::GroupsOf(user) => write!(f, "groups of {user}"),
@@ -202,7 +204,7 @@ impl DirectoryReader {
     /// What the calls of a list wait for.
     fn throttle_of(&self, list: List<'_>) -> Option<&Throttle> {
         match list {
-            List::Users(_) | List::Members(_) => Some(&self.throttle),
+            List::Users(_) | List::UsersAt { .. } | List::Members(_) => Some(&self.throttle),
             List::GroupsOf(_) => Some(&self.again.throttle),
             List::Groups(_) => None,
         }
@@ -211,7 +213,11 @@ impl DirectoryReader {
     fn list_url(&self, list: List<'_>, cursor: Option<&str>) -> Url {
         let (path, filter, id) = list.route();
         let mut url = self.workos.url([path]);
-        url.query_pairs_mut().append_pair(filter, id).append_pair("order", "asc").append_pair("limit", &PAGE_ROWS.to_string());
+        url.query_pairs_mut().append_pair(filter, id);
+        if let List::UsersAt { directory: _, email } = list {
+            url.query_pairs_mut().append_pair("email", email);
+        }
+        url.query_pairs_mut().append_pair("order", "asc").append_pair("limit", &PAGE_ROWS.to_string());
         if let Some(cursor) = cursor {
             url.query_pairs_mut().append_pair("after", cursor);
         }

@@ -76,6 +76,31 @@ impl DirectoryReader {
         self.counted(members.with_users(users), &before).await
     }
 
+    /// Whether each of these users, who are among the members that [`read_members`](Self::read_members) read, is the only active one with the
+    /// address, also among those who are in no group of ours. Each takes a call; where the list of users takes fewer, it is not asked.
+    ///
+    /// WorkOS does not say whether it [compares addresses](https://workos.com/docs/reference/directory-sync/directory-user) with regard to case:
+    /// if so, another spelling of the same address is not found. An answer in which the user is not, or others are, is a no.
+    ///
+    /// # Errors
+    /// [`ReadError`], as for [`read`](Self::read).
+    pub async fn are_alone(&self, users: &[&User], members: &Directory) -> Result<bool, ReadError> {
+        let n_users = members.active_users_counted.unwrap_or(0).max(members.users().len() as u64);
+        if users.len() as u64 > n_users.div_ceil(PAGE_ROWS) {
+            return Ok(false);
+        }
+        for user in users {
+            let list = List::UsersAt { directory: &self.directory, email: user.email.as_deref().unwrap_or_default() };
+            self.pace.begin(1, 1);
+            let found = self.list(list, Some(&self.pace), |row: UserRow| User::from(row)).await?;
+            let mut active = found.iter().map(|seen| &seen.row).filter(|found| found.active);
+            if !(active.next().is_some_and(|found| found.id == user.id) && active.next().is_none()) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// The list of users. Of a user who is there twice the later row stays.
     async fn users(&self, before: &wire::Directory) -> Result<BTreeMap<UserId, User>, ReadError> {
         self.pace.begin(1, before.users().div_ceil(PAGE_ROWS));
