@@ -21,17 +21,11 @@ use domain::login::Login;
 use domain::plan::{Action, Plan, Users, plan};
 use domain::row::Row;
 use domain::snapshot::FormerLogins;
-use futures::{StreamExt, stream};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::Deps;
 use crate::fault::TenantFault;
-
-/// Most users whose groups are read a second time in one run: at WorkOS's 100 calls a second, 20 s. What is beyond is held.
-const CONFIRMATIONS_MAX: usize = 2_000;
-/// How many of those reads are under way at once.
-const CONFIRMATIONS_AT_ONCE: usize = 8;
 
 /// What the tenants of one read of the directory share.
 pub(crate) struct Look<'a> {
@@ -157,14 +151,9 @@ impl Look<'_> {
         if doubtful.is_empty() {
             return Ok(Some(Confirmed { desired: desired_first, plan: plan_first, users: nobody, findings: Vec::new() }));
         }
-        let read: Vec<_> = stream::iter(doubtful.into_iter().take(CONFIRMATIONS_MAX))
-            .map(|user| async move { (self.reader.groups_of(&user).await, user) })
-            .buffer_unordered(CONFIRMATIONS_AT_ONCE)
-            .collect()
-            .await;
         let mut users = BTreeSet::new();
         let mut directory = self.directory.clone();
-        for (groups, user) in read {
+        for (user, groups) in self.reader.groups_of_each(doubtful).await {
             match groups {
                 Ok(groups) => {
                     directory.correct_memberships(&user, groups);

@@ -64,12 +64,13 @@ impl Round<'_> {
     /// Only that the table does not answer is an error of its own.
     pub(crate) async fn go(&self, tenants: &[&Tenant], with_all_users: bool) -> Result<Result<Rounded, Unread>, StoreError> {
         let wanted = |name: &str| matches!(group_name::parse(name, self.integration), Some(Ok(_)));
-        let read = if with_all_users { self.reader.read(wanted).await } else { self.reader.read_members(wanted).await };
-        let directory = match read {
-            Ok(directory) => directory,
+        let read =
+            if with_all_users { self.reader.read(wanted).await.map(|directory| (directory, true)) } else { self.members(wanted).await };
+        let (directory, is_whole) = match read {
+            Ok(read) => read,
             Err(error) => return Ok(Err(Unread { error, reconciled: Vec::new(), orgvue_calls: 0 })),
         };
-        let (brief, wanting) = self.once(tenants, directory, with_all_users).await?;
+        let (brief, wanting) = self.once(tenants, directory, is_whole).await?;
         if wanting.is_empty() {
             return Ok(Ok(brief));
         }
@@ -84,6 +85,15 @@ impl Round<'_> {
         let (whole, _) = self.once(&wanting, directory, true).await?;
         reconciled.extend(whole.reconciled);
         Ok(Ok(Rounded { reconciled, orgvue_calls, ..whole }))
+    }
+
+    /// The members of groups of ours. Where one who is new may have the address of somebody else, to whom the account would be another's: all
+    /// users, and `true`.
+    async fn members(&self, wanted: impl Fn(&str) -> bool) -> Result<(Directory, bool), ReadError> {
+        let members = self.reader.read_members(wanted).await?;
+        let newcomers = self.before.map(|before| before.newcomers(&members)).unwrap_or_default();
+        let will_do = self.reader.are_alone(&newcomers, &members).await?;
+        if will_do { Ok((members, false)) } else { Ok((self.reader.complete(members).await?, true)) }
     }
 
     /// Each tenant on its own, and those that want the list of users, of which a read that is whole leaves none.

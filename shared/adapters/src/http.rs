@@ -24,6 +24,8 @@ const WAIT_FIRST: Duration = Duration::from_millis(300);
 const WAIT_MAX: Duration = Duration::from_secs(8);
 /// Longest `Retry-After` that we sit out. A server that asks for more is left alone until the run's own retry.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(60);
+/// Longest name of a request that is kept. A trace id with all its parts has some 100 characters.
+const REQUEST_ID_BYTES_MAX: usize = 128;
 /// Most of an error body that is kept for its code.
 const ERROR_BYTES_MAX: usize = 16 * 1024;
 
@@ -281,7 +283,13 @@ fn request_id(headers: &header::HeaderMap) -> Option<String> {
         .into_iter()
         .find_map(|name| headers.get(name))
         .and_then(|value| value.to_str().ok())
+        .filter(|id| is_request_id(id))
         .map(str::to_owned)
+}
+
+/// Whether it looks like a vendor's name for a request, and may be logged.
+pub(crate) fn is_request_id(text: &str) -> bool {
+    text.len() <= REQUEST_ID_BYTES_MAX && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 async fn read_body(mut response: reqwest::Response, bytes_max: usize) -> Result<Bytes, CallError> {
@@ -304,4 +312,22 @@ async fn read_body_start(mut response: reqwest::Response) -> Bytes {
         }
     }
     body.freeze()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_looks_like_an_id_is_kept_as_one() {
+        let kept = |id: &str| {
+            let headers = [("x-amzn-trace-id".parse().unwrap(), HeaderValue::from_str(id).unwrap())];
+            request_id(&header::HeaderMap::from_iter(headers))
+        };
+        assert_eq!(kept("Root=1-62bcb5d3-3b211f86").as_deref(), Some("Root=1-62bcb5d3-3b211f86"));
+        assert!(kept(&"x".repeat(128)).is_some());
+        for bad in ["x".repeat(129), "ada lovelace".to_owned(), "a\tb".to_owned()] {
+            assert_eq!(kept(&bad), None);
+        }
+    }
 }

@@ -57,7 +57,8 @@ pub struct OrgvueOptions {
     /// Most rows of a dataset that are held. With what is made of them, 100,000 take 141 MB beside a directory of 40 MB and a plan of up to 204:
     /// 120,000 fit into the 512 MB that the sync function has by default.
     pub dataset_rows_max: usize,
-    /// How long to wait before the dataset is read again behind a lost answer: the write may still be under way.
+    /// How long to wait before the dataset is read again behind an answer that is none. Where there was no answer the write may still be under way,
+    /// and the wait is as long as a request may take.
     pub settle: Duration,
     /// Whose word is taken for who Orgvue is; Mozilla's authorities by default.
     pub tls: Tls,
@@ -175,8 +176,7 @@ impl UsersDataset {
         }
         let error = match self.get("/items", self.options.dataset_bytes_max).await {
             Ok(body) => {
-                let rows = serde_json::from_slice(&body).map_err(|error| OrgvueError::malformed("a list of items", &error))?;
-                return self.held(rows);
+                return wire::rows(serde_json::Deserializer::from_slice(&body), self.options.dataset_rows_max);
             }
             Err(error) => error,
         };
@@ -186,7 +186,7 @@ impl UsersDataset {
             // What AWS's gateway says of an answer that is too large for Lambda, or not ready in time; but then all of Orgvue may be out of order.
             CallError::Status { status, .. } if matches!(status.as_u16(), 502 | 504) => {
                 self.exported_rows().await.map_err(|why| match why {
-                    OrgvueError::DatasetTooLarge(_) => why,
+                    OrgvueError::DatasetTooLarge(why) => OrgvueError::DatasetTooLarge(why.perhaps()),
                     _ => OrgvueError::from_call(error),
                 })?
             }
@@ -204,12 +204,6 @@ impl UsersDataset {
     async fn get(&self, path: &str, bytes_max: usize) -> Result<Bytes, CallError> {
         let request = || self.request(Method::GET, path);
         self.calls.send_as(&self.token, Effect::None, bytes_max, request, || std::future::ready(())).await
-    }
-
-    /// The rows, if they are not more than we hold.
-    fn held(&self, rows: Vec<Row>) -> Result<Vec<Row>, OrgvueError> {
-        let rows_max = self.options.dataset_rows_max;
-        if rows.len() > rows_max { Err(OrgvueError::DatasetTooLarge(TooLarge::Rows(rows_max))) } else { Ok(rows) }
     }
 
     /// Waits, unless the time of the run ends before.

@@ -11,6 +11,7 @@
 //! [groups](https://workos.com/docs/reference/directory-sync/directory-group),
 //! [limits](https://workos.com/docs/reference/rate-limits).
 
+mod again;
 mod list;
 mod pace;
 mod read;
@@ -52,7 +53,8 @@ pub struct Options {
     pub key: Secret,
     /// Longest that one try of a call may take; [`TIMEOUT`] by default.
     pub timeout: Duration,
-    /// From one call of `/directory_users` to the next; [`USERS_INTERVAL`] by default. Zero: no throttle.
+    /// From one call of `/directory_users` to the next, and five times as often one about the groups of a single user;
+    /// [`USERS_INTERVAL`] by default. Zero: no throttle.
     pub users_interval: Duration,
     /// Whose word is taken for who WorkOS is; Mozilla's authorities by default.
     pub tls: Tls,

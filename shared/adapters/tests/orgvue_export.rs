@@ -69,9 +69,12 @@ async fn a_gateway_that_breaks_on_the_answer_leads_to_the_export_too() {
         let world = World::with(&["ada@example.com"]).await;
         fault(&world, "/items", Nth::From(1), FaultKind::Status(status));
         assert_eq!(read(&world).await.unwrap().len(), 2);
-        world.server.switches(|switches| switches.export_end = ExportEnd::Refused);
-        let error = read(&world).await.unwrap_err();
-        assert!(matches!(error, OrgvueError::DatasetTooLarge(_)), "what is to be mended is told: {error}");
+        for end in [ExportEnd::Refused, ExportEnd::Failed] {
+            world.server.switches(|switches| switches.export_end = end);
+            let error = read(&world).await.unwrap_err();
+            assert!(matches!(error, OrgvueError::DatasetTooLarge(_)), "what is to be mended is told: {error}");
+            assert_eq!((error.code().as_str(), error.class(), error.needs_person()), ("orgvue_unavailable", FaultClass::Vendor, false));
+        }
         fault(&world, "/export", Nth::From(1), FaultKind::Status(status));
         let error = read(&world).await.unwrap_err();
         assert!(matches!(error, OrgvueError::Unavailable(_)), "it may be that Orgvue does not work: {error}");
@@ -121,6 +124,17 @@ async fn an_export_that_never_ends_ends_with_the_time_of_the_run() {
     let users = world.users_until(Deadline::after(Duration::from_secs(2)));
     assert!(matches!(users.rows().await, Err(OrgvueError::OutOfTime)));
     assert_eq!(world.n(LOOK), 1, "a second look would come too late");
+}
+
+#[tokio::test]
+async fn an_export_that_never_ends_is_waited_for_some_minutes() {
+    let world = large().await;
+    world.server.switches(|switches| switches.export_end = ExportEnd::Never);
+    let users = world.users_until(Deadline::after(Duration::from_secs(600)));
+    let error = hurried(users.rows()).await.unwrap_err();
+    assert_eq!((error.class(), error.needs_person()), (FaultClass::Vendor, false), "{error}");
+    assert!(error.to_string().ends_with("its export did not end within 240 s"), "{error}");
+    assert_eq!(world.n(ORDER), 1);
 }
 
 #[tokio::test]

@@ -66,6 +66,23 @@ async fn a_write_that_takes_effect_after_we_stopped_waiting_makes_no_second_acco
 }
 
 #[tokio::test]
+async fn a_write_that_takes_effect_behind_a_connection_that_broke_makes_no_second_account() {
+    let mut world = World::with(&[]).await;
+    world.options.timeout = Duration::from_millis(1_500);
+    world.fault("PUT", Nth::At(1), FaultKind::Reset);
+    let (users, phase) = (world.users(), phase(creates(1)));
+    let fence = async || Ok::<(), std::convert::Infallible>(());
+    let write = users.apply(&phase, &world.spelling, |rows| world.read(rows), fence);
+    let late = async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        world.server.insert_row(TENANT, orgvue_world::row("user0000@example.com"));
+    };
+    let (applied, ()) = tokio::join!(write, late);
+    assert_eq!((applied.unwrap().done.len(), world.n(WRITE), world.n(READ)), (1, 1, 1));
+    assert_eq!(world.rows_of("user0000@example.com").len(), 1);
+}
+
+#[tokio::test]
 async fn two_losses_in_a_row_cost_two_looks() {
     let world = World::with(&[]).await;
     world.fault("PUT", Nth::First(2), FaultKind::Reset);
@@ -118,7 +135,7 @@ async fn a_dataset_that_cannot_be_read_again_ends_the_phase() {
 #[tokio::test]
 async fn there_is_no_time_to_look_again_at_the_end_of_a_run() {
     let mut world = World::with(&[]).await;
-    world.options.settle = Duration::from_secs(600);
+    world.options.timeout = Duration::from_secs(600);
     world.fault("PUT", Nth::At(1), FaultKind::CutAfterCommit);
     let users = world.users_until(Deadline::after(Duration::from_secs(30)));
     let fence = async || Ok::<(), std::convert::Infallible>(());

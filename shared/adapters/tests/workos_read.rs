@@ -13,6 +13,7 @@ use adapters::http::Deadline;
 use adapters::workos::{ReadError, USERS_INTERVAL};
 use domain::ids::UserId;
 use standins::workos::{Order, Presence, Timestamps, UnknownFilter, UserGroups, UserSpec};
+use standins::{Fault, FaultKind, Matcher, Nth};
 use support::{DIRECTORY, all, fill, group_names, members, none, ours, reader, reader_with, standin};
 
 #[tokio::test]
@@ -74,6 +75,26 @@ async fn of_a_member_the_later_row_is_right_and_who_is_no_user_any_more_stays() 
 
     let active: Vec<bool> = whole.users().iter().map(|user| user.active).collect();
     assert_eq!((active, members(&whole, "ORG_user").len()), (vec![true, false, true], 3));
+}
+
+#[tokio::test]
+async fn whoever_shares_an_address_with_an_active_outsider_is_not_alone() {
+    let workos = standin().await;
+    fill(&workos, 150);
+    (0..3).for_each(|n| workos.add_member(DIRECTORY, "ORG_user", &n.to_string()));
+    workos.put_user(DIRECTORY, UserSpec::new("outsider", "1@example.com"));
+    workos.put_user(DIRECTORY, UserSpec { state: "inactive".to_owned(), ..UserSpec::new("leaver", "2@example.com") });
+    let reader = reader(&workos);
+    let members = reader.read_members(ours).await.unwrap();
+    let alone = async |n: usize| reader.are_alone(&[&members.users()[n]], &members).await.unwrap();
+
+    assert_eq!((alone(0).await, alone(1).await, alone(2).await), (true, false, true));
+    workos.calls().reset();
+    let all: Vec<_> = members.users().iter().collect();
+    assert!(!reader.are_alone(&all, &members).await.unwrap());
+    assert_eq!(workos.calls().total(), 0, "the list of users has two pages");
+    workos.fault(Fault::new(Matcher::any().query("email="), Nth::At(1), FaultKind::EmptyList));
+    assert!(!alone(0).await, "an answer without the user is none");
 }
 
 #[tokio::test]

@@ -134,6 +134,15 @@ impl Snapshot {
         !self.findings.iter().any(|finding| finding.code == FindingCode::DuplicateLogin)
     }
 
+    /// The active members with an address that this does not know as theirs. It may be that of somebody who is in no group of ours, whom the
+    /// members do not tell of.
+    pub fn newcomers<'a>(&self, members: &'a Directory) -> Vec<&'a User> {
+        let users = members.users().iter().zip(members.logins());
+        let is_known =
+            |user: &User, login: &Option<Login>| self.users.get(&user.id).is_some_and(|seen| seen.active && seen.login == *login);
+        users.filter(|(user, login)| user.active && login.is_some() && !is_known(user, login)).map(|(user, _)| user).collect()
+    }
+
     /// What was found of users in no group of ours, but for those whom the directory has in one now.
     pub fn outsiders(&self, members: &Directory) -> Vec<Finding> {
         let is_member = |user: &UserId| members.user(user).is_some();

@@ -79,14 +79,42 @@ pub enum TooLarge {
     /// The export's files were gone, or not for us, before they were fetched; twice.
     #[error("a synchronous read does not return it, and the files of its export were not to be had")]
     ExportGone,
+    /// The export had not ended when we gave it up.
+    #[error("a synchronous read does not return it, and its export did not end within {seconds} s")]
+    ExportLate {
+        /// What it was given.
+        seconds: u64,
+    },
+    /// There is no export, and what stood in the way of the synchronous read was a gateway, which says the same when all of Orgvue is out of order.
+    #[error(transparent)]
+    Perhaps(Box<Self>),
 }
 
 impl TooLarge {
+    /// The same, where nobody can tell whether it is the dataset or Orgvue. What we counted ourselves is sure.
+    pub(super) fn perhaps(self) -> Self {
+        match self {
+            Self::Bytes(_) | Self::Rows(_) | Self::Perhaps(_) => self,
+            Self::ExportRefused(_) | Self::ExportFailed { .. } | Self::ExportGone | Self::ExportLate { .. } => {
+                Self::Perhaps(Box::new(self))
+            }
+        }
+    }
+
+    /// Whether it is the vendor's matter and may pass, as far as anybody can tell.
+    fn is_vendors(&self) -> bool {
+        match self {
+            Self::Perhaps(_) | Self::ExportLate { .. } => true,
+            Self::Bytes(_) | Self::Rows(_) | Self::ExportRefused(_) | Self::ExportFailed { .. } | Self::ExportGone => false,
+        }
+    }
+
     fn trace_id(&self) -> Option<&str> {
         match self {
             Self::ExportRefused(error) => error.trace_id(),
             Self::ExportFailed { trace_id, .. } => trace_id.as_deref(),
-            Self::Bytes(_) | Self::Rows(_) | Self::ExportGone => None,
+            Self::Perhaps(why) => why.trace_id(),
+            Self::Bytes(_) | Self::Rows(_) | Self::ExportGone | Self::ExportLate { .. } => None,
         }
     }
 
@@ -94,7 +122,10 @@ impl TooLarge {
         match self {
             Self::Bytes(_) | Self::Rows(_) => "have the tenant split, or the limit raised together with SyncMemorySize",
             Self::ExportRefused(_) => "let the api_account export the dataset; if it may, give Orgvue's support the trace id",
-            Self::ExportFailed { .. } | Self::ExportGone => "if it lasts, ask Orgvue's support why the export does not come",
+            Self::Perhaps(why) => why.remedy(),
+            Self::ExportFailed { .. } | Self::ExportGone | Self::ExportLate { .. } => {
+                "if it lasts, ask Orgvue's support why the export does not come"
+            }
         }
     }
 }
@@ -134,6 +165,7 @@ impl OrgvueError {
             Self::Token(SecretError::Denied { .. }) => "token_denied",
             Self::Token(SecretError::Unavailable { .. }) => "secrets_unavailable",
             Self::Dataset(refusal) => refusal.code(),
+            Self::DatasetTooLarge(why) if why.is_vendors() => "orgvue_unavailable",
             Self::DatasetTooLarge(_) => "dataset_too_large",
             Self::QuotaExceeded => "orgvue_quota_exceeded",
             Self::Unavailable(_) => "orgvue_unavailable",
@@ -147,7 +179,8 @@ impl OrgvueError {
     pub fn needs_person(&self) -> bool {
         match self {
             Self::Token(error) => !error.is_passing(),
-            Self::Configuration { .. } | Self::UnusableToken | Self::Dataset(_) | Self::DatasetTooLarge(_) => true,
+            Self::DatasetTooLarge(why) => !why.is_vendors(),
+            Self::Configuration { .. } | Self::UnusableToken | Self::Dataset(_) => true,
             Self::QuotaExceeded | Self::Unavailable(_) | Self::Malformed { .. } | Self::OutOfTime => false,
         }
     }
@@ -157,6 +190,7 @@ impl OrgvueError {
     pub fn class(&self) -> FaultClass {
         match self {
             Self::Token(error) if error.is_passing() => FaultClass::Vendor,
+            Self::DatasetTooLarge(why) if why.is_vendors() => FaultClass::Vendor,
             Self::DatasetTooLarge(TooLarge::ExportFailed { .. } | TooLarge::ExportGone) => FaultClass::Own,
             Self::DatasetTooLarge(TooLarge::ExportRefused(error)) => error.class(),
             Self::Configuration { code: Some(_), .. }

@@ -20,9 +20,9 @@ use reqwest::Method;
 use url::Url;
 
 use super::error::TooLarge;
-use super::wire::{Link, Ticket, VendorError};
+use super::wire::{self, Link, Ticket, VendorError};
 use super::{OrgvueError, UsersDataset};
-use crate::http::{CallError, Effect};
+use crate::http::{CallError, Effect, is_request_id};
 
 /// Most exports of one read.
 const EXPORTS_MAX: usize = 2;
@@ -30,6 +30,9 @@ const EXPORTS_MAX: usize = 2;
 const LOOK_FIRST: Duration = Duration::from_secs(1);
 /// Longest wait before a look.
 const LOOK_MAX: Duration = Duration::from_secs(5);
+/// Longest that is waited between looks in one read: a large dataset is exported within a minute, and whoever never ends is not to use up the
+/// invocation, in which other tenants and the record have their part. It is tried again.
+const WAITED_MAX: Duration = Duration::from_secs(240);
 /// Largest ticket; the links in it are long.
 const TICKET_BYTES_MAX: usize = 64 * 1024;
 /// How a file in gzip begins, and JSON does not.
@@ -41,16 +44,17 @@ impl UsersDataset {
     /// # Errors
     /// [`OrgvueError`] says whether to retry or to refuse.
     pub(super) async fn exported_rows(&self) -> Result<Vec<Row>, OrgvueError> {
+        let mut waited = Duration::ZERO;
         for _ in 0..EXPORTS_MAX {
-            if let Some(result) = self.export().await? {
+            if let Some(result) = self.export(&mut waited).await? {
                 return self.rows_of(&result);
             }
         }
         Err(OrgvueError::DatasetTooLarge(TooLarge::ExportGone))
     }
 
-    /// The result of one export; none if its files are gone.
-    async fn export(&self) -> Result<Option<Bytes>, OrgvueError> {
+    /// The result of one export; none if its files are gone. `waited` is for it by all exports of the read.
+    async fn export(&self, waited: &mut Duration) -> Result<Option<Bytes>, OrgvueError> {
         let request = || self.request(Method::POST, "/export?exportFormat=jsonObjects&resultEncoding=gzip").body("{}");
         let ordered = self.calls.send_as(&self.token, Effect::None, TICKET_BYTES_MAX, request, || std::future::ready(())).await;
         let mut body = ordered.map_err(|error| refused(OrgvueError::from_call(error)))?;
@@ -62,11 +66,16 @@ impl UsersDataset {
                 "completed" => return self.file(ticket.link("result")?, self.options.dataset_bytes_max).await,
                 "failed" => {
                     let code = VendorError::read(&body).code;
-                    return Err(OrgvueError::DatasetTooLarge(TooLarge::ExportFailed { code, trace_id: ticket.trace_id }));
+                    let trace_id = ticket.trace_id.filter(|id| is_request_id(id));
+                    return Err(OrgvueError::DatasetTooLarge(TooLarge::ExportFailed { code, trace_id }));
+                }
+                _ if *waited + wait > WAITED_MAX => {
+                    return Err(OrgvueError::DatasetTooLarge(TooLarge::ExportLate { seconds: WAITED_MAX.as_secs() }));
                 }
                 // Created, running, or a word that is not documented: not ended.
                 _ => self.wait(wait).await?,
             }
+            *waited += wait;
             wait = LOOK_MAX.min(wait * 3 / 2);
             body = match self.file(&own, TICKET_BYTES_MAX).await? {
                 Some(body) => body,
@@ -93,12 +102,8 @@ impl UsersDataset {
         let bytes_max = self.options.dataset_bytes_max;
         let text: Box<dyn Read + Send> = if result.starts_with(&GZIP) { Box::new(MultiGzDecoder::new(result)) } else { Box::new(result) };
         let mut text = text.take(bytes_max as u64 + 1);
-        let rows = serde_json::from_reader(BufReader::new(&mut text));
-        match rows {
-            _ if text.limit() == 0 => Err(OrgvueError::DatasetTooLarge(TooLarge::Bytes(bytes_max))),
-            Ok(rows) => self.held(rows),
-            Err(error) => Err(OrgvueError::malformed("a list of items", &error)),
-        }
+        let rows = wire::rows(serde_json::Deserializer::from_reader(BufReader::new(&mut text)), self.options.dataset_rows_max);
+        if text.limit() == 0 { Err(OrgvueError::DatasetTooLarge(TooLarge::Bytes(bytes_max))) } else { rows }
     }
 }
 

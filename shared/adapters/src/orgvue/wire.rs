@@ -4,14 +4,17 @@
 //! `{"message": …}` of the API gateway in front of it, or as a page of HTML.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use domain::current::{spell_account, spell_enabled};
 use domain::integration::DatasetSpelling;
 use domain::plan::{Action, Change};
+use domain::row::Row;
 use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, Error as _, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-use super::OrgvueError;
+use super::{OrgvueError, TooLarge};
 
 /// Longest vendor's message that a report shows.
 const MESSAGE_CHARS_MAX: usize = 300;
@@ -58,6 +61,50 @@ impl Ticket {
 
     pub(super) fn link(&self, name: &str) -> Result<&Link, OrgvueError> {
         self.links.get(name).ok_or(OrgvueError::Malformed { expected: "a job ticket with its link", at: None })
+    }
+}
+
+/// The rows of a list, unless they are more than `rows_max`. They are counted as they come, so that no more than these are held.
+pub(super) fn rows<'de>(text: serde_json::Deserializer<impl serde_json::de::Read<'de>>, rows_max: usize) -> Result<Vec<Row>, OrgvueError> {
+    let mut text = text;
+    let mut rows = Vec::new();
+    let read = UpToOneTooMany { rows: &mut rows, rows_max }.deserialize(&mut text).and_then(|()| text.end());
+    match read {
+        _ if rows.len() > rows_max => Err(OrgvueError::DatasetTooLarge(TooLarge::Rows(rows_max))),
+        Ok(()) => Ok(rows),
+        Err(error) => Err(OrgvueError::malformed("a list of items", &error)),
+    }
+}
+
+/// Fills `rows` from a list, which is left at the first row that is too many.
+struct UpToOneTooMany<'a> {
+    rows: &'a mut Vec<Row>,
+    rows_max: usize,
+}
+
+impl<'de> DeserializeSeed<'de> for UpToOneTooMany<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for UpToOneTooMany<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of items")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        while self.rows.len() <= self.rows_max {
+            match list.next_element()? {
+                Some(row) => self.rows.push(row),
+                None => return Ok(()),
+            }
+        }
+        Err(A::Error::custom("too many"))
     }
 }
 
@@ -221,6 +268,18 @@ mod tests {
         let blocked = sent(Change::Block { before: before.clone() });
         assert_eq!(blocked, json!({"_action": "update", "_id": "9", "Enabled": false}));
         assert_eq!(blocked, sent(Change::Disable { before }));
+    }
+
+    #[test]
+    fn rows_are_counted_while_they_are_read() {
+        let read = |text: &str| rows(serde_json::Deserializer::from_str(text), 2);
+        assert_eq!(read(r#"[{"Login":"a"},{"Login":"b"}]"#).unwrap().len(), 2);
+        for more in ["[{},{},{}]", "[{},{},{},no JSON"] {
+            assert!(matches!(read(more), Err(OrgvueError::DatasetTooLarge(TooLarge::Rows(2)))), "{more}");
+        }
+        for odd in ["[{},{}] {}", "[{},{}", "{}", "[7]"] {
+            assert!(matches!(read(odd), Err(OrgvueError::Malformed { .. })), "{odd}");
+        }
     }
 
     #[test]

@@ -242,7 +242,7 @@ impl<'a, F: Fn(Vec<Row>) -> Result<Current, DatasetRefusal>> Writing<'a, F> {
             self.give_up(batch.items);
             return Err(error);
         }
-        // Whoever gave up waiting knows that the write goes on. As long again is what it gets to end, or to be ended.
+        // Nobody told the write to stop. As long as a whole call is what it gets to end, or to be ended.
         let wait = if still_running { self.dataset.calls.timeout() } else { self.dataset.options.settle };
         if let Err(error) = self.dataset.wait(wait).await {
             self.give_up(batch.items);

@@ -14,7 +14,7 @@ use domain::ids::{DirectoryId, GroupId, UserId};
 use reqwest::StatusCode;
 use url::Url;
 
-use super::pace::Pace;
+use super::pace::{Pace, Throttle};
 use super::read::DirectoryReader;
 use super::wire::{self, Page, Row};
 use super::{Distrust, ReadError};
@@ -40,6 +40,7 @@ const SHAPE_WAIT: Duration = Duration::from_millis(200);
 #[derive(Debug, Clone, Copy)]
 pub(super) enum List<'a> {
     Users(&'a DirectoryId),
+    UsersAt { directory: &'a DirectoryId, email: &'a str },
     Groups(&'a DirectoryId),
     Members(&'a GroupId),
     GroupsOf(&'a UserId),
@@ -49,7 +50,7 @@ impl List<'_> {
     /// The path, and the parameter that says of what; it is `directory`, not `directory_id`.
     fn route(&self) -> (&'static str, &'static str, &str) {
         match self {
-            Self::Users(directory) => ("directory_users", "directory", directory.as_str()),
+            Self::Users(directory) | Self::UsersAt { directory, email: _ } => ("directory_users", "directory", directory.as_str()),
             Self::Groups(directory) => ("directory_groups", "directory", directory.as_str()),
             Self::Members(group) => ("directory_users", "group", group.as_str()),
             Self::GroupsOf(user) => ("directory_groups", "user", user.as_str()),
@@ -58,7 +59,7 @@ impl List<'_> {
 
     fn pages_max(&self) -> usize {
         match self {
-            Self::Users(_) | Self::Members(_) => USER_PAGES_MAX,
+            Self::Users(_) | Self::UsersAt { .. } | Self::Members(_) => USER_PAGES_MAX,
             Self::Groups(_) | Self::GroupsOf(_) => GROUP_PAGES_MAX,
         }
     }
@@ -68,6 +69,7 @@ impl fmt::Display for List<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Users(directory) => write!(f, "users of {directory}"),
+            Self::UsersAt { directory, email: _ } => write!(f, "users of {directory} at one address"),
             Self::Groups(directory) => write!(f, "groups of {directory}"),
             Self::Members(group) => write!(f, "members of {group}"),
             Self::GroupsOf(user) => write!(f, "groups of {user}"),
@@ -179,7 +181,7 @@ impl DirectoryReader {
         if let Some(pace) = pace {
             pace.check()?;
         }
-        let page = match self.get(self.list_url(list, cursor), pace, wire::page::<R>).await {
+        let page = match self.get(self.list_url(list, cursor), self.throttle_of(list), wire::page::<R>).await {
             Ok(page) => page,
             Err(error) if cursor.is_some() && is_refused_cursor(&error) => return Ok(None),
             Err(error) => {
@@ -199,10 +201,23 @@ impl DirectoryReader {
         Ok(Some(page))
     }
 
+    /// What the calls of a list wait for.
+    fn throttle_of(&self, list: List<'_>) -> Option<&Throttle> {
+        match list {
+            List::Users(_) | List::UsersAt { .. } | List::Members(_) => Some(&self.throttle),
+            List::GroupsOf(_) => Some(&self.again.throttle),
+            List::Groups(_) => None,
+        }
+    }
+
     fn list_url(&self, list: List<'_>, cursor: Option<&str>) -> Url {
         let (path, filter, id) = list.route();
         let mut url = self.workos.url([path]);
-        url.query_pairs_mut().append_pair(filter, id).append_pair("order", "asc").append_pair("limit", &PAGE_ROWS.to_string());
+        url.query_pairs_mut().append_pair(filter, id);
+        if let List::UsersAt { directory: _, email } = list {
+            url.query_pairs_mut().append_pair("email", email);
+        }
+        url.query_pairs_mut().append_pair("order", "asc").append_pair("limit", &PAGE_ROWS.to_string());
         if let Some(cursor) = cursor {
             url.query_pairs_mut().append_pair("after", cursor);
         }
@@ -210,13 +225,18 @@ impl DirectoryReader {
     }
 
     /// One answer of the right shape. A wrong shape is a passing fault at first: a proxy's page, or an answer cut off.
-    pub(super) async fn get<T>(&self, url: Url, pace: Option<&Pace>, parse: impl Fn(&[u8]) -> Result<T, Distrust>) -> Result<T, GetError> {
+    pub(super) async fn get<T>(
+        &self,
+        url: Url,
+        throttle: Option<&Throttle>,
+        parse: impl Fn(&[u8]) -> Result<T, Distrust>,
+    ) -> Result<T, GetError> {
         let mut n_tries = 0;
         loop {
             n_tries += 1;
             let ready = || async {
-                if pace.is_some() {
-                    self.throttle.ready().await;
+                if let Some(throttle) = throttle {
+                    throttle.ready().await;
                 }
             };
             let request = || self.workos.client.get(url.clone());

@@ -7,6 +7,7 @@ use domain::directory::{Directory, DirectoryState, Group, User};
 use domain::ids::{DirectoryId, GroupId, UserId};
 use futures::{StreamExt, TryStreamExt, stream};
 
+use super::again::Again;
 use super::list::{List, PAGE_ROWS, Seen};
 use super::pace::{Pace, Throttle};
 use super::wire::{self, GroupRow, UserRow};
@@ -23,6 +24,7 @@ pub struct DirectoryReader {
     pub(super) directory: DirectoryId,
     pub(super) calls: Calls,
     pub(super) throttle: Throttle,
+    pub(super) again: Again,
     /// Over all that the run reads: what is slow between two reads is not the directory's size.
     pace: Pace,
     pages: AtomicU64,
@@ -33,7 +35,8 @@ impl DirectoryReader {
         let calls = Calls::new(deadline, workos.timeout);
         let throttle = Throttle::new(workos.users_interval);
         let pace = Pace::new(&throttle, deadline);
-        Self { workos, directory, calls, throttle, pace, pages: AtomicU64::new(0) }
+        let again = Again::new(workos.users_interval);
+        Self { workos, directory, calls, throttle, again, pace, pages: AtomicU64::new(0) }
     }
 
     /// Reads the whole directory: its users, its groups, and the members of the groups whose name is `wanted`.
@@ -73,6 +76,31 @@ impl DirectoryReader {
         self.counted(members.with_users(users), &before).await
     }
 
+    /// Whether each of these users, who are among the members that [`read_members`](Self::read_members) read, is the only active one with the
+    /// address, also among those who are in no group of ours. Each takes a call; where the list of users takes fewer, it is not asked.
+    ///
+    /// WorkOS does not say whether it [compares addresses](https://workos.com/docs/reference/directory-sync/directory-user) with regard to case:
+    /// if so, another spelling of the same address is not found. An answer in which the user is not, or others are, is a no.
+    ///
+    /// # Errors
+    /// [`ReadError`], as for [`read`](Self::read).
+    pub async fn are_alone(&self, users: &[&User], members: &Directory) -> Result<bool, ReadError> {
+        let n_users = members.active_users_counted.unwrap_or(0).max(members.users().len() as u64);
+        if users.len() as u64 > n_users.div_ceil(PAGE_ROWS) {
+            return Ok(false);
+        }
+        for user in users {
+            let list = List::UsersAt { directory: &self.directory, email: user.email.as_deref().unwrap_or_default() };
+            self.pace.begin(1, 1);
+            let found = self.list(list, Some(&self.pace), |row: UserRow| User::from(row)).await?;
+            let mut active = found.iter().map(|seen| &seen.row).filter(|found| found.active);
+            if !(active.next().is_some_and(|found| found.id == user.id) && active.next().is_none()) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// The list of users. Of a user who is there twice the later row stays.
     async fn users(&self, before: &wire::Directory) -> Result<BTreeMap<UserId, User>, ReadError> {
         self.pace.begin(1, before.users().div_ceil(PAGE_ROWS));
@@ -99,7 +127,7 @@ impl DirectoryReader {
         Ok(directory)
     }
 
-    /// All groups that a user is in now, ours or not. Not under the limit of `/directory_users`.
+    /// All groups that a user is in now, ours or not. Not under the limit of `/directory_users`, but at a pace of its own.
     ///
     /// A user who is not there is in no group. That, and a user without groups, is believed only of a directory that is still linked.
     ///
@@ -107,7 +135,10 @@ impl DirectoryReader {
     /// [`ReadError`], as for [`read`](Self::read).
     pub async fn groups_of(&self, user: &UserId) -> Result<Vec<Group>, ReadError> {
         match self.list(List::GroupsOf(user), None, |row: GroupRow| Group::from(row)).await {
-            Ok(rows) if rows.is_empty() => self.linked().await.map(|_| Vec::new()),
+            Ok(rows) if rows.is_empty() => {
+                self.again.throttle.ready().await;
+                self.linked().await.map(|_| Vec::new())
+            }
             Ok(rows) => Ok(by_id(rows).into_values().collect()),
             // That the directory itself is there and linked was asked before this error was made.
             Err(ReadError::Untrusted { why: Distrust::NotFound, .. }) => Ok(Vec::new()),

@@ -7,6 +7,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use adapters::clock::hurried;
 use adapters::http::Deadline;
 use adapters::orgvue::{AccountFailure, Applied, Orgvue, OrgvueOptions, Stopped, UsersDataset};
 use domain::current::{Current, DatasetRefusal};
@@ -114,12 +115,13 @@ impl World {
         self.read(self.users().rows().await.unwrap()).unwrap()
     }
 
-    /// Applies the actions with nothing that forbids it, and forgets the calls before.
+    /// Applies the actions with nothing that forbids it and without waits, and forgets the calls before.
     pub(crate) async fn apply(&self, actions: Vec<Action>) -> Result<Applied, Stopped<Infallible>> {
         self.server.calls().reset();
         let mut applied = Applied::default();
         for phase in approved(actions) {
-            let Applied { done, failed } = self.users().apply(&phase, &self.spelling, |rows| self.read(rows), async || Ok(())).await?;
+            let users = self.users();
+            let Applied { done, failed } = hurried(users.apply(&phase, &self.spelling, |rows| self.read(rows), async || Ok(()))).await?;
             applied.done.extend(done);
             applied.failed.extend(failed);
         }

@@ -46,6 +46,21 @@ fn a_snapshot_holds_the_users_of_groups_that_give_something_and_nobody_else() {
 }
 
 #[test]
+fn a_newcomer_is_an_active_member_with_an_address_that_was_not_theirs() {
+    let before = seen([user("ada").in_group("user"), user("bob").in_group("user"), user("eve").in_group("user").inactive()], &single());
+    let now = [
+        user("ada").in_group("admin"),
+        user("bob").with_email("zed@acme.com").in_group("user"),
+        user("cid").in_group("user"),
+        user("dan").in_group("user").inactive(),
+        user("eve").in_group("user"),
+    ];
+    let now = directory(now);
+    let names: Vec<_> = before.newcomers(&now).into_iter().map(|user| user.id.as_str()).collect();
+    assert_eq!(names, ["bob", "cid", "eve"]);
+}
+
+#[test]
 fn the_former_login_is_kept_until_the_account_under_it_is_gone() {
     let ada = |email| [user("ada").with_email(email).in_group("user")];
     let first = seen(ada("ada@acme.com"), &single());

@@ -14,12 +14,15 @@ crate::tests![
     who_is_renamed_between_the_two_reads_is_known_again,
     only_the_tenant_that_loses_somebody_wants_the_list_of_users,
     who_shares_an_address_with_an_outsider_stays_untouched,
+    who_joins_with_the_address_of_an_outsider_gets_no_account,
+    many_who_join_are_looked_for_in_the_list_of_users,
     the_list_of_users_is_read_again_in_time,
 ];
 
 /// How often the whole list of users was read.
 fn n_user_lists(world: &World) -> usize {
-    world.workos.calls().lines().iter().filter(|line| line.starts_with("GET /directory_users?directory=")).count()
+    let of_all = |line: &&String| line.starts_with("GET /directory_users?directory=") && !line.contains("email=");
+    world.workos.calls().lines().iter().filter(of_all).count()
 }
 
 /// Ada is a member and Zed is nobody; the list of users is known.
@@ -106,7 +109,7 @@ async fn only_the_tenant_that_loses_somebody_wants_the_list_of_users() {
     world.workos.calls().reset();
     world.quits("bob", "BETA_user");
     world.add(User::new("cy").in_group("ACME_user"));
-    let users = Matcher::path("/directory_users").query("directory=");
+    let users = Matcher::path("/directory_users").query(&format!("directory={}&order", world.directory()));
     world.workos.fault(fault(users, Nth::From(1), FaultKind::Status(403)));
     world.poke().await;
     until("the tenant that loses nobody", || world.rows("ACME") == ["ada user", "cy user"]).await;
@@ -130,6 +133,24 @@ async fn who_shares_an_address_with_an_outsider_stays_untouched() {
 
     assert_eq!((run.findings().len(), world.rows("ACME")), (3, vec!["bob user".to_owned()]));
     assert_eq!(n_user_lists(&world), 2);
+    world.end().await;
+}
+
+async fn who_joins_with_the_address_of_an_outsider_gets_no_account() {
+    let world = known(single("ACME")).await;
+    world.add(User::new("bob").email(&email("zed")).in_group("admin"));
+    let run = world.synced().await;
+
+    assert_eq!((world.rows("ACME"), n_user_lists(&world)), (vec!["ada user".to_owned()], 1));
+    assert_eq!(run.findings(), ["no_platform_role zed", "duplicate_login zed", "duplicate_login zed"]);
+    world.end().await;
+}
+
+async fn many_who_join_are_looked_for_in_the_list_of_users() {
+    let world = known(single("ACME")).await;
+    world.arrive(0..2);
+    let run = world.synced().await;
+    assert_eq!((run.created(), n_user_lists(&world)), (vec!["p00", "p01"], 1), "it is one page, and they are two");
     world.end().await;
 }
 

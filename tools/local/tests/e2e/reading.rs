@@ -7,7 +7,7 @@ use futures::future::join_all;
 use standins::workos::DeletedCursor;
 use standins::{FaultKind, Matcher, Nth};
 
-use crate::world::{GET_DATASET, GET_ITEMS, PUT_ITEMS, Setup, User, World, email, fault, group, single};
+use crate::world::{GET_DATASET, GET_ITEMS, PUT_ITEMS, Setup, User, World, email, fault, group, multi, people, single};
 
 crate::tests![
     a_directory_of_1234_users_takes_the_fewest_calls_there_are,
@@ -19,6 +19,7 @@ crate::tests![
     a_page_that_keeps_failing_ends_the_run_and_the_next_one_makes_up_for_it,
     an_empty_list_of_users_is_made_up_for_by_their_groups,
     empty_lists_of_members_write_nothing,
+    who_loses_a_role_in_two_tenants_is_looked_at_again_once,
     empty_lists_everywhere_hold_every_removal,
     a_storm_of_429s_is_sat_out,
     a_refused_key_changes_nothing_and_recovers,
@@ -207,6 +208,24 @@ async fn empty_lists_of_members_write_nothing() {
     world.workos.clear_faults();
     world.settled().await;
     world.end().await;
+}
+
+async fn who_loses_a_role_in_two_tenants_is_looked_at_again_once() {
+    let world = World::start(multi(&["ACME", "BETA"])).await;
+    for name in people(0..20) {
+        let user = User::new(&name).in_group("ACME_user").in_group("BETA_user");
+        world.add(user.in_group("ACME_Retail").in_group("BETA_Retail"));
+    }
+    world.asked().await;
+    world.workos.calls().reset();
+    for name in people(0..20) {
+        ["ACME_Retail", "BETA_Retail"].iter().for_each(|role| world.quits(&name, role));
+    }
+    let run = world.asked().await;
+
+    assert_eq!(run.held().len(), 40, "{:?}", run.held());
+    assert_eq!(world.workos.calls().lines().iter().filter(|line| line.starts_with("GET /directory_groups?user=")).count(), 20);
+    world.close().await;
 }
 
 async fn empty_lists_everywhere_hold_every_removal() {

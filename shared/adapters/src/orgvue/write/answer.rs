@@ -78,7 +78,9 @@ impl Answer {
             CallError::Secret(secret) => Err(OrgvueError::Token(secret.clone())),
             CallError::TooLarge { .. } => lost(OrgvueError::Malformed { expected: RESULTS, at: None }, false),
             CallError::Transport(source) => {
-                let still_running = source.is_timeout() && !source.is_connect();
+                // Who gave up waiting, or lost the connection, knows nothing of what was sent; only what was never sent is not worked on. That an
+                // idle connection was cut is mostly found by the reads before a write.
+                let still_running = !source.is_connect();
                 lost(OrgvueError::from_call(error), still_running)
             }
             CallError::Status { status, body, .. } => match status.as_u16() {
