@@ -170,7 +170,7 @@ impl UsersDataset {
         }
         let error = match self.get("/items", self.options.dataset_bytes_max).await {
             Ok(body) => {
-                let rows = serde_json::from_slice(&body).map_err(|error| OrgvueError::malformed("a list of items", &error))?;
+                let rows = Row::list(body.into()).map_err(|error| OrgvueError::malformed("a list of items", &error))?;
                 return self.held(rows);
             }
             Err(error) => error,
