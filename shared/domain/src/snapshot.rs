@@ -5,10 +5,12 @@
 //! It holds personal data: of the users in groups of ours, and of those whom the findings name.
 
 use std::cell::LazyCell;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::fmt;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::directory::{Directory, User};
 use crate::finding::{Finding, FindingCode};
@@ -31,6 +33,7 @@ pub struct Snapshot {
     /// members would lose is lost.
     pub groups: BTreeMap<GroupId, String>,
     /// The users in these groups.
+    #[serde(deserialize_with = "users_who_share")]
     pub users: BTreeMap<UserId, SeenUser>,
     /// What could not be synced, with since when; also of tenants that the run did not work on.
     pub findings: Vec<Finding>,
@@ -161,6 +164,34 @@ impl Snapshot {
         self.findings.retain(|finding| finding.login.as_ref() != Some(login));
         self
     }
+}
+
+/// Users as they were stored: those in the same groups share them again.
+fn users_who_share<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<UserId, SeenUser>, D::Error> {
+    struct Users;
+
+    impl<'de> Visitor<'de> for Users {
+        type Value = BTreeMap<UserId, SeenUser>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("users by their id")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut users: A) -> Result<Self::Value, A::Error> {
+            let mut known: HashSet<Arc<BTreeSet<GroupId>>> = HashSet::new();
+            let mut shared = Vec::new();
+            while let Some((id, mut user)) = users.next_entry::<UserId, SeenUser>()? {
+                match known.get(&user.groups) {
+                    Some(groups) => user.groups = Arc::clone(groups),
+                    None => drop(known.insert(Arc::clone(&user.groups))),
+                }
+                shared.push((id, user));
+            }
+            Ok(shared.into_iter().collect())
+        }
+    }
+
+    deserializer.deserialize_map(Users)
 }
 
 impl SeenUser {

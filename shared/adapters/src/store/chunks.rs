@@ -4,7 +4,7 @@
 //! is noticed when it is read, and what an earlier, longer value left behind is no part of the present one. Chunks without a tag are of
 //! the format before, and are read as they stand.
 
-use std::io::{Read, Write};
+use std::io::{BufWriter, Read};
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -52,10 +52,9 @@ impl Store {
         place: Place,
     ) -> Result<(), StoreError> {
         let corrupt = || StoreError::Corrupt { key: format!("{pk}/{sk}"), attribute: "chunks" };
-        let json = serde_json::to_vec(value).map_err(|_| corrupt())?;
-        let mut packer = DeflateEncoder::new(Vec::new(), Compression::fast());
-        packer.write_all(&json).map_err(|_| corrupt())?;
-        let packed = packer.finish().map_err(|_| corrupt())?;
+        let mut json = BufWriter::new(DeflateEncoder::new(Vec::new(), Compression::fast()));
+        serde_json::to_writer(&mut json, value).map_err(|_| corrupt())?;
+        let packed = json.into_inner().map_err(|_| corrupt())?.finish().map_err(|_| corrupt())?;
         let chunks = packed.chunks(CHUNK_BYTES_MAX);
         let (n_chunks, tag) = (chunks.len(), tag(&packed));
         // The first one comes last: until it is there, a value of one chunk that stands in its place is read as it was.
@@ -115,8 +114,9 @@ impl Store {
         let Some(first) = items.first() else { return Ok(None) };
         let expires_at = Item(first).opt_number("expires_at")?.unwrap_or(i64::MAX);
         let packed = packed(&items)?.ok_or_else(corrupt)?;
-        let unpacked = DeflateDecoder::new(&packed[..]).take(VALUE_BYTES_MAX);
-        let value = serde_json::from_reader(std::io::BufReader::new(unpacked)).map_err(|_| corrupt())?;
+        let mut json = Vec::new();
+        DeflateDecoder::new(&packed[..]).take(VALUE_BYTES_MAX).read_to_end(&mut json).map_err(|_| corrupt())?;
+        let value = serde_json::from_slice(&json).map_err(|_| corrupt())?;
         Ok(Some(Stored { value, expires_at }))
     }
 }
