@@ -1,6 +1,7 @@
 //! One attempt: one read of the directory serves all the tenants of its integration, which succeed and fail each on its own.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem::take;
 
 use adapters::aws::chain;
 use adapters::clock::now_ms;
@@ -108,7 +109,7 @@ async fn try_once(deps: &Deps, claim: &Claim, opening: &Opening, deadline: Deadl
         && claim.backoff().attempts == 0
         && due.iter().all(needs_no_list)
         && before.as_ref().is_some_and(Snapshot::is_told_by_members);
-    let Rounded { directory, is_whole, decision, reconciled, orgvue_calls } = match round.go(&due, !members_will_do).await? {
+    let Rounded { directory, is_whole, findings, reconciled, orgvue_calls } = match round.go(&due, !members_will_do).await? {
         Ok(rounded) => rounded,
         Err(unread) => return Attempt::unread(deps, claim, unread, reader.calls(), deadline).await,
     };
@@ -121,7 +122,7 @@ async fn try_once(deps: &Deps, claim: &Claim, opening: &Opening, deadline: Deadl
     let is_held = |tenant: &Tenant| states.get(&tenant.id).is_some_and(|state| state.held.is_some());
     let holds = worked_on(&integration).any(is_held) || reconciled.iter().any(|one| !one.record.held.is_empty());
     let view = View { run: claim.run(), integration: &integration, directory: &directory, is_whole, before, holds };
-    let seen = view.seen(decision.findings, &reconciled);
+    let seen = view.seen(findings, &reconciled);
     let n_findings = seen.n_open;
     let mut attempt = Attempt::summed(reconciled).with(seen);
     attempt.news.held = newly_held;
@@ -162,7 +163,8 @@ fn retry(deps: &Deps, claim: &Claim, class: FaultClass) -> RunEnd {
     RunEnd::Failed { retry_at_ms, backoff }
 }
 
-async fn unread(deps: &Deps, claim: &Claim, error: &ReadError, deadline: Deadline) -> Result<Attempt, StoreError> {
+/// What it comes to that the directory was not read.
+async fn not_read(deps: &Deps, claim: &Claim, error: &ReadError, deadline: Deadline) -> Result<Attempt, StoreError> {
     tracing::warn!(
         run.id = %claim.run(), directory.id = %claim.directory(), code = error.code(), error = chain(error), "the directory was not read"
     );
@@ -236,7 +238,7 @@ impl Attempt {
     /// What some of the tenants came to, although the directory could not be read as far as others want it. What was seen is not stored.
     async fn unread(deps: &Deps, claim: &Claim, unread: Unread, workos_calls: u64, deadline: Deadline) -> Result<Self, StoreError> {
         let Unread { error, reconciled, orgvue_calls } = unread;
-        let Self { status, code, error, end, .. } = self::unread(deps, claim, &error, deadline).await?;
+        let Self { status, code, error, end, .. } = not_read(deps, claim, &error, deadline).await?;
         let findings = reconciled.iter().flat_map(|one| &one.findings).cloned().collect();
         let done = Self::summed(reconciled);
         Ok(Self { status, code, error, end, workos_calls, orgvue_calls: done.orgvue_calls + orgvue_calls, findings, ..done })
@@ -256,14 +258,14 @@ impl Attempt {
         Self { findings, news: News { findings: changes, ..self.news }, snapshot: news, ..self }
     }
 
-    /// The run's record with what the attempt found and did.
-    pub(crate) fn tell(&self, record: RunRecord) -> RunRecord {
+    /// The run's record with what the attempt found and did, which is told once.
+    pub(crate) fn tell(&mut self, record: RunRecord) -> RunRecord {
         RunRecord {
             status: self.status,
-            code: self.code.clone(),
-            error: self.error.clone(),
-            tenants: self.tenants.clone(),
-            findings: self.findings.clone(),
+            code: self.code.take(),
+            error: self.error.take(),
+            tenants: take(&mut self.tenants),
+            findings: take(&mut self.findings),
             workos_calls: self.workos_calls,
             orgvue_calls: self.orgvue_calls,
             ..record

@@ -1,5 +1,6 @@
 //! What one tenant needs, found out without writing anything: the same for a run, a dry run and the onboarding check.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use adapters::aws::chain;
@@ -20,7 +21,7 @@ use domain::integration::{Integration, Tenant};
 use domain::login::Login;
 use domain::plan::{Action, Plan, Users, plan};
 use domain::row::Row;
-use domain::snapshot::FormerLogins;
+use domain::snapshot::{FormerLogins, Snapshot};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -32,14 +33,15 @@ pub(crate) struct Look<'a> {
     pub(crate) deps: &'a Deps,
     pub(crate) deadline: Deadline,
     pub(crate) integration: &'a Integration,
-    pub(crate) directory: &'a Directory,
+    reader: &'a DirectoryReader,
+    directory: &'a Directory,
     /// Whether the list of users was read. Without it nothing is taken from anybody.
     pub(crate) is_whole: bool,
-    pub(crate) decision: &'a Decision,
-    pub(crate) completeness: Completeness,
-    pub(crate) reader: &'a DirectoryReader,
+    completeness: Completeness,
     /// The logins under which each user had an account when the directory was last read.
-    pub(crate) former: &'a FormerLogins,
+    former: FormerLogins,
+    /// What the directory asks for.
+    pub(crate) decision: Decision,
 }
 
 /// What is known of the tenant from earlier runs and from people.
@@ -52,8 +54,9 @@ pub(crate) struct Known<'a> {
 }
 
 /// What a tenant needs, and how much of it may be done.
-pub(crate) struct Looked {
-    pub(crate) plan: Plan,
+pub(crate) struct Looked<P> {
+    /// What was to be kept of the plan.
+    pub(crate) plan: P,
     pub(crate) current: Current,
     pub(crate) approved: Approved,
     pub(crate) held: Vec<Held>,
@@ -68,8 +71,8 @@ pub(crate) struct Looked {
 }
 
 /// A plan, and who was looked at again for it.
-struct Confirmed {
-    desired: Desired,
+struct Confirmed<'a> {
+    desired: Cow<'a, Desired>,
     plan: Plan,
     users: BTreeSet<UserId>,
     /// What the second look found about them.
@@ -102,12 +105,43 @@ pub(crate) async fn begun(deps: &Deps, tenant: &Tenant, harm: &HarmLog) -> Resul
     }
 }
 
-impl Look<'_> {
-    /// Reads the tenant's dataset, plans, and asks the guard; `None` where that wants the list of users, which was not read.
-    pub(crate) async fn tenant(&self, tenant: &Tenant, dataset: &UsersDataset, known: Known<'_>) -> Result<Option<Looked>, TenantFault> {
+impl<'a> Look<'a> {
+    /// What this directory asks for; `before` is what the last read saw.
+    pub(crate) fn new(
+        deps: &'a Deps,
+        deadline: Deadline,
+        integration: &'a Integration,
+        reader: &'a DirectoryReader,
+        directory: &'a Directory,
+        is_whole: bool,
+        before: Option<&Snapshot>,
+    ) -> Self {
+        let n_active = directory.users().iter().filter(|user| user.active).count();
+        Self {
+            deps,
+            deadline,
+            integration,
+            reader,
+            directory,
+            is_whole,
+            completeness: Completeness::judge(n_active, directory.active_users_counted),
+            former: before.map(|before| before.former_logins(directory)).unwrap_or_default(),
+            decision: desired(directory, integration),
+        }
+    }
+
+    /// Reads the tenant's dataset, plans, and asks the guard; `None` where that wants the list of users, which was not read. `keep` is what is to
+    /// be had of the plan behind the guard.
+    pub(crate) async fn tenant<P>(
+        &self,
+        tenant: &Tenant,
+        dataset: &UsersDataset,
+        known: Known<'_>,
+        keep: impl FnOnce(&Plan) -> P,
+    ) -> Result<Option<Looked<P>>, TenantFault> {
         let current = current(dataset, tenant, self.integration).await?;
         let Some(confirmed) = self.confirmed_plan(tenant, &current).await? else { return Ok(None) };
-        let Confirmed { desired, plan, users: confirmed, findings } = confirmed;
+        let Confirmed { desired, mut plan, users: confirmed, findings } = confirmed;
         let now_ms = now_ms();
         let harm = known.harm.clone().settle(still_due(&plan, known.begun, known.approved), now_ms);
         let facts = Facts {
@@ -118,31 +152,30 @@ impl Look<'_> {
             scope: known.scope,
             confirmed: &confirmed,
             completeness: self.completeness,
-            former: self.former,
+            former: &self.former,
             approved: known.approved,
             lately: harm.lately(now_ms),
         };
-        let (approved, held) = guard(plan.clone(), facts);
         let renamed = plan.actions.iter().filter_map(|action| {
             let new = action.renamed_to.as_ref()?;
             Some((action.login.clone(), desired.accounts.get(new)?.user.clone()))
         });
         let renamed = renamed.collect();
-        let findings = plan.findings.iter().cloned().chain(findings).collect();
-        Ok(Some(Looked { plan, current, approved, held, findings, confirmed, renamed, harm }))
+        let kept = keep(&plan);
+        let findings = std::mem::take(&mut plan.findings).into_iter().chain(findings).collect();
+        let (approved, held) = guard(plan, facts);
+        Ok(Some(Looked { plan: kept, current, approved, held, findings, confirmed, renamed, harm }))
     }
 
     /// The plan, once those who seem to lose something although they are active were looked at again.
     ///
     /// A person who is moved between two groups while they are read is seen in neither; the user's own list of groups tells.
-    async fn confirmed_plan(&self, tenant: &Tenant, current: &Current) -> Result<Option<Confirmed>, TenantFault> {
-        let plan_of = |decision: &Decision| {
-            let desired = decision.tenants.get(&tenant.id).cloned().unwrap_or_default();
-            let users = Users { active: &decision.active, former: self.former };
-            let plan = plan(&desired, current, tenant, self.integration, users);
-            (desired, plan)
+    async fn confirmed_plan(&self, tenant: &Tenant, current: &Current) -> Result<Option<Confirmed<'_>>, TenantFault> {
+        let plan_of = |desired: &Desired, active: &BTreeMap<Login, UserId>| {
+            plan(desired, current, tenant, self.integration, Users { active, former: &self.former })
         };
-        let (desired_first, plan_first) = plan_of(self.decision);
+        let desired_first = self.decision.tenants.get(&tenant.id).map(Cow::Borrowed).unwrap_or_default();
+        let plan_first = plan_of(&desired_first, &self.decision.active);
         if !self.is_whole && plan_first.actions.iter().any(Action::takes) {
             return Ok(None);
         }
@@ -164,8 +197,9 @@ impl Look<'_> {
                 ),
             }
         }
-        let decision = desired(&directory, self.integration);
-        let (desired, plan) = plan_of(&decision);
+        let mut decision = desired(&directory, self.integration);
+        let desired = decision.tenants.remove(&tenant.id).unwrap_or_default();
+        let plan = plan_of(&desired, &decision.active);
         let losing: BTreeSet<&UserId> = takes_from(&plan, &nobody).collect();
         let n_users = users.iter().filter(|user| !losing.contains(user)).count();
         if !lists_are_believable(&desired_first, n_users) {
@@ -173,7 +207,7 @@ impl Look<'_> {
         }
         let findings =
             decision.findings.into_iter().filter(|finding| finding.user.as_ref().is_some_and(|user| users.contains(user))).collect();
-        Ok(Some(Confirmed { desired, plan, users, findings }))
+        Ok(Some(Confirmed { desired: Cow::Owned(desired), plan, users, findings }))
     }
 }
 

@@ -8,7 +8,7 @@ use adapters::orgvue::UsersDataset;
 use adapters::store::StoreError;
 use adapters::workos::ReadError;
 use domain::current::Current;
-use domain::desired::{Decision, desired};
+use domain::desired::Decision;
 use domain::directory::{Directory, Group};
 use domain::finding::Finding;
 use domain::guard::Held;
@@ -23,7 +23,6 @@ use futures::{StreamExt, stream};
 use crate::Deps;
 use crate::fault::TenantFault;
 use crate::look::{Known, Look, Looked, begun, dataset};
-use crate::round::completeness;
 
 /// What a run would find and do now.
 #[derive(Debug)]
@@ -97,25 +96,14 @@ pub async fn preview(deps: &Deps, integration: &Integration, tenants: &[&Tenant]
     let directory = reader.read(|name| looks_like_ours(name, integration)).await?;
     let states = deps.store.tenant_states(&integration.id).await?;
     let before = deps.store.snapshot(&integration.id).await?;
-    let decision = desired(&directory, integration);
-    let look = Look {
-        deps,
-        deadline,
-        integration,
-        directory: &directory,
-        is_whole: true,
-        decision: &decision,
-        completeness: completeness(&directory),
-        reader: &reader,
-        former: &before.map(|before| before.former_logins(&directory)).unwrap_or_default(),
-    };
+    let look = Look::new(deps, deadline, integration, &reader, &directory, true, before.as_ref());
     let work: Vec<_> = tenants.iter().map(|tenant| look_at(&look, tenant, states.get(&tenant.id).cloned().unwrap_or_default())).collect();
     let looked: Vec<_> = stream::iter(work).buffer_unordered(deps.config.tenants_at_once).collect().await;
     let orgvue_calls = looked.iter().map(|(_, _, calls)| calls).sum();
     let tenants: BTreeMap<_, _> = looked.into_iter().map(|(tenant, outcome, _)| (tenant, outcome)).collect();
     // What the lists said of users who were looked at again no longer counts.
     let confirmed: BTreeSet<UserId> = tenants.values().flatten().flat_map(|looked| looked.confirmed.clone()).collect();
-    let mut decision = decision;
+    let mut decision = look.decision;
     decision.findings.retain(|finding| finding.user.as_ref().is_none_or(|user| !confirmed.contains(user)));
     let workos_calls = reader.calls();
     Ok(Preview { directory, decision, tenants, workos_calls, orgvue_calls })
@@ -133,7 +121,7 @@ async fn look_at(look: &Look<'_>, tenant: &Tenant, state: TenantState) -> (Tenan
     // An approval waits for a run: a dry run shows what it is about as held still.
     let approved = HeldSet::default();
     let known = Known { scope: state.scope(look.integration), approved: &approved, harm: &state.harm, begun: &begun };
-    let outcome = look.tenant(tenant, &dataset, known).await.map(|looked| {
+    let outcome = look.tenant(tenant, &dataset, known, Plan::clone).await.map(|looked| {
         let Looked { plan, current, approved, held, findings, confirmed, renamed: _, harm: _ } = looked.expect("the directory is whole");
         TenantPreview { current, plan, approved: approved.actions().cloned().collect(), held, findings, confirmed }
     });

@@ -10,10 +10,9 @@ use std::collections::BTreeMap;
 use adapters::http::Deadline;
 use adapters::store::{Claim, StoreError};
 use adapters::workos::{DirectoryReader, ReadError};
-use domain::desired::{Decision, desired};
 use domain::directory::{Directory, User};
+use domain::finding::Finding;
 use domain::group_name;
-use domain::guard::Completeness;
 use domain::ids::{TenantId, UserId};
 use domain::integration::{Integration, Tenant};
 use domain::snapshot::Snapshot;
@@ -43,7 +42,8 @@ pub(crate) struct Round<'a> {
 pub(crate) struct Rounded {
     pub(crate) directory: Directory,
     pub(crate) is_whole: bool,
-    pub(crate) decision: Decision,
+    /// What the directory itself was found to lack.
+    pub(crate) findings: Vec<Finding>,
     pub(crate) reconciled: Vec<Reconciled>,
     /// Of tenants that were looked at twice, for the first time.
     pub(crate) orgvue_calls: u64,
@@ -82,6 +82,7 @@ impl Round<'_> {
         // The tenants that were made right by the members may have them under the address of before.
         let changed: Vec<UserId> = with_another_address(&members, &directory).map(|user| user.id.clone()).collect();
         reconciled.iter_mut().filter_map(|one| one.renamed.as_mut()).for_each(|renamed| renamed.extend(changed.iter().cloned()));
+        drop(members);
         let (whole, _) = self.once(&wanting, directory, true).await?;
         reconciled.extend(whole.reconciled);
         Ok(Ok(Rounded { reconciled, orgvue_calls, ..whole }))
@@ -106,18 +107,7 @@ impl Round<'_> {
         let Self { deps, claim, opening, deadline, integration, reader, before, states } = *self;
         // As late as can be: a person may have decided while the directory was read.
         let verdicts = deps.store.decisions(&integration.id).await?;
-        let decision = desired(&directory, integration);
-        let look = Look {
-            deps,
-            deadline,
-            integration,
-            directory: &directory,
-            is_whole,
-            decision: &decision,
-            completeness: completeness(&directory),
-            reader,
-            former: &before.map(|before| before.former_logins(&directory)).unwrap_or_default(),
-        };
+        let look = Look::new(deps, deadline, integration, reader, &directory, is_whole, before);
         let work: Vec<_> = tenants
             .iter()
             .map(|tenant| {
@@ -138,17 +128,12 @@ impl Round<'_> {
                 }
             }
         }
-        Ok((Rounded { directory, is_whole, decision, reconciled, orgvue_calls }, wanting))
+        let findings = look.decision.findings;
+        Ok((Rounded { directory, is_whole, findings, reconciled, orgvue_calls }, wanting))
     }
 }
 
 /// The members who have another address in the whole directory, which was read behind them.
 fn with_another_address<'a>(members: &'a Directory, whole: &'a Directory) -> impl Iterator<Item = &'a User> {
     members.users().iter().filter(|user| whole.user(&user.id).is_some_and(|now| now.email != user.email))
-}
-
-/// Whether the list of users agrees with the directory's own count.
-pub(crate) fn completeness(directory: &Directory) -> Completeness {
-    let n_active = directory.users().iter().filter(|user| user.active).count();
-    Completeness::judge(n_active, directory.active_users_counted)
 }

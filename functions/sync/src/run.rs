@@ -149,7 +149,7 @@ struct Recorded {
 }
 
 /// Stores everything of a run but its end; `None` if another run has taken over. A run that had nothing to do leaves no record.
-async fn record_work(deps: &Deps, claim: &Claim, attempt: Attempt, record: RunRecord) -> Result<Option<Recorded>, StoreError> {
+async fn record_work(deps: &Deps, claim: &Claim, mut attempt: Attempt, record: RunRecord) -> Result<Option<Recorded>, StoreError> {
     let record = attempt.tell(record);
     let Attempt { states, snapshot, end, tally, news, .. } = attempt;
     if is_told(&record) {
@@ -216,9 +216,9 @@ async fn release(deps: &Deps, claim: Claim, record: &RunRecord, end: RunEnd) -> 
 }
 
 /// A run that had to stop: what it did until then is told. The tenants' states are not stored, for another run may be at work on them.
-async fn record_stopped(deps: &Deps, attempt: Option<Attempt>, record: RunRecord, lost: LeaseLost) -> RunRecord {
+async fn record_stopped(deps: &Deps, mut attempt: Option<Attempt>, record: RunRecord, lost: LeaseLost) -> RunRecord {
     log_lost(&record.id, lost);
-    let record = match &attempt {
+    let record = match &mut attempt {
         Some(attempt) => attempt.tell(record),
         None => record,
     };

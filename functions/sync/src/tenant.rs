@@ -16,7 +16,7 @@ use domain::held::{Decision, HeldHead, HeldSet, Verdict};
 use domain::ids::UserId;
 use domain::integration::{Integration, Mode, Tenant};
 use domain::login::Login;
-use domain::plan::Action;
+use domain::plan::{Action, Plan};
 use domain::row::Row;
 use domain::run::{HeldRecord, Status, TenantRecord};
 use domain::tenant_state::TenantState;
@@ -50,10 +50,10 @@ pub(crate) struct UsersWanted {
     pub(crate) orgvue_calls: u64,
 }
 
-/// How far a look went.
-enum Step {
-    Done,
-    UsersWanted,
+/// What is kept of a plan for the record.
+struct PlanTold {
+    text: String,
+    unchanged: usize,
 }
 
 /// Writes to one tenant under a claim, and notes what it did.
@@ -103,19 +103,16 @@ impl Writer<'_> {
         decision: Option<&Decision>,
     ) -> Result<Reconciled, UsersWanted> {
         let mut progress = Progress::new(self.tenant, state);
-        let mut orgvue_calls = 0;
-        let outcome = match dataset(self.deps, self.tenant, self.deadline) {
+        let (outcome, orgvue_calls) = match dataset(self.deps, self.tenant, self.deadline) {
             Ok(dataset) => {
-                let outcome = self.try_to_reconcile(look, decision, &dataset, &mut progress).await;
-                orgvue_calls = dataset.calls();
-                outcome
+                let outcome = match self.look(look, decision, &dataset, &progress.state).await {
+                    Ok(None) => return Err(UsersWanted { orgvue_calls: dataset.calls() }),
+                    Ok(Some((looked, agreed))) => self.act(looked, &agreed, decision, &dataset, &mut progress).await,
+                    Err(fault) => Err(fault),
+                };
+                (outcome, dataset.calls())
             }
-            Err(fault) => Err(fault),
-        };
-        let outcome = match outcome {
-            Ok(Step::UsersWanted) => return Err(UsersWanted { orgvue_calls }),
-            Ok(Step::Done) => Ok(()),
-            Err(fault) => Err(fault),
+            Err(fault) => (Err(fault), 0),
         };
         if look.is_whole {
             progress.state.whole_ms = Some(now_ms());
@@ -152,28 +149,43 @@ impl Writer<'_> {
         Some(fault.class())
     }
 
-    async fn try_to_reconcile(
+    /// What the tenant needs, beside what a person agreed to; `None` where that wants the list of users.
+    async fn look(
         &self,
         look: &Look<'_>,
         decision: Option<&Decision>,
         dataset: &UsersDataset,
+        state: &TenantState,
+    ) -> Result<Option<(Looked<PlanTold>, HeldSet)>, TenantFault> {
+        let agreed = self.agreed(decision, state).await?;
+        let begun = begun(self.deps, self.tenant, &state.harm).await?;
+        let known = Known { scope: state.scope(self.integration), approved: &agreed, harm: &state.harm, begun: &begun };
+        let told = |plan: &Plan| PlanTold { text: plan.to_string(), unchanged: plan.unchanged };
+        let looked = look.tenant(self.tenant, dataset, known, told).await?;
+        Ok(looked.map(|looked| (looked, agreed)))
+    }
+
+    /// Does what may be done, and keeps what is held.
+    async fn act(
+        &self,
+        looked: Looked<PlanTold>,
+        agreed: &HeldSet,
+        decision: Option<&Decision>,
+        dataset: &UsersDataset,
         progress: &mut Progress,
-    ) -> Result<Step, TenantFault> {
-        let agreed = self.agreed(decision, &progress.state).await?;
-        let begun = begun(self.deps, self.tenant, &progress.state.harm).await?;
-        let scope = progress.state.scope(self.integration);
-        let known = Known { scope, approved: &agreed, harm: &progress.state.harm, begun: &begun };
-        let Some(looked) = look.tenant(self.tenant, dataset, known).await? else { return Ok(Step::UsersWanted) };
-        let Looked { plan, current: _, approved, held, findings, confirmed, renamed, harm } = looked;
+    ) -> Result<(), TenantFault> {
+        let Looked { plan: PlanTold { text, unchanged }, current, approved, held, findings, confirmed, renamed, harm } = looked;
+        // What is to be written has its rows; the others are not needed while it is.
+        drop(current);
         progress.state.harm = harm;
         progress.findings = findings;
         progress.confirmed = confirmed;
         progress.renamed = Some(renamed);
-        progress.record.unchanged = plan.unchanged;
-        progress.record.plan = plan.to_string();
+        progress.record.unchanged = unchanged;
+        progress.record.plan = text;
         progress.hold(held);
         let applied = match self.tenant.mode {
-            Mode::Enforce => self.apply(approved, &agreed, dataset, progress).await,
+            Mode::Enforce => self.apply(approved, agreed, dataset, progress).await,
             Mode::Simulate | Mode::Paused => {
                 progress.record.status = Status::Simulated;
                 approved.actions().for_each(|action| progress.record.list(action));
@@ -190,7 +202,7 @@ impl Writer<'_> {
         if self.tenant.mode == Mode::Enforce && !agreed.is_empty() {
             progress.state.decisions_used_ms = decision.map(|decision| decision.at_ms);
         }
-        Ok(Step::Done)
+        Ok(())
     }
 
     /// What may be done without holding it: what a person approved, whether anything is held still or not.

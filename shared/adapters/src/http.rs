@@ -293,7 +293,9 @@ pub(crate) fn is_request_id(text: &str) -> bool {
 }
 
 async fn read_body(mut response: reqwest::Response, bytes_max: usize) -> Result<Bytes, CallError> {
-    let mut body = BytesMut::new();
+    // As long as it says it is, if it says so: a buffer that grows is copied time and again.
+    let said = response.content_length().and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(0);
+    let mut body = BytesMut::with_capacity(said.min(bytes_max));
     while let Some(chunk) = response.chunk().await.map_err(transport)? {
         if body.len() + chunk.len() > bytes_max {
             return Err(CallError::TooLarge { bytes_max });

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use domain::ids::{DatasetId, TenantId};
-use domain::row::Row;
+use domain::row::{ListError, Row};
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use reqwest::{Method, RequestBuilder};
 use url::Url;
@@ -38,6 +38,8 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=UT
 const METADATA_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Longest wait for a connection, within the time of a call.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// What the rows of a dataset come as.
+const LIST: &str = "a list of items";
 /// Idle connections are given up early: a frozen Lambda finds them cut, and a write on one would be an ambiguous one.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -176,7 +178,7 @@ impl UsersDataset {
         }
         let error = match self.get("/items", self.options.dataset_bytes_max).await {
             Ok(body) => {
-                return wire::rows(serde_json::Deserializer::from_slice(&body), self.options.dataset_rows_max);
+                return self.listed(body.into());
             }
             Err(error) => error,
         };
@@ -199,6 +201,15 @@ impl UsersDataset {
     /// Requests sent so far, retries included.
     pub fn calls(&self) -> u64 {
         self.calls.count()
+    }
+
+    /// The rows of a list.
+    fn listed(&self, json: Vec<u8>) -> Result<Vec<Row>, OrgvueError> {
+        let rows_max = self.options.dataset_rows_max;
+        Row::list(json, rows_max).map_err(|error| match error {
+            ListError::TooMany => OrgvueError::DatasetTooLarge(TooLarge::Rows(rows_max)),
+            ListError::Json(error) => OrgvueError::malformed(LIST, &error),
+        })
     }
 
     async fn get(&self, path: &str, bytes_max: usize) -> Result<Bytes, CallError> {

@@ -7,6 +7,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use jiff::civil::Date;
+use serde::Deserialize as _;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use crate::finding::{Finding, FindingCode};
@@ -147,30 +149,38 @@ pub fn check_properties(keys: &BTreeSet<String>, spelling: &DatasetSpelling) -> 
     }
 }
 
-/// The roles of each value that was read. Only asked for one after the other: the order of a hash map is nowhere to be seen.
-type KnownRoles = HashMap<Value, Roles>;
+/// The roles of each value that was read, by its JSON. Only asked for one after the other: the order of a hash map is nowhere to be seen.
+type KnownRoles = HashMap<Box<str>, Roles>;
 
 fn account(row: Row, spelling: &DatasetSpelling, today: Date, known: &mut KnownRoles) -> Result<Account, DatasetRefusal> {
     let values = row.only(&["_id", &spelling.login, &spelling.role, &spelling.enabled, &spelling.expiry_date]);
-    let id = values.get("_id").and_then(Value::as_str).filter(|id| !id.is_empty()).map(ItemId::new).ok_or(DatasetRefusal::MissingItemId)?;
-    let login = match values.get(&spelling.login).unwrap_or(&Value::Null) {
-        Value::Null => Login::as_found(""),
-        Value::String(text) => Login::as_found(text),
-        other => return Err(wrong_form(&spelling.login, &id, other, "text")),
+    let id = values.get("_id").and_then(|id| ItemId::deserialize(id).ok()).filter(|id| !id.as_str().is_empty());
+    let id = id.ok_or(DatasetRefusal::MissingItemId)?;
+    let login = match values.get(&spelling.login).map_or(Ok(None), Option::<Login>::deserialize) {
+        Ok(login) => login.unwrap_or_else(|| Login::as_found("")),
+        Err(_) => return Err(wrong_form(&spelling.login, &id, &value(values.get(&spelling.login)), "text")),
     };
-    let written = values.get(&spelling.role).unwrap_or(&Value::Null);
-    let roles = match known.get(written) {
+    let written = values.get(&spelling.role);
+    let spelled = written.map_or("null", RawValue::get);
+    let roles = match known.get(spelled) {
         Some(roles) => Arc::clone(roles),
-        None => Arc::clone(known.entry(written.clone()).or_insert(roles(written, &id, spelling)?.into())),
+        None => Arc::clone(known.entry(spelled.into()).or_insert(roles(&value(written), &id, spelling)?.into())),
     };
     // Orgvue's list knows only true; blank is disabled, and a forgotten switch is its most common mistake.
-    let enabled = match values.get(&spelling.enabled) {
-        Some(Value::Bool(enabled)) => *enabled,
-        Some(Value::String(text)) => text == "TRUE",
-        Some(_) | None => false,
+    let enabled = match value(values.get(&spelling.enabled)) {
+        Value::Bool(enabled) => enabled,
+        Value::String(text) => text == "TRUE",
+        Value::Null | Value::Number(_) | Value::Array(_) | Value::Object(_) => false,
     };
-    let expired = values.get(&spelling.expiry_date).and_then(Value::as_str).and_then(expiry_date).is_some_and(|date| date < today);
+    let expires = value(values.get(&spelling.expiry_date));
+    let expired = expires.as_str().and_then(expiry_date).is_some_and(|date| date < today);
     Ok(Account { id, login, roles, enabled, expired, row })
+}
+
+/// The value of a property; null, if it is not there.
+fn value(json: Option<&RawValue>) -> Value {
+    let value = |json| Value::deserialize(json).expect("the row was looked through when it was made");
+    json.map_or(Value::Null, value)
 }
 
 fn roles(value: &Value, id: &ItemId, spelling: &DatasetSpelling) -> Result<BTreeSet<Role>, DatasetRefusal> {

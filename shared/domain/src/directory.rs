@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use crate::ids::{DirectoryId, GroupId, UserId};
 use crate::login::Login;
+use crate::side_by_side::side_by_side;
 
 /// What a directory says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,8 +86,7 @@ impl Directory {
         active_users_counted: Option<u64>,
     ) -> Self {
         let users: Arc<[User]> = users.into_values().collect();
-        let login = |user: &User| Login::parse(user.email.as_deref()?).ok();
-        let logins = users.iter().map(login).collect();
+        let logins = users.iter().map(login_of).collect();
         // A member's id is mostly a copy of the user's, which has its text in the same place in memory: no text has to be fetched to find the user.
         let by_pointer: HashMap<*const u8, usize> =
             users.iter().enumerate().map(|(place, user)| (user.id.as_str().as_ptr(), place)).collect();
@@ -105,13 +105,25 @@ impl Directory {
 
     /// The same with users of a later read, which are right where both have one.
     #[must_use]
-    pub fn with_users(self, later: BTreeMap<UserId, User>) -> Self {
-        let Self { id, groups, active_users_counted, users, logins: _, members } = self;
-        let ids = |places: Vec<usize>| places.into_iter().map(|place| users[place].id.clone()).collect();
-        let members: Vec<(GroupId, Vec<UserId>)> = members.into_iter().map(|(group, places)| (group, ids(places))).collect();
-        let mut users: BTreeMap<UserId, User> = users.iter().map(|user| (user.id.clone(), user.clone())).collect();
-        users.extend(later);
-        Self::new(id, users, groups, members, active_users_counted)
+    pub fn with_users(self, mut later: BTreeMap<UserId, User>) -> Self {
+        let Self { users: before, logins: logins_before, members, .. } = self;
+        let missing = side_by_side(before.iter().map(|user| (&user.id, user)), &later).filter(|(.., now)| now.is_none());
+        let mut missing = missing.filter_map(|(id, was, _)| Some((id.clone(), was?.clone()))).collect();
+        later.append(&mut missing);
+        // Everybody of before is there still, in the same order: where, by where they were. Who has the same address has the same login.
+        let mut places = Vec::with_capacity(before.len());
+        let mut logins = Vec::with_capacity(later.len());
+        let by_id = before.iter().zip(logins_before.iter()).map(|(user, login)| (&user.id, (user, login)));
+        for (place, (_, was, now)) in side_by_side(by_id, &later).enumerate() {
+            places.extend(was.map(|_| place));
+            logins.push(match was {
+                Some((user, login)) if now.is_some_and(|now| now.email == user.email) => login.clone(),
+                Some(_) | None => now.and_then(login_of),
+            });
+        }
+        let moved = |(group, members): (_, Vec<usize>)| (group, members.into_iter().map(|place| places[place]).collect());
+        let members = members.into_iter().map(moved).collect();
+        Self { users: later.into_values().collect(), logins: logins.into(), members, ..self }
     }
 
     /// Every user, in the order of their ids.
@@ -176,6 +188,11 @@ impl Directory {
     pub(crate) fn place(&self, id: &UserId) -> Option<usize> {
         self.users.binary_search_by(|user| user.id.cmp(id)).ok()
     }
+}
+
+/// A user's address, where it is one.
+fn login_of(user: &User) -> Option<Login> {
+    Login::parse(user.email.as_deref()?).ok()
 }
 
 /// Who is in which of a list of groups. Many users are in the same groups, and what follows from these is worked out once.

@@ -265,7 +265,7 @@ pub fn still_due(plan: &Plan, saved: &[Row], agreed: &HeldSet) -> Harmed {
 }
 
 fn item_id(row: &Row) -> Option<ItemId> {
-    row.only(&["_id"]).get("_id")?.as_str().map(ItemId::new)
+    ItemId::deserialize(row.only(&["_id"]).get("_id")?).ok()
 }
 
 /// Splits a plan into what may be written and what waits for a person. Harm over the limit is held whole, never the first part of it.

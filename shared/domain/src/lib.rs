@@ -31,3 +31,4 @@ mod side_by_side;
 pub mod signature;
 pub mod snapshot;
 pub mod tenant_state;
+mod text;

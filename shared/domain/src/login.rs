@@ -7,7 +7,9 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::text;
 
 /// Longest e-mail address that can be delivered to (RFC 5321 4.5.3.1.3, less the angle brackets).
 const LOGIN_BYTES_MAX: usize = 254;
@@ -15,8 +17,7 @@ const LOGIN_BYTES_MAX: usize = 254;
 /// An account's e-mail address, trimmed.
 ///
 /// Equality, order and hash ignore case; the text keeps the case it came with. A copy shares it.
-#[derive(Clone, Serialize, Deserialize)]
-#[serde(from = "String", into = "String")]
+#[derive(Clone)]
 pub struct Login {
     /// The address, and the same in lower case behind it, where it is another.
     both: Arc<str>,
@@ -79,15 +80,15 @@ fn is_invisible(c: char) -> bool {
         || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}' | '\u{feff}')
 }
 
-impl From<String> for Login {
-    fn from(text: String) -> Self {
-        Self::as_found(&text)
+impl<'de> Deserialize<'de> for Login {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        text::read(deserializer, Self::as_found)
     }
 }
 
-impl From<Login> for String {
-    fn from(login: Login) -> String {
-        login.as_str().to_owned()
+impl Serialize for Login {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
     }
 }
 

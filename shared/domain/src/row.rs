@@ -1,82 +1,175 @@
 //! One item of a dataset, whole and as it came.
 //!
-//! A row is kept so that it can be put back, and mostly is only kept: so it is the JSON text, which copies share, and what is asked of it is
-//! read from there. It is looked through when it is made, so that what is read later can be read.
+//! A row is kept so that it can be put back, and mostly is only kept: so it is the JSON text, which copies share and so do the rows of one
+//! answer, and what is asked of it is read from there. It is looked through when it is made, so that what is read later can be read.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::value::{RawValue, to_raw_value};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 /// One item of a dataset: property values by property key, and `_id`. Equal are two with the same values, however they are spelled.
-#[derive(Debug, Clone, Serialize)]
-#[serde(transparent)]
-pub struct Row(Arc<RawValue>);
+#[derive(Clone)]
+pub struct Row {
+    /// A JSON text, and which part of it is the row.
+    text: Arc<String>,
+    part: Range<usize>,
+}
 
 impl Row {
-    /// Every property.
-    pub fn properties(&self) -> Map<String, Value> {
-        serde_json::from_str(self.0.get()).expect("the row was looked through when it was made")
+    /// Reads a list of rows. They share one text, which is kept as long as any of them, and are counted as they come.
+    ///
+    /// # Errors
+    /// [`ListError`].
+    pub fn list(json: Vec<u8>, rows_max: usize) -> Result<Vec<Self>, ListError> {
+        let mut text = String::from_utf8(json).map_err(serde_json::Error::custom)?;
+        text.shrink_to_fit();
+        let text = Arc::new(text);
+        let mut list = serde_json::Deserializer::from_str(&text);
+        let rows = list.deserialize_seq(UpTo(rows_max))?.ok_or(ListError::TooMany)?;
+        list.end()?;
+        let part = |row: &RawValue| {
+            look_through(row)?;
+            let start = row.get().as_ptr().addr() - text.as_ptr().addr();
+            Ok(Self { text: Arc::clone(&text), part: start..start + row.get().len() })
+        };
+        rows.into_iter().map(part).collect()
     }
 
-    /// These of the properties, as far as they are there.
-    pub fn only(&self, keys: &[&str]) -> Map<String, Value> {
-        let mut text = serde_json::Deserializer::from_str(self.0.get());
+    /// Every property.
+    pub fn properties(&self) -> Map<String, Value> {
+        serde_json::from_str(self.json()).expect("the row was looked through when it was made")
+    }
+
+    /// The JSON of these of the properties, as far as they are there.
+    pub fn only<'a>(&'a self, keys: &[&'a str]) -> Properties<'a> {
+        let mut text = serde_json::Deserializer::from_str(self.json());
         text.deserialize_map(Only(keys)).expect("the row was looked through when it was made")
+    }
+
+    /// A text that was looked through and is nothing but the row.
+    fn whole(text: String) -> Self {
+        Self { part: 0..text.len(), text: Arc::new(text) }
+    }
+
+    fn json(&self) -> &str {
+        &self.text[self.part.clone()]
+    }
+}
+
+/// Why there is no list of rows.
+#[derive(Debug, thiserror::Error)]
+pub enum ListError {
+    /// It is no JSON of a list of objects.
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+    /// There are more than asked for.
+    #[error("too many rows")]
+    TooMany,
+}
+
+/// Some properties of a row.
+#[derive(Debug)]
+pub struct Properties<'a>(Vec<(&'a str, &'a RawValue)>);
+
+impl<'a> Properties<'a> {
+    /// The value of a key, if it is there; of two the last.
+    pub fn get(&self, key: &str) -> Option<&'a RawValue> {
+        self.0.iter().rev().find(|(found, _)| *found == key).map(|(_, value)| *value)
     }
 }
 
 impl From<Map<String, Value>> for Row {
     fn from(properties: Map<String, Value>) -> Self {
-        Self(to_raw_value(&properties).expect("values can be written as JSON").into())
+        Self::whole(Value::Object(properties).to_string())
     }
 }
 
 impl<'de> Deserialize<'de> for Row {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = Box::<RawValue>::deserialize(deserializer)?;
-        serde_json::Deserializer::from_str(text.get()).deserialize_map(Readable).map_err(D::Error::custom)?;
-        Ok(Self(text.into()))
+        look_through(&text).map_err(D::Error::custom)?;
+        Ok(Self::whole(Box::<str>::from(text).into()))
+    }
+}
+
+impl Serialize for Row {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let row: &RawValue = serde_json::from_str(self.json()).expect("the row was looked through when it was made");
+        row.serialize(serializer)
+    }
+}
+
+impl fmt::Debug for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Row").field(&self.json()).finish()
     }
 }
 
 impl PartialEq for Row {
     fn eq(&self, other: &Self) -> bool {
-        self.0.get() == other.0.get() || self.properties() == other.properties()
+        self.json() == other.json() || self.properties() == other.properties()
     }
 }
 
 impl Eq for Row {}
 
-/// The values of these keys, of an object; the others are passed over.
-struct Only<'a>(&'a [&'a str]);
+fn look_through(row: &RawValue) -> Result<(), serde_json::Error> {
+    serde_json::Deserializer::from_str(row.get()).deserialize_map(Readable).map(drop)
+}
 
-impl<'de> Visitor<'de> for Only<'_> {
-    type Value = Map<String, Value>;
+/// At most so many elements of a list; none where there are more, of which no further one is looked at.
+struct UpTo(usize);
+
+impl<'de> Visitor<'de> for UpTo {
+    type Value = Option<Vec<&'de RawValue>>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+        let mut rows = Vec::new();
+        while let Some(row) = list.next_element()? {
+            if rows.len() == self.0 {
+                return Ok(None);
+            }
+            rows.push(row);
+        }
+        Ok(Some(rows))
+    }
+}
+
+/// The values of these keys, of an object; the others are passed over.
+struct Only<'k, 'a>(&'k [&'a str]);
+
+impl<'a> Visitor<'a> for Only<'_, 'a> {
+    type Value = Properties<'a>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut properties: A) -> Result<Self::Value, A::Error> {
-        let mut found = Map::new();
+    fn visit_map<A: MapAccess<'a>>(self, mut properties: A) -> Result<Self::Value, A::Error> {
+        let mut found = Vec::with_capacity(self.0.len());
         while let Some(key) = properties.next_key_seed(OneOf(self.0))? {
             match key {
-                Some(key) => drop(found.insert(key.to_owned(), properties.next_value()?)),
+                Some(key) => found.push((key, properties.next_value()?)),
                 None => drop(properties.next_value::<IgnoredAny>()?),
             }
         }
-        Ok(found)
+        Ok(Properties(found))
     }
 }
 
 /// A key, if it is one of these.
-struct OneOf<'a>(&'a [&'a str]);
+struct OneOf<'k, 'a>(&'k [&'a str]);
 
-impl<'de, 'a> DeserializeSeed<'de> for OneOf<'a> {
+impl<'de, 'a> DeserializeSeed<'de> for OneOf<'_, 'a> {
     type Value = Option<&'a str>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
@@ -84,7 +177,7 @@ impl<'de, 'a> DeserializeSeed<'de> for OneOf<'a> {
     }
 }
 
-impl<'a> Visitor<'_> for OneOf<'a> {
+impl<'a> Visitor<'_> for OneOf<'_, 'a> {
     type Value = Option<&'a str>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -168,8 +261,9 @@ mod tests {
     #[test]
     fn only_what_is_asked_for_is_read_and_the_last_of_two() {
         let row = read(r#"{"a":1,"b":{"a":2},"\u0063":"x","a":3}"#).unwrap();
-        assert_eq!(Value::Object(row.only(&["a", "c", "d"])), json!({"a": 3, "c": "x"}));
-        assert_eq!(row.only(&[]), Map::new());
+        let only = row.only(&["a", "c", "d"]);
+        assert_eq!(["a", "c", "d"].map(|key| only.get(key).map(RawValue::get)), [Some("3"), Some(r#""x""#), None]);
+        assert!(row.only(&[]).get("a").is_none());
     }
 
     #[test]
@@ -178,6 +272,16 @@ mod tests {
         assert_eq!(row, read(r#"{ "Level": 3.50, "_id": "\u0031" }"#).unwrap());
         assert_eq!(row, Row::from(row.properties()));
         assert_ne!(row, read(r#"{"_id":"1"}"#).unwrap());
+    }
+
+    #[test]
+    fn the_rows_of_a_list_are_each_as_it_came() {
+        let rows = Row::list(br#" [ {"_id":"\u00e4" } ,{}]"#.to_vec(), 2).unwrap();
+        assert_eq!(serde_json::to_string(&rows).unwrap(), r#"[{"_id":"\u00e4" },{}]"#);
+        assert_eq!(rows[0], read(r#"{"_id":"ä"}"#).unwrap());
+        for bad in [&b"{}"[..], b"[7]", b"[{}", br#"[{"a":"\ud800"}]"#, b"[{\"a\":\"\xff\"}]"] {
+            assert!(matches!(Row::list(bad.to_vec(), 2), Err(ListError::Json(_))), "{bad:?}");
+        }
     }
 
     #[test]

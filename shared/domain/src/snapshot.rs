@@ -4,11 +4,12 @@
 //! says since when something could not be synced, and it lets an operator ask about one login without reading the directory again.
 //! It holds personal data: of the users in groups of ours, and of those whom the findings name.
 
-use std::cell::LazyCell;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::fmt;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::directory::{Directory, User};
 use crate::finding::{Finding, FindingCode};
@@ -31,6 +32,7 @@ pub struct Snapshot {
     /// members would lose is lost.
     pub groups: BTreeMap<GroupId, String>,
     /// The users in these groups.
+    #[serde(deserialize_with = "users_who_share")]
     pub users: BTreeMap<UserId, SeenUser>,
     /// What could not be synced, with since when; also of tenants that the run did not work on.
     pub findings: Vec<Finding>,
@@ -99,16 +101,26 @@ impl Snapshot {
     /// The logins under which users of the directory may have an account, as far as this knows, where these are others than that of now. Users
     /// are known again by their id, or by that of the identity provider.
     pub fn former_logins(&self, directory: &Directory) -> FormerLogins {
-        let idp_ids = || self.users.values().filter_map(|user| Some((user.idp_id.as_deref()?, user))).collect();
-        let by_idp_id: LazyCell<HashMap<&str, &SeenUser>, _> = LazyCell::new(idp_ids);
-        let now = directory.users().iter().zip(directory.logins()).map(|(user, login)| (&user.id, (user, login)));
-        let users = side_by_side(now, &self.users).filter_map(|(_, now, seen)| Some((now?, seen)));
-        let former = users.filter_map(|((user, login), seen)| {
-            let seen = seen.or_else(|| by_idp_id.get(user.idp_id.as_deref()?).copied())?;
+        let changed = |user: &User, login: &Option<Login>, seen: &SeenUser| {
             let is_as_before = seen.login == *login && seen.formerly.is_empty();
             (!is_as_before).then(|| (user.id.clone(), seen.logins()))
-        });
-        former.collect()
+        };
+        let now = directory.users().iter().zip(directory.logins()).map(|(user, login)| (&user.id, (user, login)));
+        let (mut former, mut others) = (FormerLogins::new(), Vec::new());
+        for (_, now, seen) in side_by_side(now, &self.users) {
+            match (now, seen) {
+                (Some((user, login)), Some(seen)) => former.extend(changed(user, login, seen)),
+                (Some(other), None) => others.push(other),
+                (None, _) => {}
+            }
+        }
+        // Few users are new, so few of all that were seen are looked up.
+        let idp_ids: HashSet<&str> = others.iter().filter_map(|(user, _)| user.idp_id.as_deref()).collect();
+        let by_idp_id = self.users.values().filter_map(|seen| Some((seen.idp_id.as_deref()?, seen)));
+        let by_idp_id: HashMap<&str, &SeenUser> = by_idp_id.filter(|(idp_id, _)| idp_ids.contains(idp_id)).collect();
+        let again = others.into_iter().filter_map(|(user, login)| changed(user, login, by_idp_id.get(user.idp_id.as_deref()?)?));
+        former.extend(again);
+        former
     }
 
     /// A finding for each group that gave something under its old name and gives another thing, or nothing, under its new one.
@@ -170,6 +182,34 @@ impl Snapshot {
         self.findings.retain(|finding| finding.login.as_ref() != Some(login));
         self
     }
+}
+
+/// Users as they were stored: those in the same groups share them again.
+fn users_who_share<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<UserId, SeenUser>, D::Error> {
+    struct Users;
+
+    impl<'de> Visitor<'de> for Users {
+        type Value = BTreeMap<UserId, SeenUser>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("users by their id")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut users: A) -> Result<Self::Value, A::Error> {
+            let mut known: HashSet<Arc<BTreeSet<GroupId>>> = HashSet::new();
+            let mut shared = Vec::new();
+            while let Some((id, mut user)) = users.next_entry::<UserId, SeenUser>()? {
+                match known.get(&user.groups) {
+                    Some(groups) => user.groups = Arc::clone(groups),
+                    None => drop(known.insert(Arc::clone(&user.groups))),
+                }
+                shared.push((id, user));
+            }
+            Ok(shared.into_iter().collect())
+        }
+    }
+
+    deserializer.deserialize_map(Users)
 }
 
 impl SeenUser {

@@ -10,7 +10,7 @@
 //! An export holds more than is stored: generated properties, which begin with `_` and are never put back, and calculated ones, which nothing
 //! tells apart from the stored. Whether it holds `_id` is not documented; without it no row can be written, and the tenant is refused.
 
-use std::io::{BufReader, Read};
+use std::io::Read;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -20,8 +20,8 @@ use reqwest::Method;
 use url::Url;
 
 use super::error::TooLarge;
-use super::wire::{self, Link, Ticket, VendorError};
-use super::{OrgvueError, UsersDataset};
+use super::wire::{Link, Ticket, VendorError};
+use super::{LIST, OrgvueError, UsersDataset};
 use crate::http::{CallError, Effect, is_request_id};
 
 /// Most exports of one read.
@@ -97,13 +97,13 @@ impl UsersDataset {
         }
     }
 
-    /// The rows in a result, in gzip as it was asked for, or as somebody on the way has unpacked it. It is unpacked piece by piece.
+    /// The rows in a result, in gzip as it was asked for, or as somebody on the way has unpacked it.
     fn rows_of(&self, result: &[u8]) -> Result<Vec<Row>, OrgvueError> {
         let bytes_max = self.options.dataset_bytes_max;
         let text: Box<dyn Read + Send> = if result.starts_with(&GZIP) { Box::new(MultiGzDecoder::new(result)) } else { Box::new(result) };
-        let mut text = text.take(bytes_max as u64 + 1);
-        let rows = wire::rows(serde_json::Deserializer::from_reader(BufReader::new(&mut text)), self.options.dataset_rows_max);
-        if text.limit() == 0 { Err(OrgvueError::DatasetTooLarge(TooLarge::Bytes(bytes_max))) } else { rows }
+        let mut json = Vec::new();
+        text.take(bytes_max as u64 + 1).read_to_end(&mut json).map_err(|_| OrgvueError::Malformed { expected: LIST, at: None })?;
+        if json.len() > bytes_max { Err(OrgvueError::DatasetTooLarge(TooLarge::Bytes(bytes_max))) } else { self.listed(json) }
     }
 }
 

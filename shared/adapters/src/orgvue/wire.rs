@@ -3,18 +3,18 @@
 //! Readers are tolerant: unknown fields are ignored, and an error may come as Orgvue's `errors` list, as the
 //! `{"message": …}` of the API gateway in front of it, or as a page of HTML.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt;
 
 use domain::current::{spell_account, spell_enabled};
+use domain::ids::ItemId;
 use domain::integration::DatasetSpelling;
 use domain::plan::{Action, Change};
-use domain::row::Row;
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, Error as _, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::{OrgvueError, TooLarge};
+use super::OrgvueError;
 
 /// Longest vendor's message that a report shows.
 const MESSAGE_CHARS_MAX: usize = 300;
@@ -64,63 +64,33 @@ impl Ticket {
     }
 }
 
-/// The rows of a list, unless they are more than `rows_max`. They are counted as they come, so that no more than these are held.
-pub(super) fn rows<'de>(text: serde_json::Deserializer<impl serde_json::de::Read<'de>>, rows_max: usize) -> Result<Vec<Row>, OrgvueError> {
-    let mut text = text;
-    let mut rows = Vec::new();
-    let read = UpToOneTooMany { rows: &mut rows, rows_max }.deserialize(&mut text).and_then(|()| text.end());
-    match read {
-        _ if rows.len() > rows_max => Err(OrgvueError::DatasetTooLarge(TooLarge::Rows(rows_max))),
-        Ok(()) => Ok(rows),
-        Err(error) => Err(OrgvueError::malformed("a list of items", &error)),
-    }
-}
-
-/// Fills `rows` from a list, which is left at the first row that is too many.
-struct UpToOneTooMany<'a> {
-    rows: &'a mut Vec<Row>,
-    rows_max: usize,
-}
-
-impl<'de> DeserializeSeed<'de> for UpToOneTooMany<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_seq(self)
-    }
-}
-
-impl<'de> Visitor<'de> for UpToOneTooMany<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list of items")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        while self.rows.len() <= self.rows_max {
-            match list.next_element()? {
-                Some(row) => self.rows.push(row),
-                None => return Ok(()),
-            }
-        }
-        Err(A::Error::custom("too many"))
-    }
-}
-
-/// The answer to one item action.
-#[derive(Debug, Deserialize)]
-pub(super) struct ItemAnswer {
-    #[serde(rename = "_status")]
-    pub(super) status: String,
-    #[serde(flatten)]
-    pub(super) rest: Map<String, Value>,
-}
-
-impl ItemAnswer {
+/// The answer to one item action. What it says beside its status is read where that is no success.
+#[derive(Debug)]
+pub(super) struct ItemAnswer<'a> {
+    pub(super) status: Cow<'a, str>,
     /// The item that the answer is about, where it says so.
-    pub(super) fn item_id(&self) -> Option<&str> {
-        self.rest.get("_id").and_then(Value::as_str)
+    pub(super) item_id: Option<ItemId>,
+    json: &'a RawValue,
+}
+
+#[derive(Deserialize)]
+struct ItemAnswerHead<'a> {
+    #[serde(rename = "_status", borrow)]
+    status: Cow<'a, str>,
+    #[serde(default, rename = "_id", borrow)]
+    id: Option<&'a RawValue>,
+}
+
+impl<'a> ItemAnswer<'a> {
+    /// Reads the answers to a write.
+    pub(super) fn list(body: &'a [u8]) -> Result<Vec<Self>, serde_json::Error> {
+        let answers: Vec<&RawValue> = serde_json::from_slice(body)?;
+        answers.into_iter().map(Self::read).collect()
+    }
+
+    fn read(json: &'a RawValue) -> Result<Self, serde_json::Error> {
+        let ItemAnswerHead { status, id } = serde_json::from_str(json.get())?;
+        Ok(Self { status, item_id: id.and_then(|id| ItemId::deserialize(id).ok()), json })
     }
 }
 
@@ -141,8 +111,8 @@ impl VendorError {
     }
 
     /// Reads what an item's answer says beside its status. Orgvue does not document where, so every plausible place is tried.
-    pub(super) fn of_item(answer: &ItemAnswer) -> Self {
-        Self::find(&Value::Object(answer.rest.clone()))
+    pub(super) fn of_item(answer: &ItemAnswer<'_>) -> Self {
+        Self::read(answer.json.get().as_bytes())
     }
 
     /// Whether the code is one of the six-digit ones. Those about the token, the account and the tenant have five.
@@ -223,7 +193,6 @@ mod tests {
 
     use domain::current::Account;
     use domain::group_name::Role;
-    use domain::ids::ItemId;
     use domain::login::Login;
     use serde_json::json;
 

@@ -6,7 +6,7 @@
 //! is noticed when the value is read. Formats of before are read still: the other chunks as `sk#0001` and so on, and a head without a tag.
 
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
+use std::io::{BufWriter, Read};
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -62,10 +62,9 @@ impl Store {
         place: Place,
     ) -> Result<(), StoreError> {
         let corrupt = || StoreError::Corrupt { key: format!("{pk}/{sk}"), attribute: "chunks" };
-        let json = serde_json::to_vec(value).map_err(|_| corrupt())?;
-        let mut packer = DeflateEncoder::new(Vec::new(), Compression::fast());
-        packer.write_all(&json).map_err(|_| corrupt())?;
-        let packed = packer.finish().map_err(|_| corrupt())?;
+        let mut json = BufWriter::new(DeflateEncoder::new(Vec::new(), Compression::fast()));
+        serde_json::to_writer(&mut json, value).map_err(|_| corrupt())?;
+        let packed = json.into_inner().map_err(|_| corrupt())?.finish().map_err(|_| corrupt())?;
         let chunks = packed.chunks(CHUNK_BYTES_MAX);
         let (n_chunks, tag) = (chunks.len(), tag(&packed));
         let own: Vec<String> = (0..n_chunks).map(|at| chunk_key(sk, &tag, at)).collect();
@@ -166,8 +165,9 @@ impl Found {
             return Err(corrupt());
         }
         let expires_at = head.opt_number("expires_at")?.unwrap_or(i64::MAX);
-        let unpacked = DeflateDecoder::new(&packed[..]).take(VALUE_BYTES_MAX);
-        let value = serde_json::from_reader(std::io::BufReader::new(unpacked)).map_err(|_| corrupt())?;
+        let mut json = Vec::new();
+        DeflateDecoder::new(&packed[..]).take(VALUE_BYTES_MAX).read_to_end(&mut json).map_err(|_| corrupt())?;
+        let value = serde_json::from_slice(&json).map_err(|_| corrupt())?;
         Ok(Some(Stored { value, expires_at }))
     }
 }

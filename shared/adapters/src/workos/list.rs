@@ -8,6 +8,7 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
 
 use domain::ids::{DirectoryId, GroupId, UserId};
@@ -16,7 +17,7 @@ use url::Url;
 
 use super::pace::{Pace, Throttle};
 use super::read::DirectoryReader;
-use super::wire::{self, Page, Row};
+use super::wire::{self, Kept, Page};
 use super::{Distrust, ReadError};
 use crate::clock;
 use crate::http::{CallError, Effect};
@@ -103,18 +104,19 @@ pub(super) enum GetError {
 }
 
 impl DirectoryReader {
-    /// What is to be kept of all rows of a list that ended. Lists under the limit of `/directory_users` come with their pace.
-    pub(super) async fn list<R: Row, K>(
+    /// What is to be kept of all rows of a list that ended, page by page as `read` keeps it. Lists under the limit of `/directory_users` come with
+    /// their pace.
+    pub(super) async fn list<K: Kept>(
         &self,
         list: List<'_>,
         pace: Option<&Pace>,
-        keep: impl Fn(R) -> K,
+        read: impl Fn(&[u8]) -> Result<Page<K>, Distrust>,
     ) -> Result<Vec<Seen<K>>, ReadError> {
         let mut n_passes = 0;
         let mut empty_behind = None;
         loop {
             n_passes += 1;
-            let (why, cursor, pages) = match self.pass(list, pace, empty_behind.as_deref(), &keep).await? {
+            let (why, cursor, pages) = match self.pass(list, pace, empty_behind.as_deref(), &read).await? {
                 Pass::Whole(rows) => return Ok(rows),
                 Pass::Broken { why, cursor, pages } => (why, cursor, pages),
             };
@@ -131,15 +133,16 @@ impl DirectoryReader {
 
     /// Follows a list once. An empty page behind a cursor is its end only if a pass before came to it behind the same cursor: then the row of
     /// the cursor is still there, and whatever followed it is not.
-    async fn pass<R: Row, K>(
+    async fn pass<K: Kept>(
         &self,
         list: List<'_>,
         pace: Option<&Pace>,
         empty_behind: Option<&str>,
-        keep: impl Fn(R) -> K,
+        read: impl Fn(&[u8]) -> Result<Page<K>, Distrust>,
     ) -> Result<Pass<K>, ReadError> {
         let mut rows = Vec::new();
-        let mut ids = HashSet::new();
+        // Hashes will do: a page is only taken for a repeated one if each of its rows has the hash of an earlier one.
+        let (mut ids, hasher) = (HashSet::new(), RandomState::new());
         let mut cursors = HashSet::new();
         let mut cursor: Option<String> = None;
         let mut pages = 0;
@@ -148,17 +151,17 @@ impl DirectoryReader {
                 let why = Distrust::TooManyPages { pages_max: list.pages_max() };
                 return Err(ReadError::Untrusted { what: list.to_string(), why });
             }
-            let Some(page) = self.page::<R>(list, pace, cursor.as_deref()).await? else { break Distrust::RefusedCursor };
+            let Some(page) = self.page(list, pace, cursor.as_deref(), &read).await? else { break Distrust::RefusedCursor };
             let number = self.next_page_number();
             let n_before = ids.len();
-            ids.extend(page.rows.iter().map(|row| row.id().to_owned()));
+            ids.extend(page.rows.iter().map(|row| hasher.hash_one(row.id())));
             if cursor.is_some() && page.rows.is_empty() && page.after.is_none() && cursor.as_deref() != empty_behind {
                 break Distrust::EmptyPage;
             }
             if !page.rows.is_empty() && ids.len() == n_before {
                 break Distrust::RepeatedRows;
             }
-            rows.extend(page.rows.into_iter().map(|row| Seen { row: keep(row), page: number }));
+            rows.extend(page.rows.into_iter().map(|row| Seen { row, page: number }));
             if let Some(next) = &page.after
                 && !cursors.insert(next.clone())
             {
@@ -177,11 +180,17 @@ impl DirectoryReader {
     }
 
     /// One page; none when its cursor is refused.
-    async fn page<R: Row>(&self, list: List<'_>, pace: Option<&Pace>, cursor: Option<&str>) -> Result<Option<Page<R>>, ReadError> {
+    async fn page<K: Kept>(
+        &self,
+        list: List<'_>,
+        pace: Option<&Pace>,
+        cursor: Option<&str>,
+        read: impl Fn(&[u8]) -> Result<Page<K>, Distrust>,
+    ) -> Result<Option<Page<K>>, ReadError> {
         if let Some(pace) = pace {
             pace.check()?;
         }
-        let page = match self.get(self.list_url(list, cursor), self.throttle_of(list), wire::page::<R>).await {
+        let page = match self.get(self.list_url(list, cursor), self.throttle_of(list), read).await {
             Ok(page) => page,
             Err(error) if cursor.is_some() && is_refused_cursor(&error) => return Ok(None),
             Err(error) => {
@@ -192,7 +201,7 @@ impl DirectoryReader {
             }
         };
         let distrust = |why| Err(ReadError::Untrusted { what: list.to_string(), why });
-        if page.rows.iter().any(|row| row.directory_id() != self.directory.as_str()) {
+        if page.is_foreign {
             return distrust(Distrust::Foreign);
         }
         if cursor.is_none() && page.is_reversed() {

@@ -1,6 +1,7 @@
 //! One run's reading of one directory.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::collections::hash_map::{Entry, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use domain::directory::{Directory, DirectoryState, Group, User};
@@ -10,7 +11,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use super::again::Again;
 use super::list::{List, PAGE_ROWS, Seen};
 use super::pace::{Pace, Throttle};
-use super::wire::{self, GroupRow, UserRow};
+use super::wire::{self, GroupRow, Kept, Page, Row as _, UserRow};
 use super::{Distrust, ReadError, WorkOs};
 use crate::http::{Calls, Deadline};
 
@@ -92,7 +93,7 @@ impl DirectoryReader {
         for user in users {
             let list = List::UsersAt { directory: &self.directory, email: user.email.as_deref().unwrap_or_default() };
             self.pace.begin(1, 1);
-            let found = self.list(list, Some(&self.pace), |row: UserRow| User::from(row)).await?;
+            let found = self.list(list, Some(&self.pace), |body| self.user_page(body, User::from)).await?;
             let mut active = found.iter().map(|seen| &seen.row).filter(|found| found.active);
             if !(active.next().is_some_and(|found| found.id == user.id) && active.next().is_none()) {
                 return Ok(false);
@@ -104,19 +105,18 @@ impl DirectoryReader {
     /// The list of users. Of a user who is there twice the later row stays.
     async fn users(&self, before: &wire::Directory) -> Result<BTreeMap<UserId, User>, ReadError> {
         self.pace.begin(1, before.users().div_ceil(PAGE_ROWS));
-        let rows = self.list(List::Users(&self.directory), Some(&self.pace), |row: UserRow| User::from(row)).await?;
+        let rows = self.list(List::Users(&self.directory), Some(&self.pace), |body| self.user_page(body, User::from)).await?;
         Ok(rows.into_iter().map(|seen| (seen.row.id.clone(), seen.row)).collect())
     }
 
     /// The groups and members, beside users who were read before.
     async fn beside(&self, mut users: BTreeMap<UserId, User>, wanted: impl Fn(&str) -> bool) -> Result<Directory, ReadError> {
-        let groups = by_id(self.list(List::Groups(&self.directory), None, |row: GroupRow| Group::from(row)).await?);
+        let groups = by_id(self.list(List::Groups(&self.directory), None, |body| self.group_page(body)).await?);
         let ours: Vec<GroupId> = groups.values().filter(|group| wanted(&group.name)).map(|group| group.id.clone()).collect();
         let lists = self.members(ours, &users).await?;
-        for user in latest(&lists) {
-            users.insert(user.id.clone(), user.clone());
-        }
-        let members = lists.into_iter().map(|(group, rows)| (group, rows.into_iter().map(|seen| seen.row.id).collect()));
+        let ids = |rows: &[Seen<Member>]| rows.iter().map(|seen| seen.row.id.clone()).collect();
+        let members: Vec<(GroupId, Vec<UserId>)> = lists.iter().map(|(group, rows)| (group.clone(), ids(rows))).collect();
+        users.append(&mut latest(lists).map(|user| (user.id.clone(), user)).collect());
         Ok(Directory::new(self.directory.clone(), users, groups, members, None))
     }
 
@@ -134,7 +134,7 @@ impl DirectoryReader {
     /// # Errors
     /// [`ReadError`], as for [`read`](Self::read).
     pub async fn groups_of(&self, user: &UserId) -> Result<Vec<Group>, ReadError> {
-        match self.list(List::GroupsOf(user), None, |row: GroupRow| Group::from(row)).await {
+        match self.list(List::GroupsOf(user), None, |body| self.group_page(body)).await {
             Ok(rows) if rows.is_empty() => {
                 self.again.throttle.ready().await;
                 self.linked().await.map(|_| Vec::new())
@@ -180,14 +180,25 @@ impl DirectoryReader {
     async fn members(&self, groups: Vec<GroupId>, users: &BTreeMap<UserId, User>) -> Result<Vec<Members>, ReadError> {
         let n_lists = groups.len().try_into().unwrap_or(u64::MAX);
         self.pace.begin(n_lists, n_lists);
+        let users = &users.iter().map(|(id, user)| (id.as_str(), user)).collect();
         stream::iter(groups)
             .map(|group| async move {
-                let rows = self.list(List::Members(&group), Some(&self.pace), |row: UserRow| Member::beside(users, row.into())).await?;
+                let rows = self
+                    .list(List::Members(&group), Some(&self.pace), |body| self.user_page(body, |row| Member::beside(users, row)))
+                    .await?;
                 Ok((group, rows))
             })
             .buffer_unordered(LISTS_AT_ONCE)
             .try_collect()
             .await
+    }
+
+    fn user_page<'a, K>(&self, body: &'a [u8], keep: impl Fn(UserRow<'a>) -> K) -> Result<Page<K>, Distrust> {
+        wire::page(body, &self.directory, keep)
+    }
+
+    fn group_page(&self, body: &[u8]) -> Result<Page<Group>, Distrust> {
+        wire::page(body, &self.directory, |row: GroupRow<'_>| Group::from(row))
     }
 
     pub(super) fn next_page_number(&self) -> u64 {
@@ -211,32 +222,43 @@ struct Member {
 }
 
 impl Member {
-    fn beside(users: &BTreeMap<UserId, User>, row: User) -> Self {
-        match users.get(&row.id) {
-            Some(user) if *user == row => Self { id: user.id.clone(), news: None },
-            Some(_) | None => Self { id: row.id.clone(), news: Some(Box::new(row)) },
+    fn beside(users: &HashMap<&str, &User>, row: UserRow<'_>) -> Self {
+        match users.get(row.id()) {
+            Some(user) if row.is(user) => Self { id: user.id.clone(), news: None },
+            Some(_) | None => {
+                let user = Box::new(User::from(row));
+                Self { id: user.id.clone(), news: Some(user) }
+            }
         }
+    }
+}
+
+impl Kept for Member {
+    fn id(&self) -> &str {
+        self.id.as_str()
     }
 }
 
 /// The users of whom the list of users is not right any more, for it was read first and what a later page said was other; and those whom it
-/// does not have.
-fn latest(lists: &[Members]) -> impl Iterator<Item = &User> {
-    let rows = || lists.iter().flat_map(|(_, rows)| rows);
-    let changed: BTreeSet<&UserId> = rows().filter(|seen| seen.row.news.is_some()).map(|seen| &seen.row.id).collect();
-    let mut latest: BTreeMap<&UserId, &Seen<Member>> = BTreeMap::new();
-    for seen in rows().filter(|seen| changed.contains(&seen.row.id)) {
-        let kept = latest.entry(&seen.row.id).or_insert(seen);
-        if kept.page <= seen.page {
-            *kept = seen;
+/// does not have. Mostly there are none; in which order they come is nowhere to be seen.
+fn latest(lists: Vec<Members>) -> impl Iterator<Item = User> {
+    let has_news = lists.iter().flat_map(|(_, rows)| rows).any(|seen| seen.row.news.is_some());
+    let mut latest: HashMap<UserId, Seen<Member>> = HashMap::new();
+    for seen in lists.into_iter().filter(|_| has_news).flat_map(|(_, rows)| rows) {
+        match latest.entry(seen.row.id.clone()) {
+            Entry::Vacant(free) => drop(free.insert(seen)),
+            Entry::Occupied(mut kept) if kept.get().page <= seen.page => drop(kept.insert(seen)),
+            Entry::Occupied(_) => {}
         }
     }
     // The last of them may be as at first.
-    latest.into_values().filter_map(|seen| seen.row.news.as_deref())
+    latest.into_values().filter_map(|seen| seen.row.news).map(|user| *user)
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn user(email: &str) -> User {
@@ -244,12 +266,14 @@ mod tests {
     }
 
     fn told(pages: &[(u64, &str)]) -> Vec<String> {
-        let users = BTreeMap::from([(UserId::new("ada"), user("first"))]);
+        let first = user("first");
+        let users = HashMap::from([("ada", &first)]);
         let list = |(page, email): &(u64, &str)| {
-            (GroupId::new(page.to_string()), vec![Seen { row: Member::beside(&users, user(email)), page: *page }])
+            let row = json!({ "id": "ada", "directory_id": "d", "state": "active", "email": email }).to_string();
+            let row = serde_json::from_str(&row).unwrap();
+            (GroupId::new(page.to_string()), vec![Seen { row: Member::beside(&users, row), page: *page }])
         };
-        let lists: Vec<Members> = pages.iter().map(list).collect();
-        latest(&lists).filter_map(|user| user.email.clone()).collect()
+        latest(pages.iter().map(list).collect()).filter_map(|user| user.email).collect()
     }
 
     #[test]

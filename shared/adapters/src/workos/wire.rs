@@ -3,10 +3,12 @@
 //! Only what we use is read, and only `id`, `directory_id` and `state` must be there: bodies differ between teams and over the years
 //! (`object`, `groups`, `raw_attributes` and three forms of time come and go), and one odd field must not make a directory unreadable.
 
+use std::borrow::Cow;
+
 use domain::directory::{Group, User};
-use domain::ids::{GroupId, UserId};
+use domain::ids::{DirectoryId, GroupId, UserId};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::Distrust;
@@ -39,26 +41,63 @@ impl Directory {
     }
 }
 
-/// A row of a list.
-pub(super) trait Row: DeserializeOwned {
+/// A text of an answer. It stays where it is, unless it has escapes.
+#[derive(Debug, Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// A row of a list, as it lies in the answer. Most of a directory comes several times, and only what is kept of it is copied.
+pub(super) trait Row {
     fn id(&self) -> &str;
     fn directory_id(&self) -> &str;
 }
 
-/// [The user object](https://workos.com/docs/reference/directory-sync/directory-user).
-#[derive(Debug, Deserialize)]
-pub(super) struct UserRow {
-    id: String,
-    directory_id: String,
-    state: String,
-    #[serde(default)]
-    email: Option<String>,
-    /// Whatever stands there: it only helps to know a user again, and must not make a directory unreadable.
-    #[serde(default)]
-    idp_id: Value,
+/// What is kept of a row.
+pub(super) trait Kept {
+    /// The row's id.
+    fn id(&self) -> &str;
 }
 
-impl Row for UserRow {
+/// [The user object](https://workos.com/docs/reference/directory-sync/directory-user).
+#[derive(Debug, Deserialize)]
+pub(super) struct UserRow<'a> {
+    #[serde(borrow)]
+    id: Cow<'a, str>,
+    #[serde(borrow)]
+    directory_id: Cow<'a, str>,
+    #[serde(borrow)]
+    state: Cow<'a, str>,
+    #[serde(default, borrow)]
+    email: Option<Text<'a>>,
+    /// Whatever stands there: it only helps to know a user again, and must not make a directory unreadable.
+    #[serde(default, borrow)]
+    idp_id: Option<&'a RawValue>,
+}
+
+impl UserRow<'_> {
+    /// Whether it says of the user what is known already.
+    pub(super) fn is(&self, user: &User) -> bool {
+        let User { id, idp_id, email, active } = user;
+        id.as_str() == self.id
+            && email.as_deref() == self.email()
+            && *active == self.is_active()
+            && idp_id.as_deref() == self.idp_id().as_deref()
+    }
+
+    fn email(&self) -> Option<&str> {
+        self.email.as_ref().map(|Text(email)| &**email)
+    }
+
+    fn idp_id(&self) -> Option<Cow<'_, str>> {
+        let Text(id) = serde_json::from_str(self.idp_id?.get()).ok()?;
+        Some(id).filter(|id| !id.is_empty())
+    }
+
+    fn is_active(&self) -> bool {
+        self.state == ACTIVE
+    }
+}
+
+impl Row for UserRow<'_> {
     fn id(&self) -> &str {
         &self.id
     }
@@ -68,23 +107,35 @@ impl Row for UserRow {
     }
 }
 
-impl From<UserRow> for User {
-    fn from(row: UserRow) -> Self {
-        let idp_id = row.idp_id.as_str().filter(|id| !id.is_empty()).map(str::to_owned);
-        Self { id: UserId::new(row.id), idp_id, email: row.email, active: row.state == ACTIVE }
+impl From<UserRow<'_>> for User {
+    fn from(row: UserRow<'_>) -> Self {
+        Self {
+            id: UserId::new(&row.id),
+            idp_id: row.idp_id().map(Cow::into_owned),
+            email: row.email().map(str::to_owned),
+            active: row.is_active(),
+        }
+    }
+}
+
+impl Kept for User {
+    fn id(&self) -> &str {
+        self.id.as_str()
     }
 }
 
 /// [The group object](https://workos.com/docs/reference/directory-sync/directory-group).
 #[derive(Debug, Deserialize)]
-pub(super) struct GroupRow {
-    id: String,
-    directory_id: String,
-    #[serde(default)]
-    name: Option<String>,
+pub(super) struct GroupRow<'a> {
+    #[serde(borrow)]
+    id: Cow<'a, str>,
+    #[serde(borrow)]
+    directory_id: Cow<'a, str>,
+    #[serde(default, borrow)]
+    name: Option<Text<'a>>,
 }
 
-impl Row for GroupRow {
+impl Row for GroupRow<'_> {
     fn id(&self) -> &str {
         &self.id
     }
@@ -94,26 +145,34 @@ impl Row for GroupRow {
     }
 }
 
-impl From<GroupRow> for Group {
-    fn from(row: GroupRow) -> Self {
-        Self { id: GroupId::new(row.id), name: row.name.unwrap_or_default() }
+impl From<GroupRow<'_>> for Group {
+    fn from(row: GroupRow<'_>) -> Self {
+        Self { id: GroupId::new(row.id), name: row.name.map(|Text(name)| name.into_owned()).unwrap_or_default() }
+    }
+}
+
+impl Kept for Group {
+    fn id(&self) -> &str {
+        self.id.as_str()
     }
 }
 
 /// One page of a list.
 #[derive(Debug)]
-pub(super) struct Page<R> {
-    pub(super) rows: Vec<R>,
+pub(super) struct Page<K> {
+    pub(super) rows: Vec<K>,
+    /// Whether a row is of another directory than the one that was asked for.
+    pub(super) is_foreign: bool,
     /// Where the next page begins; none if this is the last one.
     pub(super) after: Option<String>,
     before: Option<String>,
 }
 
-impl<R: Row> Page<R> {
+impl<K: Kept> Page<K> {
     /// Whether a first page bears the mark of WorkOS's `normal` order, newest first, in which the older page is under `before`:
     /// there, the last row's id is `before`, and nothing is after it.
     pub(super) fn is_reversed(&self) -> bool {
-        let last = self.rows.last().filter(|_| self.rows.len() > 1).map(Row::id);
+        let last = self.rows.last().filter(|_| self.rows.len() > 1).map(Kept::id);
         self.after.is_none() && last.is_some() && self.before.as_deref() == last
     }
 }
@@ -141,15 +200,20 @@ pub(super) fn directory(body: &[u8]) -> Result<Directory, Distrust> {
     parse(body)
 }
 
-/// Reads one page. A page without metadata is no last page: it may be anything.
-pub(super) fn page<R: Row>(body: &[u8]) -> Result<Page<R>, Distrust> {
+/// Reads one page of a list of this directory, and keeps of each row what is wanted. A page without metadata is no last page: it may be anything.
+pub(super) fn page<'a, R: Row + Deserialize<'a>, K>(
+    body: &'a [u8],
+    directory: &DirectoryId,
+    keep: impl Fn(R) -> K,
+) -> Result<Page<K>, Distrust> {
     let List { data, list_metadata, list_metadata_camel } = parse(body)?;
     let Cursors { before, after } = list_metadata.or(list_metadata_camel).ok_or(Distrust::NoMetadata)?;
     if data.iter().any(|row: &R| row.id().is_empty()) {
         return Err(Distrust::NoId);
     }
+    let is_foreign = data.iter().any(|row| row.directory_id() != directory.as_str());
     let some = |cursor: Option<String>| cursor.filter(|id| !id.is_empty());
-    Ok(Page { rows: data, after: some(after), before: some(before) })
+    Ok(Page { rows: data.into_iter().map(keep).collect(), is_foreign, after: some(after), before: some(before) })
 }
 
 /// Whether an error body is WorkOS's own and not that of something on the way, whose 404 says nothing about a directory.
@@ -158,7 +222,7 @@ pub(super) fn is_workos_error(body: &[u8]) -> bool {
 }
 
 /// The error of `serde_json` is not kept, for it quotes values.
-fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Distrust> {
+fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Distrust> {
     serde_json::from_slice(body).map_err(|error| Distrust::Shape { line: error.line(), column: error.column() })
 }
 

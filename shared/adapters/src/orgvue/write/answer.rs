@@ -105,7 +105,7 @@ impl Answer {
 
     fn read_body(body: &[u8], items: &[Item<'_>]) -> Self {
         let lost = |error| Self::Lost { error, still_running: false };
-        match serde_json::from_slice::<Vec<ItemAnswer>>(body) {
+        match ItemAnswer::list(body) {
             Ok(answers) if answers.len() != items.len() => {
                 let at = format!("but {} for {}", answers.len(), items.len());
                 lost(OrgvueError::Malformed { expected: RESULTS, at: Some(at) })
@@ -124,24 +124,24 @@ const RESULTS: &str = "one result for each item";
 
 /// The results in the body of an error, if that is what it holds.
 fn results(body: &[u8], items: &[Item<'_>]) -> Option<Vec<Result<(), Refusal>>> {
-    let answers: Vec<ItemAnswer> = serde_json::from_slice(body).ok()?;
+    let answers = ItemAnswer::list(body).ok()?;
     (answers.len() == items.len() && are_in_order(&answers, items)).then(|| answers.into_iter().map(result).collect())
 }
 
 /// Whether no result names another item than the one in its place. That results come in the order of the items is what the examples
 /// show, and said nowhere.
-fn are_in_order(answers: &[ItemAnswer], items: &[Item<'_>]) -> bool {
-    answers.iter().zip(items).all(|(answer, item)| match (answer.item_id(), item.action.before()) {
-        (Some(answered), Some(account)) => answered == account.id.as_str(),
+fn are_in_order(answers: &[ItemAnswer<'_>], items: &[Item<'_>]) -> bool {
+    answers.iter().zip(items).all(|(answer, item)| match (&answer.item_id, item.action.before()) {
+        (Some(answered), Some(account)) => *answered == account.id,
         (_, None) | (None, _) => true,
     })
 }
 
-fn result(answer: ItemAnswer) -> Result<(), Refusal> {
+fn result(answer: ItemAnswer<'_>) -> Result<(), Refusal> {
     if answer.status == wire::SUCCESS {
         return Ok(());
     }
     let vendor = VendorError::of_item(&answer);
-    let status = if wire::is_word(&answer.status) { answer.status } else { "an unknown status".to_owned() };
+    let status = if wire::is_word(&answer.status) { answer.status.into_owned() } else { "an unknown status".to_owned() };
     Err(Refusal::new(status, vendor))
 }

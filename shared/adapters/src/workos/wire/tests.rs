@@ -17,12 +17,20 @@ fn list(rows: Value) -> String {
     json!({ "data": rows, "list_metadata": { "before": null, "after": null } }).to_string()
 }
 
+fn user_page(body: &str) -> Result<Page<User>, Distrust> {
+    page(body.as_bytes(), &DirectoryId::parse("directory_1").unwrap(), |row: UserRow<'_>| User::from(row))
+}
+
+fn group_page(body: &str) -> Result<Page<Group>, Distrust> {
+    page(body.as_bytes(), &DirectoryId::parse("directory_1").unwrap(), |row: GroupRow<'_>| Group::from(row))
+}
+
 fn users(body: &str) -> Result<Vec<User>, Distrust> {
-    page::<UserRow>(body.as_bytes()).map(|page| page.rows.into_iter().map(User::from).collect())
+    user_page(body).map(|page| page.rows)
 }
 
 fn groups(body: &str) -> Result<Vec<Group>, Distrust> {
-    page::<GroupRow>(body.as_bytes()).map(|page| page.rows.into_iter().map(Group::from).collect())
+    group_page(body).map(|page| page.rows)
 }
 
 #[test]
@@ -86,9 +94,9 @@ fn a_recorded_directory_parses_without_metadata() {
 
 #[test]
 fn the_recorded_normal_order_is_recognised() {
-    let limited = page::<GroupRow>(recorded(fixture!("recorded/list_groups__with_limit.json")).as_bytes()).unwrap();
+    let limited = group_page(&recorded(fixture!("recorded/list_groups__with_limit.json"))).unwrap();
     assert!(limited.is_reversed());
-    let whole = page::<UserRow>(recorded(fixture!("recorded/list_users__with_group.json")).as_bytes()).unwrap();
+    let whole = user_page(&recorded(fixture!("recorded/list_users__with_group.json"))).unwrap();
     assert!(!whole.is_reversed());
 }
 
@@ -128,7 +136,7 @@ fn metadata_is_read_in_both_spellings_and_missed_when_there_is_none() {
     let row = json!({ "id": "g", "directory_id": "d", "name": "n" });
     for name in ["list_metadata", "listMetadata"] {
         let body = json!({ "data": [row], name: { "after": "g" } }).to_string();
-        assert_eq!(page::<GroupRow>(body.as_bytes()).unwrap().after.as_deref(), Some("g"));
+        assert_eq!(group_page(&body).unwrap().after.as_deref(), Some("g"));
     }
     for body in [json!({ "data": [row] }), json!({ "data": [], "list_metadata": null })] {
         assert_eq!(groups(&body.to_string()), Err(Distrust::NoMetadata));
@@ -147,4 +155,27 @@ fn what_is_no_list_is_not_taken_for_an_empty_one() {
 fn the_text_of_an_error_quotes_nothing_of_the_answer() {
     let error = users(&list(json!([{ "id": "u", "directory_id": "d", "state": "active", "email": ["ada@example.com"] }]))).unwrap_err();
     assert!(!format!("{error} {error:?}").contains("ada"), "{error}");
+}
+
+#[test]
+fn a_page_with_a_row_of_another_directory_says_so() {
+    let page = |directory: &str| group_page(&list(json!([{ "id": "g", "directory_id": directory }]))).unwrap();
+    assert!(page("directory_2").is_foreign);
+    assert!(!page("directory_1").is_foreign);
+}
+
+#[test]
+fn a_row_is_known_again_by_all_that_is_kept_of_it_however_it_is_escaped() {
+    let known = User { id: UserId::new("ädä"), idp_id: Some("é1".to_owned()), email: Some("ä@acme.com".to_owned()), active: true };
+    let is_known = |row: &str| serde_json::from_str::<UserRow<'_>>(row).unwrap().is(&known);
+    assert!(is_known(r#"{"id":"ädä","directory_id":"d","state":"active","email":"ä@acme.com","idp_id":"é1"}"#));
+    assert!(is_known(r#"{"id":"\u00e4d\u00e4","directory_id":"d","state":"active","email":"\u00e4@acme.com","idp_id":"\u00e91"}"#));
+    for other in [
+        r#"{"id":"x","directory_id":"d","state":"active","email":"ä@acme.com","idp_id":"é1"}"#,
+        r#"{"id":"ädä","directory_id":"d","state":"inactive","email":"ä@acme.com","idp_id":"é1"}"#,
+        r#"{"id":"ädä","directory_id":"d","state":"active","email":null,"idp_id":"é1"}"#,
+        r#"{"id":"ädä","directory_id":"d","state":"active","email":"ä@acme.com","idp_id":["é1"]}"#,
+    ] {
+        assert!(!is_known(other), "{other}");
+    }
 }
