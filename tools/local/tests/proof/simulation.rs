@@ -14,18 +14,21 @@
 use std::cell::RefCell;
 use std::time::Instant;
 
+use adapters::store::AfterApply;
+use domain::pending::Switch;
 use futures::future::join_all;
 use local::aws::Depth;
 use local::system::{DEAD_LETTERS, QUEUE};
 
-use crate::census::usable;
-use crate::customer::{Customer, multi, single};
+use crate::census::{of_login, usable};
 use crate::dice::Dice;
+use crate::file::File;
+use crate::customer::{API_ACCOUNT, dataset};
 use crate::history::History;
 use crate::kept::Kept;
 use crate::oracle::{End, is_quiet};
 use crate::stage::Stage;
-use crate::words::{User, group};
+use crate::words::{User, account, email};
 
 crate::tests![whatever_happens_it_ends_as_the_directory_says];
 
@@ -48,13 +51,13 @@ const RECEIVES_MAX: usize = 3;
 const NO_LIMIT: &str = "[limits]\nremovals_percent = 100\nremovals_floor = 100";
 
 /// The customers, of whom each seed is about one.
-fn customers() -> [Customer; 4] {
+fn files() -> [File; 4] {
     [
-        single("ACME").section(NO_LIMIT),
-        multi(&["ACME", "BETA"]).section(NO_LIMIT),
-        single("ACME").line("deprovision = \"disable\"").section(NO_LIMIT),
+        File::single(&[], NO_LIMIT),
+        File::multi(NO_LIMIT),
+        File::single(&["deprovision = \"disable\""], NO_LIMIT),
         // The limits hold some of it until it is approved.
-        single("ACME"),
+        File::single(&[], ""),
     ]
 }
 
@@ -65,9 +68,9 @@ async fn whatever_happens_it_ends_as_the_directory_says() {
     let stages = join_all((0..STAGES).map(|_| Stage::start())).await;
     let empty = stages[0].keep();
     let mut kept = Vec::new();
-    for customer in customers() {
+    for file in files() {
         stages[0].set_back(&empty);
-        kept.push(in_step(&stages[0], customer).await);
+        kept.push((in_step(&stages[0], &file).await, file));
     }
     let (seeds, told) = (RefCell::new(first..first + n_seeds), RefCell::new(false));
     let work = stages.iter().map(async |stage| {
@@ -85,14 +88,16 @@ async fn whatever_happens_it_ends_as_the_directory_says() {
 }
 
 /// A customer in step with Orgvue.
-async fn in_step(stage: &Stage, customer: Customer) -> Kept {
-    let tenants: Vec<String> = customer.tenants().map(str::to_owned).collect();
-    stage.onboard(customer).await;
+async fn in_step(stage: &Stage, file: &File) -> Kept {
+    stage.onboard(file.customer()).await;
+    stage.play().file = Some(file.clone());
+    for absent in file.absent() {
+        stage.orgvue.add_tenant(&absent, &dataset(&absent), vec![account(API_ACCOUNT, "admin"), account(&email("gia"), "user")]);
+    }
     for (name, role) in [("root", "admin"), ("ada", "user"), ("bob", "user"), ("cy", "user")] {
         stage.add(User::new(name));
-        for tenant in &tenants {
-            let role = if tenants.len() == 1 { role.to_owned() } else { format!("{tenant}_{role}") };
-            stage.workos.add_member(&stage.directory(), &group(&role), name);
+        for group in file.groups_ever(role) {
+            stage.workos.add_member(&stage.directory(), &group, name);
         }
     }
     stage.ask().await;
@@ -101,8 +106,10 @@ async fn in_step(stage: &Stage, customer: Customer) -> Kept {
     stage.keep()
 }
 
-async fn play(stage: &Stage, kept: &Kept, seed: u64, told: &RefCell<bool>) -> String {
+async fn play(stage: &Stage, (kept, file): &(Kept, File), seed: u64, told: &RefCell<bool>) -> String {
     stage.set_back(kept);
+    stage.seen.leave_alone(file.absent());
+    stage.play().file = Some(file.clone());
     stage.workos.switches(|switches| switches.deprovisioning = standins::workos::Deprovisioning::Custom);
     let mut dice = Dice::new(seed);
     let mut history = Witness { seed, told, history: History::new(stage, dice.fork()) };
@@ -135,11 +142,19 @@ async fn play(stage: &Stage, kept: &Kept, seed: u64, told: &RefCell<bool>) -> St
 async fn comes_to_rest(stage: &Stage) {
     stage.wire.calm();
     let ended_ms = stage.now_ms();
-    let customer = stage.customers().remove(0);
-    if stage.store.pending(&[customer.directory_id()]).await.unwrap()[0].switch != domain::pending::Switch::Live {
-        stage.by_hand(stage.operator().resume(&customer.integration_id(), async |_| Ok(()))).await.unwrap();
+    if stage.is_away() {
+        stage.directory_comes_back();
+        stage.ask().await;
+    }
+    let file = stage.file().at_work();
+    if file != stage.file() {
+        assert!(stage.put_in_force(file, AfterApply::Sync).await);
+    }
+    if stage.pending().await[0].switch != Switch::Live {
+        stage.resumes().await.unwrap();
     }
     stage.by_hand(stage.operator().resume_all()).await.unwrap();
+    let customer = stage.customers().remove(0);
     for _ in 0..ROUNDS_MAX {
         stage.run_until_quiet().await;
         // What was to happen in a call has happened by now, if ever.
@@ -165,21 +180,31 @@ async fn comes_to_rest(stage: &Stage) {
 }
 
 fn assert_as_desired(stage: &Stage) {
-    let (rows, shared) = (stage.rows(), stage.shared());
+    let (rows, unsaid, file) = (stage.rows(), stage.unsaid(), stage.file());
     for (tenant, desired) in stage.desired() {
         let mut is = usable(&rows[&tenant]);
-        is.retain(|login, _| !shared.contains(login));
+        is.retain(|login, _| !unsaid.contains(login) && !file.protected().contains(login));
         assert_eq!(is, desired, "the accounts of {tenant}");
     }
 }
 
-/// Of the accounts that were to be there all the time no write took anything that they had.
+/// Of the accounts that were to be there all the time no write took anything that they had, but for what a person put back. No write at all
+/// touched a protected account, or a tenant that is not in the file.
 fn assert_nobody_was_harmed(stage: &Stage) {
-    let desired = stage.desired();
-    let steady = stage.play().steady.replace(desired).unwrap_or_default();
+    let now = stage.steady();
+    let steady = stage.play().steady.replace(now).expect("it is watched");
     for write in stage.seen.take() {
         let Some(after) = &write.after else { continue };
-        for (tenant, steady) in &steady {
+        for tenant in &write.absent {
+            assert_eq!(write.before[tenant], after[tenant], "{tenant} is not in the file");
+        }
+        for (tenant, login) in after.keys().flat_map(|tenant| steady.protected.iter().map(move |login| (tenant, login))) {
+            assert_eq!(of_login(&write.before[tenant], login), of_login(&after[tenant], login), "{login} of {tenant} is protected");
+        }
+        if write.is_by_a_person {
+            continue;
+        }
+        for (tenant, steady) in &steady.desired {
             let (before, after) = (usable(&write.before[tenant]), usable(&after[tenant]));
             for (login, roles) in steady {
                 let had = before.get(login).map(|had| had & roles).unwrap_or_default();
