@@ -51,6 +51,7 @@ impl<'a> History<'a> {
 
     /// The next thing happens.
     pub(crate) async fn goes_on(&mut self) {
+        self.stage.play().is_calm = false;
         match self.dice.below(100) {
             0..27 => (0..=self.dice.below(3)).for_each(|_| self.the_directory_changes()),
             27..34 if self.is_silent => self.a_person_edits(),
@@ -245,6 +246,9 @@ async fn hangs(stage: &Stage, ms: i64, n_steps: u64) {
 
 /// People do something about a run at work, or about one that has hung for long.
 async fn people_act(stage: &Stage, mut dice: Dice, is_silent: bool) {
+    if stage.play().is_calm {
+        return;
+    }
     if dice.percent(50) {
         stage.later(dice.below(300_000).cast_signed());
     }

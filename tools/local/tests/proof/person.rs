@@ -160,11 +160,19 @@ impl History<'_> {
         self.tell(format!("the file: {told}"));
     }
 
-    /// What a restore did is found by the next run: by a look for drift, unless somebody asks for one before.
+    /// What a restore did is found by the next run, which somebody asks for before or behind it, or by a look for drift.
     pub(crate) async fn a_run_is_put_back(&mut self) {
+        let (asks_before, asks_behind) = match self.dice.below(3) {
+            0 => (true, false),
+            1 if self.is_silent => (false, false),
+            _ => (false, true),
+        };
+        if asks_before {
+            self.stage.ask().await;
+        }
         let told = self.stage.puts_back(&mut self.dice).await;
         self.tell(told);
-        if !self.is_silent || self.dice.percent(50) {
+        if asks_behind {
             self.stage.ask().await;
         }
     }

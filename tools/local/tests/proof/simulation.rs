@@ -141,6 +141,7 @@ async fn play(stage: &Stage, (kept, file): &(Kept, File), seed: u64, told: &RefC
 /// All that goes wrong ends, and what waits for a person or for the end of a quarantine comes about.
 async fn comes_to_rest(stage: &Stage) {
     stage.wire.calm();
+    stage.play().is_calm = true;
     let ended_ms = stage.now_ms();
     if stage.is_away() {
         stage.directory_comes_back();

@@ -107,6 +107,8 @@ pub(crate) struct Play {
     pub(crate) had: BTreeMap<String, BTreeSet<String>>,
     /// What WorkOS had when the directory went away, while it is away.
     pub(crate) away: Option<String>,
+    /// What is wrong has ended: the directory stays, and people leave the system alone.
+    pub(crate) is_calm: bool,
     /// How many of WorkOS's events are in the outbox, or were.
     pub(crate) n_told: usize,
     /// How far the clock of the next invocation is ahead.

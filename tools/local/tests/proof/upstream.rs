@@ -27,10 +27,10 @@ impl Stage {
         self.play().away.is_some()
     }
 
-    /// The directory goes, unless it is away. Of what is deleted one event tells, of the rest none.
+    /// The directory goes, unless it is away or is to stay. Of what is deleted one event tells, of the rest none.
     pub(crate) fn directory_goes(&self, dice: &mut Dice) -> &'static str {
-        if self.is_away() {
-            return "away already";
+        if self.is_away() || self.play().is_calm {
+            return "as it was";
         }
         let directory = self.directory();
         let kept = self.workos.edit(|model| serde_json::to_string(model)).unwrap();
