@@ -1,12 +1,14 @@
 //! Whatever happens, and in whatever order: when it ends, Orgvue becomes what the directory says, and stays so.
 //!
 //! Each seed is a [history](History) of some hours, of one of four kinds of customers. Now and then changes and faults stop, what was paused is
-//! resumed, and time goes on. Then, within [`LONGEST_MS`] of the stage:
+//! resumed, the directory is back, and time goes on. Then, within [`LONGEST_MS`] of the stage:
 //!
 //! * Orgvue is what the directory says, by a [reckoning of its own](crate::census); where limits hold something back, behind an approval. Where
 //!   events were lost or Orgvue was edited, this comes with the next look for drift, else before it.
 //! * Nothing is owed, under way, or in the dead-letter queue but for messages whose process died each time. Another run writes nothing.
-//! * Nobody who was to have an account all the time was removed or disabled by any write, or lost a role that was to be had all the time.
+//! * Nobody who was to have an account all the time was removed or disabled by any write of a run, or lost a role that was to be had all the time.
+//! * No write touched who was protected all the time, or a tenant that the file did not name. No run that began while the directory was away
+//!   wrote or held anything.
 //!
 //! `PROOF_SEED=17 cargo test -p local --test proof simulation` plays one of them again and tells of it, and `PROOF_SEEDS=100000` as many as one likes, from
 //! `PROOF_SEED` on. The clock of the stage runs on with this machine's, so that a seed may differ by milliseconds from one play to the next.
@@ -21,9 +23,9 @@ use local::aws::Depth;
 use local::system::{DEAD_LETTERS, QUEUE};
 
 use crate::census::{of_login, usable};
+use crate::customer::{API_ACCOUNT, dataset};
 use crate::dice::Dice;
 use crate::file::File;
-use crate::customer::{API_ACCOUNT, dataset};
 use crate::history::History;
 use crate::kept::Kept;
 use crate::oracle::{End, is_quiet};
