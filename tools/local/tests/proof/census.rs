@@ -82,10 +82,12 @@ impl Stage {
     pub(crate) fn unsaid(&self) -> BTreeSet<String> {
         let mut seen = BTreeSet::new();
         let (census, file, had) = (self.census(), self.file(), self.play().had.clone());
-        let is_blocked = |name: &String| had.get(name).is_some_and(|had| !had.is_disjoint(file.blocked()));
+        let was_blocked = |name: &String, login: &String| {
+            !file.blocked().contains(login) && had.get(name).is_some_and(|had| !had.is_disjoint(file.blocked()))
+        };
         let active = census.users.iter().filter(|(_, person)| person.is_active());
         let logins = active.filter_map(|(name, person)| Some((name, person.email.as_ref()?.to_lowercase())));
-        logins.filter(|(name, login)| !seen.insert(login.clone()) || is_blocked(name)).map(|(_, login)| login).collect()
+        logins.filter(|(name, login)| !seen.insert(login.clone()) || was_blocked(name, login)).map(|(_, login)| login).collect()
     }
 
     /// Who is to have an account now that can be used, but for those of whom nothing is said.

@@ -15,8 +15,8 @@ const FIRST: &str = "ACME";
 const ALIAS: &str = "EU";
 /// The role that may be reserved.
 const RESERVED: &str = "Tech";
-/// Whom a file may block or protect. Somebody has to be the administrator.
-const NAMES: [&str; 6] = ["ada", "bob", "cy", "di", "ed", "flo"];
+/// Whom a file neither blocks nor protects: somebody has to be the administrator.
+const ADMIN: &str = "root";
 
 /// How the customer's file reads now.
 #[derive(Clone, PartialEq, Eq)]
@@ -106,11 +106,12 @@ impl File {
         Self { mode: "enforce", tenant_mode: None, ..self.clone() }
     }
 
-    /// The file with one change, and what it is; `address` tells somebody's of now.
-    pub(crate) fn changed(&self, dice: &mut Dice, address: impl Fn(&str) -> Option<String>) -> (Self, String) {
+    /// The file with one change, and what it is; somebody with an account is blocked or protected, or is so no more.
+    pub(crate) fn changed(&self, dice: &mut Dice, accounts: BTreeSet<String>) -> (Self, String) {
         let mut file = self.clone();
-        let name = *dice.one_of(&NAMES);
-        let login = address(name).unwrap_or_else(|| email(name)).to_lowercase();
+        let logins = accounts.iter().chain(&self.blocked).chain(&self.protected).filter(|login| **login != email(ADMIN));
+        let logins: Vec<&String> = logins.collect();
+        let login = if logins.is_empty() { email("ada") } else { (*dice.one_of(&logins)).clone() };
         let told = match dice.below(12) {
             0..3 if self.is_multi => file.come_or_go("GAMMA"),
             3 if self.is_multi => file.come_or_go("BETA"),

@@ -2,7 +2,7 @@
 //!
 //! A restore and the look at a suspended directory are a process of their own, which dies and meets faults like any other.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use adapters::http::Deadline;
@@ -50,9 +50,8 @@ impl Stage {
 
     /// A person changes the file, and mostly asks for a sync with it.
     pub(crate) async fn file_changes(&self, dice: &mut Dice, is_silent: bool) -> String {
-        let census = self.census();
-        let address = |name: &str| census.users.get(name).and_then(|person| person.email.clone());
-        let (file, told) = self.file().changed(dice, address);
+        let accounts = self.desired().into_values().flat_map(BTreeMap::into_keys).collect();
+        let (file, told) = self.file().changed(dice, accounts);
         let gives_up = file.absent().difference(&self.file().absent()).next().is_some();
         // By the clock of the table the run at work may have lost its lease, and not know it by its own.
         if gives_up && self.play().skew_ms < 0 {
