@@ -114,8 +114,8 @@ impl File {
         let login = if logins.is_empty() { email("ada") } else { (*dice.one_of(&logins)).clone() };
         let told = match dice.below(12) {
             0..3 if self.is_multi => file.come_or_go("GAMMA"),
-            3 if self.is_multi => file.come_or_go("BETA"),
-            4 | 5 if self.is_multi && self.tenants.contains_key("BETA") => {
+            3 | 4 if self.is_multi => file.come_or_go("BETA"),
+            5 if self.is_multi && self.tenants.contains_key("BETA") => {
                 let alias = if self.tenants["BETA"].is_none() { Some(ALIAS) } else { None };
                 file.tenants.insert("BETA", alias);
                 format!("BETA has the alias {alias:?}")

@@ -151,7 +151,7 @@ impl<'a> History<'a> {
                 });
                 self.tell(format!("the directory will go at {operation}"));
             }
-            7 => {
+            7 | 8 => {
                 let is_silent = self.is_silent;
                 self.stage.meanwhile_of(operation, Box::new(move |stage| Box::pin(people_act(stage, dice, is_silent))));
                 self.tell(format!("people will act at {operation}"));
