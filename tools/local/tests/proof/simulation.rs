@@ -38,9 +38,9 @@ crate::tests![whatever_happens_it_ends_as_the_directory_says];
 const SEEDS: u64 = 200;
 const STAGES: usize = 3;
 /// Most times that a history comes to rest.
-const CHAPTERS: u64 = 3;
+const CHAPTERS: u64 = 2;
 /// How much happens in between.
-const HAPPENINGS: u64 = 6;
+const HAPPENINGS: u64 = 4;
 const MINUTE_MS: i64 = 60_000;
 /// Within so much time of the stage it comes to rest: a message whose process died comes again behind an hour and a half, twice, and a quarantine
 /// takes an hour and then six.
