@@ -6,12 +6,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 
 use crate::stage::Stage;
-use crate::words::PREFIX;
+use crate::words::email;
 
 /// The roles of each account that can be used, by its login in lower case.
 pub(crate) type Accounts = BTreeMap<String, BTreeSet<String>>;
 /// Those of each tenant.
 pub(crate) type Tenants = BTreeMap<String, Accounts>;
+
+/// What was so all the time.
+pub(crate) struct Steady {
+    /// The accounts that were to be there, with the roles that they were to have.
+    pub(crate) desired: Tenants,
+    /// The accounts that were never to be touched.
+    pub(crate) protected: BTreeSet<String>,
+}
 
 /// A directory, as the stand-in has it.
 #[derive(Deserialize)]
@@ -38,54 +46,64 @@ impl Person {
 }
 
 impl Stage {
-    /// The first customer's directory.
+    /// The first customer's directory; while it is away, as it was.
     pub(crate) fn census(&self) -> Census {
         #[derive(Deserialize)]
         struct Model {
             directories: BTreeMap<String, Census>,
         }
-        let model = self.workos.edit(|model| serde_json::to_string(model)).unwrap();
+        let away = self.play().away.clone();
+        let model = away.unwrap_or_else(|| self.workos.edit(|model| serde_json::to_string(model)).unwrap());
         let mut model: Model = serde_json::from_str(&model).unwrap();
         model.directories.remove(&self.directory()).unwrap()
     }
 
-    /// Who is not to have an account now was not to have one all the time.
+    /// What is so now.
+    pub(crate) fn steady(&self) -> Steady {
+        Steady { desired: self.desired(), protected: self.file().protected().clone() }
+    }
+
+    /// What is not so now was not so all the time.
     pub(crate) fn note_desired(&self) {
-        let now = self.desired();
-        let steady = &mut self.play().steady;
-        *steady = steady.take().map(|steady| in_both(&steady, &now));
-    }
-
-    /// The addresses that active people share: nothing is said of their accounts.
-    pub(crate) fn shared(&self) -> BTreeSet<String> {
-        let mut seen = BTreeSet::new();
+        let now = self.steady();
         let census = self.census();
-        let active = census.users.values().filter(|person| person.is_active());
-        active
-            .filter_map(|person| person.email.as_ref())
-            .map(|email| email.to_lowercase())
-            .filter(|email| !seen.insert(email.clone()))
-            .collect()
+        let mut play = self.play();
+        if let Some(steady) = &mut play.steady {
+            steady.desired = in_both(&steady.desired, &now.desired);
+            steady.protected.retain(|login| now.protected.contains(login));
+        }
+        for (name, person) in census.users {
+            play.had.entry(name).or_default().extend(person.email.map(|email| email.to_lowercase()));
+        }
     }
 
-    /// Who is to have an account now.
+    /// The addresses of whose accounts nothing is said: active people share them, or they are of somebody who is blocked under another one, of
+    /// which a run may know.
+    pub(crate) fn unsaid(&self) -> BTreeSet<String> {
+        let mut seen = BTreeSet::new();
+        let (census, file, had) = (self.census(), self.file(), self.play().had.clone());
+        let was_blocked = |name: &String, login: &String| {
+            !file.blocked().contains(login) && had.get(name).is_some_and(|had| !had.is_disjoint(file.blocked()))
+        };
+        let active = census.users.iter().filter(|(_, person)| person.is_active());
+        let logins = active.filter_map(|(name, person)| Some((name, person.email.as_ref()?.to_lowercase())));
+        logins.filter(|(name, login)| !seen.insert(login.clone()) || was_blocked(name, login)).map(|(_, login)| login).collect()
+    }
+
+    /// Who is to have an account now that can be used, but for those of whom nothing is said.
     pub(crate) fn desired(&self) -> Tenants {
-        let tenants: Vec<String> = self.customers()[0].tenants().map(str::to_owned).collect();
-        let (census, shared) = (self.census(), self.shared());
-        let mut desired: Tenants = tenants.iter().map(|tenant| (tenant.clone(), Accounts::new())).collect();
+        let (census, file, unsaid) = (self.census(), self.file(), self.unsaid());
+        let mut desired: Tenants = file.tenants().map(|tenant| (tenant.to_owned(), Accounts::new())).collect();
         for (name, group) in &census.groups {
-            let Some(granted) = name.strip_prefix(PREFIX) else { continue };
-            let (tenant, role) = match &tenants[..] {
-                [one] => (one.as_str(), granted),
-                _ => granted.split_once('_').unwrap(),
-            };
+            let Some((tenant, role)) = file.grant(name) else { continue };
             let active = group.members.iter().map(|member| &census.users[member]).filter(|person| person.is_active());
             for email in active.filter_map(|person| person.email.as_ref()) {
                 desired.get_mut(tenant).unwrap().entry(email.to_lowercase()).or_default().insert(role.to_owned());
             }
         }
+        let is_said = |login: &String| ![&unsaid, file.blocked(), file.protected()].iter().any(|set| set.contains(login));
         for accounts in desired.values_mut() {
-            accounts.retain(|login, roles| (roles.contains("user") || roles.contains("admin")) && !shared.contains(login));
+            accounts.retain(|login, roles| (roles.contains("user") || roles.contains("admin")) && is_said(login));
         }
         desired
     }
@@ -96,11 +114,20 @@ pub(crate) fn usable(rows: &[String]) -> Accounts {
     let mut accounts = Accounts::new();
     for row in rows.iter().filter(|row| !row.ends_with(" off")) {
         let (name, roles) = row.split_once(' ').unwrap();
-        let login = if name.contains('@') { name.to_lowercase() } else { format!("{}@acme.com", name.to_lowercase()) };
+        let login = login_of(name);
         let roles = roles.split(',').map(|role| role.trim().to_owned()).collect();
         assert!(accounts.insert(login, roles).is_none(), "somebody has two accounts: {rows:?}");
     }
     accounts
+}
+
+/// The rows of an account, whether it can be used or not.
+pub(crate) fn of_login<'a>(rows: &'a [String], login: &str) -> Vec<&'a String> {
+    rows.iter().filter(|row| row.split_once(' ').is_some_and(|(name, _)| login_of(name) == login)).collect()
+}
+
+fn login_of(name: &str) -> String {
+    if name.contains('@') { name.to_lowercase() } else { email(&name.to_lowercase()) }
 }
 
 /// What is in both.
@@ -109,5 +136,5 @@ fn in_both(one: &Tenants, other: &Tenants) -> Tenants {
     let accounts = |one: &Accounts, other: &Accounts| {
         one.iter().filter_map(|(login, held)| Some((login.clone(), roles(held, other.get(login)?)))).collect()
     };
-    one.iter().map(|(tenant, held)| (tenant.clone(), accounts(held, &other[tenant]))).collect()
+    one.iter().filter_map(|(tenant, held)| Some((tenant.clone(), accounts(held, other.get(tenant)?)))).collect()
 }

@@ -135,7 +135,7 @@ impl Stage {
     }
 
     /// Works at the time of the stage until the work ends or its process is killed.
-    async fn invoke<T>(&self, line: &Line, what: &'static str, work: impl Future<Output = T>) -> Result<T, Killed> {
+    pub(crate) async fn invoke<T>(&self, line: &Line, what: &'static str, work: impl Future<Output = T>) -> Result<T, Killed> {
         line.begin(what);
         let skew_ms = {
             let mut play = self.play();

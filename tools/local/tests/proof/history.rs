@@ -1,7 +1,5 @@
 //! What may happen to a customer within some hours, thrown by dice: to the directory, to its events, to Orgvue, to the functions, to their clocks,
-//! to the services that they call, and by the operator's hand.
-
-use std::collections::BTreeSet;
+//! to the services that they call, and [by people's hands](crate::person).
 
 use futures::future::join;
 use local::system::QUEUE;
@@ -12,7 +10,7 @@ use crate::dice::Dice;
 use crate::stage::{Outgoing, Stage};
 use crate::weather::{Passing, Storm};
 use crate::wire::{Kill, Side};
-use crate::words::{account, email, group};
+use crate::words::{account, email};
 
 const NAMES: [&str; 8] = ["ada", "bob", "cy", "di", "ed", "flo", "gus", "hal"];
 const ROLES: [&str; 4] = ["user", "admin", "Retail", "Tech"];
@@ -32,7 +30,6 @@ pub(crate) struct History<'a> {
     pub(crate) stage: &'a Stage,
     pub(crate) dice: Dice,
     pub(crate) told: Vec<String>,
-    n_told: usize,
     /// Whether a person may add an account that a run is about to create. Where Orgvue takes a login twice, there are two then, and only a person
     /// can tell which is to go.
     adds_in_mid_run: bool,
@@ -45,33 +42,44 @@ impl<'a> History<'a> {
         let (adds_in_mid_run, is_silent) = (dice.percent(50), dice.percent(50));
         stage.orgvue.switches(|switches| switches.duplicate_logins = !adds_in_mid_run);
         stage.play().may_be_lost = is_silent;
-        stage.play().steady = Some(stage.desired());
-        Self { stage, dice, told: Vec::new(), n_told: stage.workos.emitted().len(), adds_in_mid_run, is_silent }
+        stage.play().n_told = stage.workos.emitted().len();
+        stage.note_desired();
+        let steady = stage.steady();
+        stage.play().steady = Some(steady);
+        Self { stage, dice, told: Vec::new(), adds_in_mid_run, is_silent }
     }
 
     /// The next thing happens.
     pub(crate) async fn goes_on(&mut self) {
+        self.stage.play().is_calm = false;
         match self.dice.below(100) {
-            0..30 => (0..=self.dice.below(3)).for_each(|_| self.the_directory_changes()),
-            30..38 if self.is_silent => self.a_person_edits(),
-            30..38 => self.the_directory_changes(),
-            38..48 => self.a_process_will_die(),
-            48..62 => self.something_will_happen_in_mid_call(),
-            62..72 => self.the_weather_changes(),
-            72..76 => self.something_is_lost(),
-            76..84 => self.two_at_once().await,
-            84..96 => self.an_operator_acts().await,
+            0..27 => (0..=self.dice.below(3)).for_each(|_| self.the_directory_changes()),
+            27..34 if self.is_silent => self.a_person_edits(),
+            27..34 => self.the_directory_changes(),
+            34..42 => self.a_process_will_die(),
+            42..55 => self.something_will_happen_in_mid_call(),
+            55..63 => self.the_weather_changes(),
+            63..66 => self.something_is_lost(),
+            66..72 => self.two_at_once().await,
+            72..82 => self.an_operator_acts().await,
+            82..88 => self.the_file_changes().await,
+            88..92 => self.a_run_is_put_back().await,
+            92..96 => self.the_directory_goes_or_comes_back().await,
             96..98 => self.sweeps_are_missed(),
             _ => self.time_passes(),
         }
+        let silence = self.stage.silence().await;
         for _ in 0..self.dice.below(STEPS) {
             self.stage.play().skew_ms = self.skew();
             self.stage.step().await;
         }
+        if let (Some(before), Some(now)) = (silence, self.stage.silence().await) {
+            before.assert_kept(&now);
+        }
         self.stage.play().skew_ms = 0;
     }
 
-    fn tell(&mut self, what: String) {
+    pub(crate) fn tell(&mut self, what: String) {
         let at = self.stage.wire.n_calls();
         self.told.push(format!("{at:>4} {what}"));
     }
@@ -81,16 +89,17 @@ impl<'a> History<'a> {
         if self.dice.percent(75) { 0 } else { self.dice.below(2 * SKEW_MS).cast_signed() - SKEW_MS.cast_signed() }
     }
 
-    fn the_directory_changes(&mut self) {
+    pub(crate) fn the_directory_changes(&mut self) {
         let told = change_directory(self.stage, &mut self.dice);
         self.tell(told);
         self.events_go_out();
     }
 
     /// Each may be lost, delayed, come twice and overtake others.
-    fn events_go_out(&mut self) {
+    pub(crate) fn events_go_out(&mut self) {
         let emitted = self.stage.workos.emitted();
-        for event in &emitted[self.n_told..] {
+        let n_told = std::mem::replace(&mut self.stage.play().n_told, emitted.len());
+        for event in &emitted[n_told..] {
             if self.is_silent && self.dice.percent(10) {
                 self.tell("an event is lost".to_owned());
                 continue;
@@ -101,7 +110,6 @@ impl<'a> History<'a> {
                 self.stage.play().outbox.push(outgoing);
             }
         }
-        self.n_told = emitted.len();
     }
 
     fn a_person_edits(&mut self) {
@@ -120,20 +128,33 @@ impl<'a> History<'a> {
     fn something_will_happen_in_mid_call(&mut self) {
         let operation = *self.dice.one_of(&HELD);
         let mut dice = self.dice.fork();
-        match self.dice.below(4) {
-            0 | 3 => {
+        match self.dice.below(10) {
+            0..4 => {
                 self.stage.at_the_call(operation, move |stage| {
                     for _ in 0..=dice.below(3) {
                         change_directory(stage, &mut dice);
                     }
-                    stage.tells();
+                    if !stage.is_away() {
+                        stage.tells();
+                    }
                 });
                 self.tell(format!("the directory will change at {operation}"));
             }
-            1 if self.is_silent => {
+            4 | 5 if self.is_silent => {
                 let adds = self.adds_in_mid_run;
                 self.stage.at_the_call(operation, move |stage| drop(edit_orgvue(stage, &mut dice, adds)));
                 self.tell(format!("a person will edit at {operation}"));
+            }
+            6 => {
+                self.stage.at_the_call(operation, move |stage| {
+                    stage.directory_goes(&mut dice);
+                });
+                self.tell(format!("the directory will go at {operation}"));
+            }
+            7 | 8 => {
+                let is_silent = self.is_silent;
+                self.stage.meanwhile_of(operation, Box::new(move |stage| Box::pin(people_act(stage, dice, is_silent))));
+                self.tell(format!("people will act at {operation}"));
             }
             _ => {
                 let hangs_ms = 20_000 + dice.below(300_000).cast_signed();
@@ -200,19 +221,6 @@ impl<'a> History<'a> {
         join(self.stage.deliver(&self.stage.sync, one), self.stage.deliver(&self.stage.beside, other)).await;
     }
 
-    async fn an_operator_acts(&mut self) {
-        let id = self.stage.customers()[0].integration_id();
-        let operator = self.stage.operator();
-        let told = match self.dice.below(9) {
-            0 => self.stage.by_hand(operator.pause(&id)).await.map(|_| "pause"),
-            1 => self.stage.by_hand(operator.pause_all()).await.map(|()| "pause all"),
-            2 => self.stage.by_hand(operator.resume_all()).await.map(|()| "resume all"),
-            3 | 4 => self.stage.by_hand(operator.resume(&id, async |_| Ok(()))).await.map(|_| "resume"),
-            _ => self.stage.by_hand(operator.sync(&id)).await.map(|_| "ask"),
-        };
-        self.tell(format!("the operator: {}", told.unwrap()));
-    }
-
     fn sweeps_are_missed(&mut self) {
         let minutes = 1 + self.dice.below(30).cast_signed();
         self.stage.play().next_sweep_ms += minutes * MINUTE_MS;
@@ -236,6 +244,24 @@ async fn hangs(stage: &Stage, ms: i64, n_steps: u64) {
     stage.play().is_frozen = false;
 }
 
+/// People do something about a run at work, or about one that has hung for long.
+async fn people_act(stage: &Stage, mut dice: Dice, is_silent: bool) {
+    if stage.play().is_calm {
+        return;
+    }
+    if dice.percent(50) {
+        stage.later(dice.below(300_000).cast_signed());
+    }
+    match dice.below(4) {
+        0 => drop(stage.decide(&mut dice).await),
+        1 => {
+            stage.puts_back(&mut dice).await;
+            stage.ask().await;
+        }
+        _ => drop(stage.file_changes(&mut dice, is_silent).await),
+    }
+}
+
 /// How a call of a service fails.
 fn storm_of(service: &str, dice: &mut Dice) -> Storm {
     let json = |status, kind: &str| {
@@ -257,8 +283,11 @@ fn storm_of(service: &str, dice: &mut Dice) -> Storm {
     }
 }
 
-/// One change of the directory. `root` stays as it is, for somebody has to be the administrator.
+/// One change of the directory, unless it is away. `root` stays as it is, for somebody has to be the administrator.
 fn change_directory(stage: &Stage, dice: &mut Dice) -> String {
+    if stage.is_away() {
+        return String::new();
+    }
     let told = (0..TRIES).find_map(|_| change_once(stage, dice));
     stage.note_desired();
     told.unwrap_or_default()
@@ -268,12 +297,10 @@ fn change_once(stage: &Stage, dice: &mut Dice) -> Option<String> {
     let census = stage.census();
     let directory = stage.directory();
     let name = *dice.one_of(&NAMES);
-    let tenants: Vec<String> = stage.customers()[0].tenants().map(str::to_owned).collect();
-    let role = match &tenants[..] {
-        [_] => (*dice.one_of(&ROLES)).to_owned(),
-        _ => format!("{}_{}", dice.one_of(&tenants), dice.one_of(&ROLES)),
-    };
-    let (ours, renamed) = (group(&role), format!("Former_{role}"));
+    let file = stage.file();
+    let role = *dice.one_of(&ROLES);
+    let ours = dice.one_of(&file.groups_ever(role)).clone();
+    let renamed = format!("Former_{ours}");
     let put = |email: &str| drop(stage.workos.put_user(&directory, UserSpec::new(name, email)));
     let joins = |group: &str| stage.workos.add_member(&directory, group, name);
     let person = census.users.get(name);
@@ -294,11 +321,9 @@ fn change_once(stage: &Stage, dice: &mut Dice) -> Option<String> {
         }
         (0..=4, None) => {
             put(&address);
-            for role in BTreeSet::from(["user".to_owned(), role.clone()]) {
-                let role = if role == "user" && tenants.len() > 1 { format!("{}_user", tenants[0]) } else { role };
-                joins(&group(&role));
-            }
-            format!("{name} joins {role}")
+            joins(&file.groups_ever("user")[0]);
+            joins(&ours);
+            format!("{name} joins {ours}")
         }
         (0 | 1, Some(_)) => {
             stage.workos.remove_user(&directory, name);
@@ -322,7 +347,7 @@ fn change_once(stage: &Stage, dice: &mut Dice) -> Option<String> {
             stage.note_desired();
             put(&address);
             joins(&ours);
-            format!("{name} leaves and comes again to {role}")
+            format!("{name} leaves and comes again to {ours}")
         }
         (6 | 7, Some(_)) => match of_its_own.next_back() {
             Some(group) => {
@@ -345,7 +370,7 @@ fn change_once(stage: &Stage, dice: &mut Dice) -> Option<String> {
         }
         (_, Some(_)) => {
             joins(&ours);
-            format!("{name} joins {role}")
+            format!("{name} joins {ours}")
         }
         (_, None) => return None,
     };

@@ -2,6 +2,7 @@
 //!
 //! Kept are the table, what both vendors have, the customers and the time. What is on its way is not, so that nothing may be.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -62,6 +63,7 @@ impl Stage {
         });
         *self.play() = Play { customers: kept.customers.clone(), next_sweep_ms: self.now_ms(), ..Play::default() };
         self.seen.clear();
+        self.seen.leave_alone(BTreeSet::new());
         self.wire.begin(None);
     }
 }

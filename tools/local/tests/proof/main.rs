@@ -2,7 +2,8 @@
 //!
 //! Production's own code, with production's delays, runs against emulated AWS services and the vendors' stand-ins, as in `e2e`; but here the
 //! test itself is what invokes it and moves the clock ([`clockwork`]), and every call of the functions passes a [`wire`] that can be cut.
-//! [`simulation`] has histories that are thrown by dice.
+//! [`simulation`] has histories that are thrown by dice: [`history`] what happens in them, [`person`] and [`file`] what people do, [`upstream`] what becomes
+//! of the directory.
 //! [`stage`] has what a story is told with, [`oracle`] what must hold, [`stories`] the stories.
 //!
 //! [`faults`] plays every fault at every call site, [`hostile`] answers and messages that are anything, [`apart`] customers side by side.
@@ -16,21 +17,23 @@ mod census;
 mod clockwork;
 mod crash;
 #[path = "../e2e/customer.rs"]
-#[expect(dead_code, reason = "e2e uses all of it")]
 mod customer;
 mod dice;
 mod faults;
 mod faults_sites;
 mod faults_table;
+mod file;
 mod history;
 mod hostile;
 mod kept;
 #[path = "../e2e/heard.rs"]
 mod logs;
 mod oracle;
+mod person;
 mod simulation;
 mod stage;
 mod stories;
+mod upstream;
 mod weather;
 mod wire;
 #[path = "../e2e/words.rs"]

@@ -15,30 +15,51 @@ pub(crate) type Rows = BTreeMap<String, Vec<String>>;
 
 /// What was seen at each write.
 #[derive(Clone, Default)]
-pub(crate) struct Seen(Arc<Mutex<Vec<Write>>>);
+pub(crate) struct Seen(Arc<Mutex<Book>>);
+
+#[derive(Default)]
+struct Book {
+    writes: Vec<Write>,
+    absent: BTreeSet<String>,
+    is_by_a_person: bool,
+}
 
 /// The accounts before a write and behind it.
 pub(crate) struct Write {
     pub(crate) before: Rows,
     pub(crate) after: Option<Rows>,
+    /// Tenants that were no concern of it.
+    pub(crate) absent: BTreeSet<String>,
+    /// A person puts something back, and no run is at work.
+    pub(crate) is_by_a_person: bool,
 }
 
 impl Seen {
     pub(crate) fn add(&self, side: Side, rows: Rows) {
-        let mut writes = self.0.lock().unwrap();
+        let Book { writes, absent, is_by_a_person } = &mut *self.0.lock().unwrap();
         match side {
-            Side::Before => writes.push(Write { before: rows, after: None }),
+            Side::Before => writes.push(Write { before: rows, after: None, absent: absent.clone(), is_by_a_person: *is_by_a_person }),
             // Of two at the same time the later one is judged by what both did.
             Side::After => writes.iter_mut().rev().filter(|write| write.after.is_none()).for_each(|write| write.after = Some(rows.clone())),
         }
     }
 
     pub(crate) fn clear(&self) {
-        self.0.lock().unwrap().clear();
+        self.0.lock().unwrap().writes.clear();
+    }
+
+    /// From now on these tenants are nobody's.
+    pub(crate) fn leave_alone(&self, absent: BTreeSet<String>) {
+        self.0.lock().unwrap().absent = absent;
+    }
+
+    /// From now on it is a person who writes, or a run again.
+    pub(crate) fn by_a_person(&self, is_by_a_person: bool) {
+        self.0.lock().unwrap().is_by_a_person = is_by_a_person;
     }
 
     pub(crate) fn take(&self) -> Vec<Write> {
-        std::mem::take(&mut *self.0.lock().unwrap())
+        std::mem::take(&mut self.0.lock().unwrap().writes)
     }
 
     /// The accounts behind each write; of one that was not done there is none.
@@ -47,7 +68,11 @@ impl Seen {
     }
 
     pub(crate) fn n_writes(&self) -> usize {
-        self.0.lock().unwrap().len()
+        self.0.lock().unwrap().writes.len()
+    }
+
+    pub(crate) fn n_writes_of_runs(&self) -> usize {
+        self.0.lock().unwrap().writes.iter().filter(|write| !write.is_by_a_person).count()
     }
 }
 

@@ -4,7 +4,7 @@
 //! neither counted nor killed. A stage is used for one story after the other, as building the functions' clients takes longer than a story;
 //! a process that is killed comes back with the clients it had, for all that they keep are connections.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
@@ -26,8 +26,9 @@ use standins::workos::{self, WorkOs};
 use sync::Operator;
 
 use crate::bench;
-use crate::census::Tenants;
+use crate::census::Steady;
 use crate::customer::{API_ACCOUNT, Customer, dataset};
+use crate::file::File;
 use crate::kept::Kept;
 use crate::logs::PRIVATE;
 use crate::oracle::{Oracle, Rows, Seen};
@@ -98,8 +99,18 @@ pub(crate) struct Play {
     /// What happens at the next call that is held.
     pub(crate) meanwhile: Option<Happens>,
     pub(crate) oracle: Oracle,
-    /// Who was to have an account all the time, while that is watched.
-    pub(crate) steady: Option<Tenants>,
+    /// What was so all the time, while that is watched.
+    pub(crate) steady: Option<Steady>,
+    /// The file of the first customer, in a history.
+    pub(crate) file: Option<File>,
+    /// Every address that somebody had, by name.
+    pub(crate) had: BTreeMap<String, BTreeSet<String>>,
+    /// What WorkOS had when the directory went away, while it is away.
+    pub(crate) away: Option<String>,
+    /// What is wrong has ended: the directory stays, and people leave the system alone.
+    pub(crate) is_calm: bool,
+    /// How many of WorkOS's events are in the outbox, or were.
+    pub(crate) n_told: usize,
     /// How far the clock of the next invocation is ahead.
     pub(crate) skew_ms: i64,
     /// The process of the sync function waits in a call, and another one takes what comes.
