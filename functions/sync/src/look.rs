@@ -14,13 +14,14 @@ use domain::directory::Directory;
 use domain::finding::Finding;
 use domain::guard::{Approved, Completeness, Facts, Held, Scope, guard, lists_are_believable, still_due};
 use domain::harm::HarmLog;
-use domain::held::HeldSet;
+use domain::held::{self, HeldSet};
 use domain::ids::UserId;
 use domain::integration::{Integration, Tenant};
 use domain::login::Login;
 use domain::plan::{Action, Plan, Users, plan};
 use domain::row::Row;
 use domain::snapshot::FormerLogins;
+use domain::tenant_state::TenantState;
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -52,6 +53,7 @@ pub(crate) struct Look<'a> {
 pub(crate) struct Known<'a> {
     pub(crate) scope: Scope,
     pub(crate) approved: &'a HeldSet,
+    pub(crate) waiting: &'a HeldSet,
     pub(crate) harm: &'a HarmLog,
     /// What a run saved that began to write and was interrupted.
     pub(crate) begun: &'a [Row],
@@ -108,6 +110,19 @@ pub(crate) async fn begun(deps: &Deps, tenant: &Tenant, harm: &HarmLog) -> Resul
     }
 }
 
+/// What the run before held and still waits for a decision; see [`HeldSet::waiting`].
+pub(crate) async fn waiting(
+    deps: &Deps,
+    integration: &Integration,
+    tenant: &Tenant,
+    state: &TenantState,
+    decision: Option<&held::Decision>,
+) -> Result<HeldSet, StoreError> {
+    let Some(head) = &state.held else { return Ok(HeldSet::default()) };
+    let held = deps.store.held(&integration.id, &tenant.id, &head.hash).await?;
+    Ok(held.unwrap_or_default().waiting(decision))
+}
+
 impl Look<'_> {
     /// Reads the tenant's dataset, plans, and asks the guard; `None` where that wants the list of users, which was not read.
     pub(crate) async fn tenant(&self, tenant: &Tenant, dataset: &UsersDataset, known: Known<'_>) -> Result<Option<Looked>, TenantFault> {
@@ -126,6 +141,7 @@ impl Look<'_> {
             completeness: self.completeness,
             former: self.former,
             approved: known.approved,
+            waiting: known.waiting,
             lately: harm.lately(now_ms),
         };
         let (approved, held) = guard(plan.clone(), facts);

@@ -23,7 +23,7 @@ use domain::tenant_state::TenantState;
 
 use crate::Deps;
 use crate::fault::TenantFault;
-use crate::look::{Known, Look, Looked, begun, dataset, reading};
+use crate::look::{Known, Look, Looked, begun, dataset, reading, waiting};
 use crate::metrics;
 use crate::run::Opening;
 
@@ -160,9 +160,10 @@ impl Writer<'_> {
         progress: &mut Progress,
     ) -> Result<Step, TenantFault> {
         let agreed = self.agreed(decision, &progress.state).await?;
+        let waiting = waiting(self.deps, self.integration, self.tenant, &progress.state, decision).await?;
         let begun = begun(self.deps, self.tenant, &progress.state.harm).await?;
         let scope = progress.state.scope(self.integration);
-        let known = Known { scope, approved: &agreed, harm: &progress.state.harm, begun: &begun };
+        let known = Known { scope, approved: &agreed, waiting: &waiting, harm: &progress.state.harm, begun: &begun };
         let Some(looked) = look.tenant(self.tenant, dataset, known).await? else { return Ok(Step::UsersWanted) };
         let Looked { plan, current: _, approved, held, findings, confirmed, renamed, harm } = looked;
         progress.state.harm = harm;

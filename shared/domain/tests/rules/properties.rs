@@ -307,6 +307,15 @@ proptest! {
     }
 
     #[test]
+    fn what_waits_is_not_done_whatever_the_rest_lets_through(case in cases(), other in cases()) {
+        let waiting = other.without_limits().held();
+        let case = case.waiting(waiting.clone());
+        for action in case.guard().0.actions().filter(|action| action.weight() != Weight::None) {
+            prop_assert!(!waiting.covers(&case.tenant().id, action), "{action}");
+        }
+    }
+
+    #[test]
     fn an_approval_of_another_plan_costs_nobody_more_than_was_agreed_or_allowed(case in cases(), other in cases()) {
         // Nothing may be lost, so that whatever is lost was agreed to.
         let agreed = other.held();
