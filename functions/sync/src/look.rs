@@ -69,7 +69,7 @@ pub(crate) struct Looked {
     pub(crate) findings: Vec<Finding>,
     /// Who was looked at again: what the lists said of them no longer counts.
     pub(crate) confirmed: BTreeSet<UserId>,
-    /// Users whose account under their former login is to go, by that login.
+    /// Users whose account under their former login is to go, by that login: who has a new one, and who has that of another now.
     pub(crate) renamed: BTreeMap<Login, UserId>,
     /// The harm of before, once it is known how much of it an interrupted run did.
     pub(crate) harm: HarmLog,
@@ -145,9 +145,12 @@ impl Look<'_> {
             lately: harm.lately(now_ms),
         };
         let (approved, held) = guard(plan.clone(), facts);
-        let renamed = plan.actions.iter().filter_map(|action| {
-            let new = action.renamed_to.as_ref()?;
-            Some((action.login.clone(), desired.accounts.get(new)?.user.clone()))
+        let own_of = |user| self.former.get(user).into_iter().flatten().map(move |login| (login, user));
+        let owners: BTreeMap<&Login, &UserId> = desired.sharing.iter().flat_map(own_of).collect();
+        let renamed = plan.actions.iter().filter(|action| action.is_removal()).filter_map(|action| {
+            let renamed = action.renamed_to.as_ref().and_then(|new| desired.accounts.get(new));
+            let user = renamed.map(|account| &account.user).or_else(|| owners.get(&action.login).copied())?;
+            Some((action.login.clone(), user.clone()))
         });
         let renamed = renamed.collect();
         let findings = plan.findings.iter().cloned().chain(findings).collect();
