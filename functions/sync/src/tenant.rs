@@ -29,7 +29,7 @@ use crate::run::Opening;
 
 /// When what stays held is stored again, although it is there: long before it expires.
 const HELD_AGE_MAX_MS: i64 = 30 * 86_400_000;
-/// Where Orgvue refuses as many accounts and writes none, it is not the accounts' own matter.
+/// Where Orgvue refuses as many accounts, writes none and has none that is right, it is not the accounts' own matter.
 const ALL_REFUSED_MIN: usize = 5;
 
 /// How one tenant ended.
@@ -347,7 +347,7 @@ impl Progress {
 
     fn settled(&self) -> Result<(), TenantFault> {
         let n_written = self.record.created.len() + self.record.updated.len() + self.record.removed.len();
-        if n_written == 0 && self.n_refused >= ALL_REFUSED_MIN {
+        if n_written == 0 && self.record.unchanged == 0 && self.n_refused >= ALL_REFUSED_MIN {
             return Err(TenantFault::AllRefused { n_accounts: self.n_refused });
         }
         match self.record.failed.len() {
