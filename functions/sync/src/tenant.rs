@@ -77,6 +77,8 @@ pub(crate) struct Progress {
     /// Accounts of which nobody knows whether they were written.
     unknown: BTreeSet<Login>,
     n_refused: usize,
+    /// How many of the refused were to lose something.
+    n_kept: usize,
 }
 
 impl Progress {
@@ -90,6 +92,7 @@ impl Progress {
             renamed: None,
             unknown: BTreeSet::new(),
             n_refused: 0,
+            n_kept: 0,
         }
     }
 }
@@ -121,7 +124,7 @@ impl Writer<'_> {
             progress.state.whole_ms = Some(now_ms());
         }
         let class = self.tell_fault(outcome, &mut progress);
-        let Progress { record, state, findings, held: _, confirmed, renamed, unknown: _, n_refused: _ } = progress;
+        let Progress { record, state, findings, held: _, confirmed, renamed, unknown: _, n_refused: _, n_kept: _ } = progress;
         let was_quarantined = state.backoff.is_quarantined();
         let state = state.after(&record, class, self.integration, now_ms(), &self.deps.config.delays);
         if state.backoff.is_quarantined() && !was_quarantined {
@@ -336,6 +339,7 @@ impl Progress {
         let user = action.and_then(|action| action.user.clone());
         self.findings.push(Finding { user, ..finding.login(login).tenant(&self.record.tenant) });
         if action.is_some_and(Action::is_harm) {
+            self.n_kept += 1;
             self.record.failed.push(login.clone());
         }
     }
@@ -352,6 +356,7 @@ impl Progress {
         }
         match self.record.failed.len() {
             0 => Ok(()),
+            n_accounts if n_accounts == self.n_kept => Err(TenantFault::Kept { n_accounts }),
             n_accounts => Err(TenantFault::Unsettled { n_accounts }),
         }
     }

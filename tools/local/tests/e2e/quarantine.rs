@@ -22,6 +22,7 @@ crate::tests![
     an_outage_of_workos_quarantines_nobody,
     an_outage_of_orgvue_quarantines_nobody,
     accounts_that_orgvue_refuses_to_create_stop_no_leaver,
+    an_account_that_orgvue_refuses_to_remove_stops_no_other_leaver,
     a_key_of_another_environment_suspends_nobody,
     a_directory_that_is_gone_while_another_is_found_is_suspended_alone,
 ];
@@ -221,6 +222,23 @@ async fn accounts_that_orgvue_refuses_to_create_stop_no_leaver() {
     assert_eq!(world.synced().await.removed(), ["p00"]);
     reject(false);
     assert_eq!(world.asked().await.created().len(), 5);
+    world.end().await;
+}
+
+async fn an_account_that_orgvue_refuses_to_remove_stops_no_other_leaver() {
+    let world = six_in_step().await;
+    let deny = |is_denied| world.orgvue.edit_model(|model| model.deny_item("ACME", &email("p00"), is_denied));
+    deny(true);
+    world.leaves("p00");
+    world.poke().await;
+    wait_until(async || world.state("ACME").await.backoff.attempts > 6).await;
+
+    world.leaves("p01");
+    world.poke().await;
+    until("the removal of the other", || world.rows("ACME").len() == 5).await;
+    deny(false);
+    world.settled().await;
+    assert_eq!(world.rows("ACME").len(), 4);
     world.end().await;
 }
 
