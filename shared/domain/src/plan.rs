@@ -288,12 +288,12 @@ pub fn plan(desired: &Desired, current: &Current, tenant: &Tenant, integration: 
         let is_enabled = account.is_some_and(|account| account.enabled);
         plan.managed += usize::from(is_enabled);
         let change = match (wanted, account) {
-            (_, account) if blocked(login) => account.filter(|_| is_enabled).map(|account| Change::Block { before: account.clone() }),
+            (_, account) if blocked(login) => block(account),
             _ if untouched(login) => None,
-            (Some(wanted), None) if was_blocked(&wanted.user) => {
-                let what = "the user is blocked under an earlier address, so no account is made under this one";
+            (Some(wanted), account) if was_blocked(&wanted.user) => {
+                let what = "the user is blocked under an earlier address, so the account under this one is not made, or kept disabled";
                 plan.findings.push(Finding::new(FindingCode::Blocked, what).login(login).user(&wanted.user).tenant(&tenant.id));
-                None
+                block(account)
             }
             (Some(wanted), account) => {
                 if account.is_some_and(|account| account.expired) {
@@ -363,6 +363,10 @@ fn change(wanted: &DesiredAccount, account: Option<&Account>) -> Option<Change> 
         Some(account) if account.enabled && account.roles == wanted.roles => None,
         Some(account) => Some(Change::Update { before: account.clone(), roles: wanted.roles.clone() }),
     }
+}
+
+fn block(account: Option<&Account>) -> Option<Change> {
+    account.filter(|account| account.enabled).map(|account| Change::Block { before: account.clone() })
 }
 
 fn deprovision(account: &Account, how: Deprovision) -> Option<Change> {
