@@ -161,6 +161,13 @@ fn who_is_blocked_is_not_let_in_under_another_address() {
 }
 
 #[test]
+fn the_old_account_does_not_wait_for_one_that_is_blocked() {
+    assert_snapshot!(renamed().blocking("eve").verdict(), @"take - ada@acme.com  was user");
+    let blocked_before = renamed().formerly("ada", "eva").blocking("eva");
+    assert_snapshot!(blocked_before.verdict(), @"take - ada@acme.com  was user");
+}
+
+#[test]
 fn the_old_account_of_a_renamed_user_is_the_last_to_be_held_for_an_unknown_owner() {
     let people = [user("ada").with_email("eve@acme.com").in_group("user"), user("x").without_email().in_group("user")];
     assert_snapshot!(case(people, ["ada", "zoe"].map(account)).formerly("ada", "ada").verdict(), @r"
