@@ -21,6 +21,8 @@ pub(crate) enum TenantFault {
     LeaseLost(#[from] LeaseLost),
     #[error("{n_accounts} accounts could not be made as planned")]
     Unsettled { n_accounts: usize },
+    #[error("orgvue refuses to take from {n_accounts} accounts what they are to lose; see the findings for its reason")]
+    Kept { n_accounts: usize },
     #[error("the lists of groups and members say of {n_users} users what their own groups contradict")]
     Contradicted { n_users: usize },
     #[error("orgvue refuses every one of {n_accounts} accounts; see the findings for its reason")]
@@ -39,6 +41,7 @@ impl TenantFault {
             | Self::Store(_)
             | Self::LeaseLost(_)
             | Self::Unsettled { .. }
+            | Self::Kept { .. }
             | Self::Contradicted { .. }
             | Self::AllRefused { .. }
             | Self::Unconfirmed { .. } => None,
@@ -67,6 +70,7 @@ impl TenantFault {
             Self::Store(_) => Some("nothing to do: it is tried again; look at the state of AWS if it lasts"),
             Self::LeaseLost(_) => Some("nothing to do: what is owed stays owed"),
             Self::Unsettled { .. } => Some("nothing to do: the next try finds out; the record lists them"),
+            Self::Kept { .. } => Some("correct what Orgvue names; it is tried again every 15 minutes at most"),
             Self::Contradicted { .. } => Some("nothing was written; the next try reads the lists again"),
             Self::AllRefused { .. } => Some("mostly [dataset] in the integration file is spelled otherwise than the dataset: correct it"),
             Self::Unconfirmed { .. } => Some("nothing to do: the next try reads them again"),
@@ -78,9 +82,12 @@ impl TenantFault {
         match self {
             Self::NoToken | Self::Dataset(_) | Self::AllRefused { .. } => Status::Refused,
             Self::Orgvue(error) if error.needs_person() => Status::Refused,
-            Self::Orgvue(_) | Self::Store(_) | Self::Unsettled { .. } | Self::Unconfirmed { .. } | Self::Contradicted { .. } => {
-                Status::Failed
-            }
+            Self::Orgvue(_)
+            | Self::Store(_)
+            | Self::Unsettled { .. }
+            | Self::Kept { .. }
+            | Self::Unconfirmed { .. }
+            | Self::Contradicted { .. } => Status::Failed,
             Self::LeaseLost(_) => Status::Superseded,
         }
     }
@@ -95,7 +102,8 @@ impl TenantFault {
             ) => FaultClass::Configuration,
             Self::Orgvue(error) => error.class(),
             Self::Unsettled { .. } | Self::Contradicted { .. } => FaultClass::Own,
-            Self::Store(_) | Self::LeaseLost(_) | Self::Unconfirmed { .. } => FaultClass::Vendor,
+            // A quarantine would have every other leaver of the tenant wait for these.
+            Self::Store(_) | Self::LeaseLost(_) | Self::Unconfirmed { .. } | Self::Kept { .. } => FaultClass::Vendor,
         }
     }
 
@@ -108,7 +116,7 @@ impl TenantFault {
             Self::Store(_) => "not_saved",
             Self::LeaseLost(LeaseLost::TakenOver) => "superseded",
             Self::LeaseLost(LeaseLost::Paused) => "paused",
-            Self::Unsettled { .. } => "accounts_not_settled",
+            Self::Unsettled { .. } | Self::Kept { .. } => "accounts_not_settled",
             Self::Unconfirmed { .. } => "users_not_confirmed",
             Self::Contradicted { .. } => "lists_contradicted",
             Self::AllRefused { .. } => "all_writes_refused",

@@ -15,13 +15,14 @@ use domain::directory::Directory;
 use domain::finding::Finding;
 use domain::guard::{Approved, Completeness, Facts, Held, Scope, guard, lists_are_believable, still_due};
 use domain::harm::HarmLog;
-use domain::held::HeldSet;
+use domain::held::{self, HeldSet};
 use domain::ids::UserId;
 use domain::integration::{Integration, Tenant};
 use domain::login::Login;
 use domain::plan::{Action, Plan, Users, plan};
 use domain::row::Row;
 use domain::snapshot::{FormerLogins, Snapshot};
+use domain::tenant_state::TenantState;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -48,6 +49,7 @@ pub(crate) struct Look<'a> {
 pub(crate) struct Known<'a> {
     pub(crate) scope: Scope,
     pub(crate) approved: &'a HeldSet,
+    pub(crate) waiting: &'a HeldSet,
     pub(crate) harm: &'a HarmLog,
     /// What a run saved that began to write and was interrupted.
     pub(crate) begun: &'a [Row],
@@ -64,7 +66,7 @@ pub(crate) struct Looked<P> {
     pub(crate) findings: Vec<Finding>,
     /// Who was looked at again: what the lists said of them no longer counts.
     pub(crate) confirmed: BTreeSet<UserId>,
-    /// Users whose account under their former login is to go, by that login.
+    /// Users whose account under their former login is to go, by that login: who has a new one, and who has that of another now.
     pub(crate) renamed: BTreeMap<Login, UserId>,
     /// The harm of before, once it is known how much of it an interrupted run did.
     pub(crate) harm: HarmLog,
@@ -103,6 +105,19 @@ pub(crate) async fn begun(deps: &Deps, tenant: &Tenant, harm: &HarmLog) -> Resul
         Some(run) => deps.store.saved_before(run, &tenant.id).await,
         None => Ok(Vec::new()),
     }
+}
+
+/// What the run before held and still waits for a decision; see [`HeldSet::waiting`].
+pub(crate) async fn waiting(
+    deps: &Deps,
+    integration: &Integration,
+    tenant: &Tenant,
+    state: &TenantState,
+    decision: Option<&held::Decision>,
+) -> Result<HeldSet, StoreError> {
+    let Some(head) = &state.held else { return Ok(HeldSet::default()) };
+    let held = deps.store.held(&integration.id, &tenant.id, &head.hash).await?;
+    Ok(held.unwrap_or_default().waiting(decision))
 }
 
 impl<'a> Look<'a> {
@@ -154,11 +169,15 @@ impl<'a> Look<'a> {
             completeness: self.completeness,
             former: &self.former,
             approved: known.approved,
+            waiting: known.waiting,
             lately: harm.lately(now_ms),
         };
-        let renamed = plan.actions.iter().filter_map(|action| {
-            let new = action.renamed_to.as_ref()?;
-            Some((action.login.clone(), desired.accounts.get(new)?.user.clone()))
+        let own_of = |user| self.former.get(user).into_iter().flatten().map(move |login| (login, user));
+        let owners: BTreeMap<&Login, &UserId> = desired.sharing.iter().flat_map(own_of).collect();
+        let renamed = plan.actions.iter().filter(|action| action.is_removal()).filter_map(|action| {
+            let renamed = action.renamed_to.as_ref().and_then(|new| desired.accounts.get(new));
+            let user = renamed.map(|account| &account.user).or_else(|| owners.get(&action.login).copied())?;
+            Some((action.login.clone(), user.clone()))
         });
         let renamed = renamed.collect();
         let kept = keep(&plan);

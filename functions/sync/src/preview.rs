@@ -17,12 +17,13 @@ use domain::ids::{TenantId, UserId};
 use domain::integration::{Integration, Tenant};
 use domain::onboarding::looks_like_ours;
 use domain::plan::{Action, Plan};
+use domain::row::Row;
 use domain::tenant_state::TenantState;
 use futures::{StreamExt, stream};
 
 use crate::Deps;
 use crate::fault::TenantFault;
-use crate::look::{Known, Look, Looked, begun, dataset};
+use crate::look::{Known, Look, Looked, begun, dataset, waiting};
 
 /// What a run would find and do now.
 #[derive(Debug)]
@@ -114,18 +115,25 @@ async fn look_at(look: &Look<'_>, tenant: &Tenant, state: TenantState) -> (Tenan
         Ok(dataset) => dataset,
         Err(fault) => return (tenant.id.clone(), Err(fault.into()), 0),
     };
-    let begun = match begun(look.deps, tenant, &state.harm).await {
-        Ok(begun) => begun,
+    let (waiting, begun) = match kept(look, tenant, &state).await {
+        Ok(kept) => kept,
         Err(error) => return (tenant.id.clone(), Err(TenantFault::from(error).into()), 0),
     };
     // An approval waits for a run: a dry run shows what it is about as held still.
     let approved = HeldSet::default();
-    let known = Known { scope: state.scope(look.integration), approved: &approved, harm: &state.harm, begun: &begun };
+    let known = Known { scope: state.scope(look.integration), approved: &approved, waiting: &waiting, harm: &state.harm, begun: &begun };
     let outcome = look.tenant(tenant, &dataset, known, Plan::clone).await.map(|looked| {
         let Looked { plan, current, approved, held, findings, confirmed, renamed: _, harm: _ } = looked.expect("the directory is whole");
         TenantPreview { current, plan, approved: approved.actions().cloned().collect(), held, findings, confirmed }
     });
     (tenant.id.clone(), outcome.map_err(Obstacle::from), dataset.calls())
+}
+
+/// What waits for a decision in the tenant, and what an interrupted run saved.
+async fn kept(look: &Look<'_>, tenant: &Tenant, state: &TenantState) -> Result<(HeldSet, Vec<Row>), StoreError> {
+    let Look { deps, integration, .. } = *look;
+    let decision = deps.store.decision(&integration.id, &tenant.id).await?;
+    Ok((waiting(deps, integration, tenant, state, decision.as_ref()).await?, begun(deps, tenant, &state.harm).await?))
 }
 
 /// Reads all groups that a user is in now, ours or not.

@@ -287,6 +287,7 @@ async fn look(
             completeness: Completeness::Plausible,
             former: &BTreeMap::new(),
             approved,
+            waiting: &HeldSet::default(),
             lately: state.harm.lately(now_ms()),
         };
         guard(plan.clone(), facts)

@@ -23,13 +23,13 @@ use domain::tenant_state::TenantState;
 
 use crate::Deps;
 use crate::fault::TenantFault;
-use crate::look::{Known, Look, Looked, begun, dataset, reading};
+use crate::look::{Known, Look, Looked, begun, dataset, reading, waiting};
 use crate::metrics;
 use crate::run::Opening;
 
 /// When what stays held is stored again, although it is there: long before it expires.
 const HELD_AGE_MAX_MS: i64 = 30 * 86_400_000;
-/// Where Orgvue refuses as many accounts and writes none, it is not the accounts' own matter.
+/// Where Orgvue refuses as many accounts, writes none and has none that is right, it is not the accounts' own matter.
 const ALL_REFUSED_MIN: usize = 5;
 
 /// How one tenant ended.
@@ -77,6 +77,8 @@ pub(crate) struct Progress {
     /// Accounts of which nobody knows whether they were written.
     unknown: BTreeSet<Login>,
     n_refused: usize,
+    /// How many of the refused were to lose something.
+    n_kept: usize,
 }
 
 impl Progress {
@@ -90,6 +92,7 @@ impl Progress {
             renamed: None,
             unknown: BTreeSet::new(),
             n_refused: 0,
+            n_kept: 0,
         }
     }
 }
@@ -118,7 +121,7 @@ impl Writer<'_> {
             progress.state.whole_ms = Some(now_ms());
         }
         let class = self.tell_fault(outcome, &mut progress);
-        let Progress { record, state, findings, held: _, confirmed, renamed, unknown: _, n_refused: _ } = progress;
+        let Progress { record, state, findings, held: _, confirmed, renamed, unknown: _, n_refused: _, n_kept: _ } = progress;
         let was_quarantined = state.backoff.is_quarantined();
         let state = state.after(&record, class, self.integration, now_ms(), &self.deps.config.delays);
         if state.backoff.is_quarantined() && !was_quarantined {
@@ -158,8 +161,10 @@ impl Writer<'_> {
         state: &TenantState,
     ) -> Result<Option<(Looked<PlanTold>, HeldSet)>, TenantFault> {
         let agreed = self.agreed(decision, state).await?;
+        let waiting = waiting(self.deps, self.integration, self.tenant, state, decision).await?;
         let begun = begun(self.deps, self.tenant, &state.harm).await?;
-        let known = Known { scope: state.scope(self.integration), approved: &agreed, harm: &state.harm, begun: &begun };
+        let scope = state.scope(self.integration);
+        let known = Known { scope, approved: &agreed, waiting: &waiting, harm: &state.harm, begun: &begun };
         let told = |plan: &Plan| PlanTold { text: plan.to_string(), unchanged: plan.unchanged };
         let looked = look.tenant(self.tenant, dataset, known, told).await?;
         Ok(looked.map(|looked| (looked, agreed)))
@@ -347,6 +352,7 @@ impl Progress {
         let user = action.and_then(|action| action.user.clone());
         self.findings.push(Finding { user, ..finding.login(login).tenant(&self.record.tenant) });
         if action.is_some_and(Action::is_harm) {
+            self.n_kept += 1;
             self.record.failed.push(login.clone());
         }
     }
@@ -358,11 +364,12 @@ impl Progress {
 
     fn settled(&self) -> Result<(), TenantFault> {
         let n_written = self.record.created.len() + self.record.updated.len() + self.record.removed.len();
-        if n_written == 0 && self.n_refused >= ALL_REFUSED_MIN {
+        if n_written == 0 && self.record.unchanged == 0 && self.n_refused >= ALL_REFUSED_MIN {
             return Err(TenantFault::AllRefused { n_accounts: self.n_refused });
         }
         match self.record.failed.len() {
             0 => Ok(()),
+            n_accounts if n_accounts == self.n_kept => Err(TenantFault::Kept { n_accounts }),
             n_accounts => Err(TenantFault::Unsettled { n_accounts }),
         }
     }

@@ -12,7 +12,8 @@ const SHORT_RETRIES: u32 = 5;
 /// Whose a fault is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FaultClass {
-    /// The vendor's as a whole, or ours: an outage, too many calls, a key that is refused for every customer.
+    /// The vendor's as a whole, or ours: an outage, too many calls, a key that is refused for every customer. Or it is about single accounts,
+    /// for which the others must not wait.
     Vendor,
     /// That of this one tenant or directory, and it may pass.
     Own,

@@ -114,6 +114,8 @@ pub struct Facts<'a> {
     pub former: &'a FormerLogins,
     /// What a person agreed to.
     pub approved: &'a HeldSet,
+    /// What waits for a person's decision, whatever the rest lets through.
+    pub waiting: &'a HeldSet,
     /// The harm of the last 24 hours that nobody had to approve.
     pub lately: Harmed,
     /// Whether the list of users agrees with the directory's own count.
@@ -233,7 +235,7 @@ impl Harm {
 /// How much harm this is, as the limits count it: what a person agreed to or has blocked is none.
 pub fn counted<'a>(actions: impl Iterator<Item = &'a Action>, agreed: &HeldSet, tenant: &TenantId) -> Harmed {
     let mut harmed = Harmed::default();
-    for action in actions.filter(|action| !is_agreed(agreed, tenant, action)) {
+    for action in actions.filter(|action| !agreed.covers(tenant, action)) {
         match action.weight() {
             Weight::None => {}
             Weight::Role => harmed.n_roles += 1,
@@ -244,11 +246,6 @@ pub fn counted<'a>(actions: impl Iterator<Item = &'a Action>, agreed: &HeldSet, 
         }
     }
     harmed
-}
-
-/// Whether a person agreed to it. Mostly nobody had to be asked, and then there is nothing to look up.
-fn is_agreed(agreed: &HeldSet, tenant: &TenantId, action: &Action) -> bool {
-    !agreed.is_empty() && agreed.covers(tenant, action)
 }
 
 /// How much of the harm that an interrupted run was about to do is planned again: that of accounts which are still as it saved them.
@@ -302,7 +299,7 @@ pub fn guard(plan: Plan, facts: Facts<'_>) -> (Approved, Vec<Held>) {
         .map(|account| account.login.clone())
         .collect();
     let logins = |is: &dyn Fn(&Action) -> bool| approved.iter().filter(|action| is(action)).map(|action| action.login.clone()).collect();
-    let agreed: BTreeSet<Login> = logins(&|action| is_agreed(facts.approved, tenant, action));
+    let agreed: BTreeSet<Login> = logins(&|action| facts.approved.covers(tenant, action));
     let agreed_as_last_admin: BTreeSet<Login> = logins(&|action| facts.approved.covers_last_admin(tenant, action));
     let expected = admins_after(&admins, additions.iter());
     let (approved, last_admins) = hold_last_admin(approved, &admins, &expected, &agreed_as_last_admin);
@@ -328,10 +325,14 @@ impl OverLimits {
     fn reason_to_hold(&self, action: &Action, facts: &Facts<'_>) -> Option<HoldReason> {
         let unconfirmed = || action.takes_from_active(facts.confirmed).map(|_| HoldReason::Unconfirmed);
         let perhaps_owned = || self.perhaps_owned.contains(&action.login).then_some(HoldReason::UnknownOwner);
-        if is_agreed(facts.approved, &facts.tenant.id, action) {
+        if facts.approved.covers(&facts.tenant.id, action) {
             return unconfirmed();
         }
-        match action.weight() {
+        let weight = action.weight();
+        if let Some(why) = facts.waiting.why(&facts.tenant.id, action).filter(|_| weight != Weight::None) {
+            return Some(why);
+        }
+        match weight {
             Weight::None => unconfirmed(),
             Weight::Role if self.roles => Some(HoldReason::RolesOverLimit),
             Weight::Role => unconfirmed(),

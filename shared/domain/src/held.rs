@@ -92,6 +92,22 @@ impl HeldSet {
         self.0.is_empty()
     }
 
+    /// What of it waits for a decision although nothing else would hold it any more: all of it, if a person turned it down; if not, what was over
+    /// a limit. The limits let more through when a day has passed or somebody has joined, which is nobody's word about it.
+    #[must_use]
+    pub fn waiting(mut self, decision: Option<&Decision>) -> Self {
+        let hash = self.hash();
+        if !decision.is_some_and(|decision| decision.rejects(&hash)) {
+            self.0.retain(|held| matches!(held.why, HoldReason::OverLimit | HoldReason::RolesOverLimit));
+        }
+        self
+    }
+
+    /// Why the set holds this action, or one that takes more from the same account.
+    pub fn why(&self, tenant: &TenantId, action: &Action) -> Option<HoldReason> {
+        self.find(tenant, action).map(|held| held.why)
+    }
+
     /// Whether a person who approved the set agreed to this action, or to one that takes more from the same account.
     pub fn covers(&self, tenant: &TenantId, action: &Action) -> bool {
         self.find(tenant, action).is_some()
@@ -99,10 +115,14 @@ impl HeldSet {
 
     /// Whether that person agreed to it although it takes the tenant's last administrator.
     pub fn covers_last_admin(&self, tenant: &TenantId, action: &Action) -> bool {
-        self.find(tenant, action).is_some_and(|held| held.why == HoldReason::LastAdmin)
+        self.why(tenant, action) == Some(HoldReason::LastAdmin)
     }
 
     fn find(&self, tenant: &TenantId, action: &Action) -> Option<&HeldAction> {
+        // Mostly nothing is held, and then there is nothing to look up.
+        if self.is_empty() {
+            return None;
+        }
         // The set is in the order of tenant and login: a hundred thousand actions are asked about, each several times.
         let first = HeldAction {
             tenant: tenant.clone(),

@@ -81,7 +81,7 @@ fn text(record: &RunRecord, held: &[&TenantRecord], findings: &FindingNews) -> S
         lines.say(&format!("\nTenant {}: {n_held} would be removed or lose access, and wait for a person.", tenant.tenant));
         lines.list(reasons.iter().map(|(why, n)| format!("{n} x {}: {}", code(*why), why.explain())));
         let hash = tenant.held_hash.as_ref().map_or("HASH", |hash| hash.short());
-        lines.say("Nothing happens to them until it is decided. If it is not meant, correct the directory, and it goes by itself.");
+        lines.say("Nothing happens to them until it is decided, or the cause is mended. If it is not meant, correct the directory, and it goes by itself.");
         lines.say(&format!("Who they are: orgvue-scim held {id}"));
         lines.say(&format!("If it is meant: orgvue-scim approve {id} {hash}"));
         lines.say(&format!("If it is not: orgvue-scim reject {id} {hash}"));
@@ -223,7 +223,7 @@ mod tests {
 
         Tenant ACME: 2 accounts would be removed or lose access, and wait for a person.
         - 2 x over_limit: more accounts would be removed or lose access than the limit of one run and the 24 hours before it
-        Nothing happens to them until it is decided. If it is not meant, correct the directory, and it goes by itself.
+        Nothing happens to them until it is decided, or the cause is mended. If it is not meant, correct the directory, and it goes by itself.
         Who they are: orgvue-scim held acme
         If it is meant: orgvue-scim approve acme 1a2b3c4d5e6f
         If it is not: orgvue-scim reject acme 1a2b3c4d5e6f

@@ -288,12 +288,12 @@ pub fn plan(desired: &Desired, current: &Current, tenant: &Tenant, integration: 
         let is_enabled = account.is_some_and(|account| account.enabled);
         plan.managed += usize::from(is_enabled);
         let change = match (wanted, account) {
-            (_, account) if blocked(login) => account.filter(|_| is_enabled).map(|account| Change::Block { before: account.clone() }),
+            (_, account) if blocked(login) => block(account),
             _ if untouched(login) => None,
-            (Some(wanted), None) if was_blocked(&wanted.user) => {
-                let what = "the user is blocked under an earlier address, so no account is made under this one";
+            (Some(wanted), account) if was_blocked(&wanted.user) => {
+                let what = "the user is blocked under an earlier address, so the account under this one is not made, or kept disabled";
                 plan.findings.push(Finding::new(FindingCode::Blocked, what).login(login).user(&wanted.user).tenant(&tenant.id));
-                None
+                block(account)
             }
             (Some(wanted), account) => {
                 if account.is_some_and(|account| account.expired) {
@@ -314,7 +314,9 @@ pub fn plan(desired: &Desired, current: &Current, tenant: &Tenant, integration: 
         let user = || wanted.map(|wanted| &wanted.user).or_else(|| users.active.get(login)).cloned();
         plan.actions.extend(change.map(|change| Action::new(login.clone(), user(), change)));
     }
-    for (old, new) in renamed(&leaving, desired, users.former) {
+    // No account waits for one under another address that nobody is let in by.
+    let is_let_in = |account: &DesiredAccount| !blocked(&account.login) && !was_blocked(&account.user);
+    for (old, new) in renamed(&leaving, desired, users.former, is_let_in) {
         plan.actions[leaving[old]].renamed_to = Some(new.clone());
     }
     plan.findings.extend(blocked_in_vain(current, tenant, integration));
@@ -322,8 +324,13 @@ pub fn plan(desired: &Desired, current: &Current, tenant: &Tenant, integration: 
     plan
 }
 
-/// The new logins of the users who had one of those that are `leaving` when the directory was last read, by the old one.
-fn renamed<'a, V>(leaving: &BTreeMap<&Login, V>, desired: &'a Desired, former: &'a FormerLogins) -> BTreeMap<&'a Login, &'a Login> {
+/// The new logins of the users who are let in by them and had one of those that are `leaving` when the directory was last read, by the old one.
+fn renamed<'a, V>(
+    leaving: &BTreeMap<&Login, V>,
+    desired: &'a Desired,
+    former: &'a FormerLogins,
+    is_let_in: impl Fn(&DesiredAccount) -> bool,
+) -> BTreeMap<&'a Login, &'a Login> {
     let is_leaving = |old: &&Login| leaving.contains_key(old);
     let had: HashMap<&UserId, &BTreeSet<Login>> = former.iter().filter(|(_, logins)| logins.iter().any(|old| is_leaving(&old))).collect();
     if had.is_empty() {
@@ -333,7 +340,7 @@ fn renamed<'a, V>(leaving: &BTreeMap<&Login, V>, desired: &'a Desired, former: &
         let old = had.get(&account.user).copied().into_iter().flatten().filter(|old| **old != account.login);
         old.filter(is_leaving).map(|old| (old, &account.login))
     };
-    desired.accounts.values().flat_map(renamed).collect()
+    desired.accounts.values().filter(|account| is_let_in(account)).flat_map(renamed).collect()
 }
 
 /// Works out what puts accounts back as a run had found them. What is as it was is left alone, and so is what is protected.
@@ -363,6 +370,10 @@ fn change(wanted: &DesiredAccount, account: Option<&Account>) -> Option<Change> 
         Some(account) if account.enabled && account.roles == wanted.roles => None,
         Some(account) => Some(Change::Update { before: account.clone(), roles: wanted.roles.clone() }),
     }
+}
+
+fn block(account: Option<&Account>) -> Option<Change> {
+    account.filter(|account| account.enabled).map(|account| Change::Block { before: account.clone() })
 }
 
 fn deprovision(account: &Account, how: Deprovision) -> Option<Change> {

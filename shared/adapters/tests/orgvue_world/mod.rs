@@ -61,6 +61,7 @@ pub(crate) fn approved(actions: Vec<Action>) -> Vec<Phase> {
         confirmed: &confirmed,
         former: &BTreeMap::new(),
         approved: &HeldSet::default(),
+        waiting: &HeldSet::default(),
         lately: Harmed::default(),
         completeness: Completeness::Plausible,
     };

@@ -205,6 +205,8 @@ impl<'a> Run<'a> {
             confirmed,
             former: self.former,
             approved,
+            // What was approved is what was held.
+            waiting: approved,
             lately: Harmed::default(),
             completeness: Completeness::Plausible,
         }

@@ -155,6 +155,7 @@ fn a_forecast_counts_what_the_first_run_would_do() {
         confirmed: &confirmed,
         former: &former,
         approved: &HeldSet::default(),
+        waiting: &HeldSet::default(),
         lately: Harmed::default(),
         completeness: Completeness::Plausible,
     };

@@ -105,6 +105,46 @@ fn of_the_last_administrators_only_the_one_who_was_given_up_goes() {
     ");
 }
 
+#[test]
+fn what_was_over_the_limit_waits_for_a_decision_though_it_fits_the_limit_of_another_day() {
+    let leavers = |names: &[&str]| leavers(names).with(|acme| acme.limits = Limits::default());
+    let held = leavers(&["ada", "bob", "cid"]).lately(3).held();
+    assert_eq!(held.len(), 3);
+    let a_day_later = leavers(&["bob", "cid", "dan"]).waiting(held.waiting(None));
+    assert_snapshot!(a_day_later.verdict(), @r"
+    take - dan@acme.com  was user
+    hold - bob@acme.com  was user  OverLimit
+    hold - cid@acme.com  was user  OverLimit
+    ");
+    let approved = a_day_later.held();
+    assert_eq!(a_day_later.approving(approved).held(), HeldSet::default());
+}
+
+#[test]
+fn what_was_turned_down_is_held_though_its_reason_is_gone() {
+    let with = |x| case([user("boss").in_group("admin"), x], [account("boss").role("admin"), account("ada")]);
+    let held = with(user("x").without_email().in_group("user")).held();
+    let rejected = Decision { hash: held.hash(), ..decided(Verdict::Rejected, 1_000) };
+    let later = |decision| with(user("x").in_group("user")).waiting(held.clone().waiting(decision));
+    assert_eq!(later(Some(&rejected)).held(), held);
+    for decision in [None, Some(&decided(Verdict::Rejected, 1_000))] {
+        assert_eq!(later(decision).held(), HeldSet::default());
+    }
+}
+
+#[test]
+fn what_takes_nothing_waits_for_nobody() {
+    let waiting = demoted("admin,user").held();
+    assert_eq!(waiting.len(), 1);
+    let case = demoted("admin,user").waiting(waiting);
+    let promoted = Case { people: vec![user("boss").in_group("admin"), user("dem").in_group("admin")], ..case };
+    assert_snapshot!(promoted.verdict(), @"add ~ dem@acme.com  -user");
+
+    let disabled = leavers(&["ada"]).with(|acme| acme.deprovision = Deprovision::Disable);
+    let waiting = disabled.held();
+    assert_snapshot!(disabled.waiting(waiting).blocking("ada").verdict(), @"take o ada@acme.com  disable, blocked, was user");
+}
+
 /// A held set of one action of each kind.
 const VERSION_1: &str = r#"[{"tenant":"ACME","login":"Ada@acme.com","action":"remove","lost_roles":["hr","user"],"why":"over_limit"},{"tenant":"ACME","login":"bob@acme.com","action":"update","lost_roles":["hr"],"why":"roles_over_limit"},{"tenant":"ACME","login":"cid@acme.com","action":"disable","lost_roles":["admin"],"why":"last_admin"}]"#;
 

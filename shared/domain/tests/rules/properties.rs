@@ -277,10 +277,14 @@ proptest! {
     #[test]
     fn a_blocked_account_is_switched_off_and_nothing_else(case in cases(), failed in logins()) {
         let is_blocked = |login: &Login| case.integration.blocked.contains(login);
-        let plan = case.plan();
-        prop_assert!(plan.actions.iter().all(|action| is_blocked(&action.login) == matches!(action.change, Change::Block { .. })), "{plan}");
+        let was_blocked = |user: &UserId| case.former.get(user).is_some_and(|logins| logins.iter().any(is_blocked));
+        let is_block = |action: &Action| matches!(action.change, Change::Block { .. });
+        for action in case.plan().actions {
+            prop_assert!(is_block(&action) || !is_blocked(&action.login), "{action}");
+            prop_assert!(!is_block(&action) || is_blocked(&action.login) || action.user.as_ref().is_some_and(was_blocked), "{action}");
+        }
         let (_, held) = case.guard();
-        prop_assert!(held.iter().all(|held| !is_blocked(&held.action.login) || held.why == HoldReason::LastAdmin));
+        prop_assert!(held.iter().all(|held| !is_block(&held.action) || held.why == HoldReason::LastAdmin));
         let (_, _, behind) = ran(&case, &failed);
         let (before, after) = (case.current().unwrap().accounts, behind.current().unwrap().accounts);
         for login in &case.integration.blocked {
@@ -304,6 +308,15 @@ proptest! {
             case = ran(&case.approving(held), &BTreeSet::new()).2;
         }
         prop_assert_eq!(case.approving(HeldSet::default()).held(), HeldSet::default());
+    }
+
+    #[test]
+    fn what_waits_is_not_done_whatever_the_rest_lets_through(case in cases(), other in cases()) {
+        let waiting = other.without_limits().held();
+        let case = case.waiting(waiting.clone());
+        for action in case.guard().0.actions().filter(|action| action.weight() != Weight::None) {
+            prop_assert!(!waiting.covers(&case.tenant().id, action), "{action}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 
-use crate::words::{Case, account, case, login, told, user};
+use crate::words::{Case, Line, account, case, login, told, user};
 
 /// Ada's address was `ada` and is `eve`; she had an account under the first.
 fn renamed() -> Case {
@@ -148,10 +148,23 @@ fn the_old_account_goes_where_the_new_one_is_there_already() {
 
 #[test]
 fn who_is_blocked_is_not_let_in_under_another_address() {
-    let people = [user("ada").with_email("eve@acme.com").in_group("user"), user("zoe").in_group("user")];
-    let case = case(people, [account("ada").disabled(), account("zoe")]).formerly("ada", "ada").blocking("ada");
-    assert_eq!(case.plan().actions, []);
-    assert_eq!(told(&case.plan().findings), "blocked eve@acme.com in ACME\n");
+    let people = || [user("ada").with_email("eve@acme.com").in_group("user"), user("zoe").in_group("user")];
+    let with = |rows: &[Line]| {
+        let rows = [account("ada").disabled(), account("zoe")].into_iter().chain(rows.iter().cloned());
+        case(people(), rows).formerly("ada", "ada").blocking("ada")
+    };
+    for case in [with(&[]), with(&[account("eve").disabled()])] {
+        assert_eq!(case.plan().actions, []);
+        assert_eq!(told(&case.plan().findings), "blocked eve@acme.com in ACME\n");
+    }
+    assert_snapshot!(with(&[account("eve")]).verdict(), @"take o eve@acme.com  disable, blocked, was user");
+}
+
+#[test]
+fn the_old_account_does_not_wait_for_one_that_is_blocked() {
+    assert_snapshot!(renamed().blocking("eve").verdict(), @"take - ada@acme.com  was user");
+    let blocked_before = renamed().formerly("ada", "eva").blocking("eva");
+    assert_snapshot!(blocked_before.verdict(), @"take - ada@acme.com  was user");
 }
 
 #[test]

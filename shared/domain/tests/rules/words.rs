@@ -230,6 +230,7 @@ pub(crate) struct Case {
     /// The login under which users had an account when the directory was last read.
     pub(crate) former: FormerLogins,
     pub(crate) approved: HeldSet,
+    pub(crate) waiting: HeldSet,
     pub(crate) lately: Harmed,
 }
 
@@ -243,6 +244,7 @@ pub(crate) fn case(people: impl Into<Vec<Person>>, lines: impl IntoIterator<Item
         unconfirmed: BTreeSet::new(),
         former: BTreeMap::new(),
         approved: HeldSet::default(),
+        waiting: HeldSet::default(),
         lately: Harmed::default(),
     }
 }
@@ -272,6 +274,10 @@ impl Case {
 
     pub(crate) fn approving(self, approved: HeldSet) -> Self {
         Self { approved, ..self }
+    }
+
+    pub(crate) fn waiting(self, waiting: HeldSet) -> Self {
+        Self { waiting, ..self }
     }
 
     /// So many accounts were removed in the last 24 hours.
@@ -324,6 +330,7 @@ impl Case {
             confirmed: &decision.active.into_values().filter(|user| !self.unconfirmed.contains(user)).collect(),
             former: &self.former,
             approved: &self.approved,
+            waiting: &self.waiting,
             lately: self.lately,
             completeness: self.completeness,
         };

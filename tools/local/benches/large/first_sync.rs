@@ -125,6 +125,7 @@ impl Sync {
             completeness: Completeness::Plausible,
             former: &BTreeMap::new(),
             approved: &HeldSet::default(),
+            waiting: &HeldSet::default(),
             lately: Harmed::default(),
         };
         let (approved, held) = guard(self.plan(&current), facts);

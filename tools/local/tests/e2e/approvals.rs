@@ -22,6 +22,8 @@ crate::tests![
     an_approval_of_one_tenant_is_none_of_another,
     an_approval_that_is_too_old_lets_nothing_through,
     what_is_rejected_stays_held_until_it_changes,
+    what_was_over_the_limit_waits_for_a_decision_though_the_limit_moves,
+    a_rejection_ends_with_what_it_was_about,
     the_newest_word_counts,
     of_two_who_approve_at_once_one_did,
     an_approval_is_used_up,
@@ -117,6 +119,37 @@ async fn what_is_rejected_stays_held_until_it_changes() {
     world.depart(6..7);
     let run = world.asked().await;
     assert_eq!((run.tenants[0].verdict, run.held()), (None, over_limit(0..7)), "it is asked anew");
+    world.end().await;
+}
+
+async fn what_was_over_the_limit_waits_for_a_decision_though_the_limit_moves() {
+    let stories = [None, Some(Verdict::Rejected)].map(async |verdict| {
+        let world = World::in_step(29).await;
+        world.depart(0..6);
+        assert_eq!(world.asked().await.held(), over_limit(0..6));
+        if let Some(verdict) = verdict {
+            world.decide("ACME", verdict).await.unwrap();
+        }
+        // Of 30 accounts, six may go.
+        world.add(User::new("new").in_group("user"));
+        for _ in 0..2 {
+            let run = world.asked().await;
+            assert_eq!((run.tenants[0].verdict, run.held(), world.rows("ACME").len()), (verdict, over_limit(0..6), 30));
+        }
+
+        assert_eq!(world.approved("ACME").await.removed().len(), 6, "{verdict:?}");
+        world.end().await;
+    });
+    join_all(stories).await;
+}
+
+async fn a_rejection_ends_with_what_it_was_about() {
+    let world = six_of_twenty_leave().await;
+    world.decide("ACME", Verdict::Rejected).await.unwrap();
+    world.arrive(0..6);
+    assert_eq!(world.asked().await.held().len(), 0);
+    world.depart(0..1);
+    assert_eq!(world.asked().await.removed(), ["p00"]);
     world.end().await;
 }
 

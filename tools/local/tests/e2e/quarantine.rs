@@ -9,7 +9,7 @@ use domain::tenant_state::TenantState;
 use standins::{FaultKind, Matcher, Nth};
 use sync::OperateError;
 
-use crate::world::{Customer, Setup, User, World, deadline, fault, multi, own_token, single, until};
+use crate::world::{Customer, Setup, User, World, deadline, email, fault, multi, own_token, people, single, until};
 
 crate::tests![
     #[both]
@@ -21,6 +21,8 @@ crate::tests![
     a_directory_that_keeps_failing_is_left_alone_until_a_person_asks,
     an_outage_of_workos_quarantines_nobody,
     an_outage_of_orgvue_quarantines_nobody,
+    accounts_that_orgvue_refuses_to_create_stop_no_leaver,
+    an_account_that_orgvue_refuses_to_remove_stops_no_other_leaver,
     a_key_of_another_environment_suspends_nobody,
     a_directory_that_is_gone_while_another_is_found_is_suspended_alone,
 ];
@@ -196,6 +198,48 @@ async fn an_outage_of_orgvue_quarantines_nobody() {
 
     world.orgvue.clear_faults();
     assert_all_recover(world).await;
+}
+
+/// Six people in step in a tenant whose quarantine no test waits for.
+async fn six_in_step() -> World {
+    let world = World::start(Setup { quarantine_ms: LONG, ..Setup::from(single("ACME")) }).await;
+    world.arrive(0..6);
+    world.asked().await;
+    world
+}
+
+async fn accounts_that_orgvue_refuses_to_create_stop_no_leaver() {
+    let world = six_in_step().await;
+    world.arrive(6..11);
+    let reject = |is_rejected| {
+        world.orgvue.edit_model(|model| people(6..11).iter().for_each(|name| model.reject_login("ACME", &email(name), is_rejected)));
+    };
+    reject(true);
+    let run = world.asked().await;
+    assert_eq!((run.status, run.findings().len()), (Status::Applied, 5));
+
+    world.leaves("p00");
+    assert_eq!(world.synced().await.removed(), ["p00"]);
+    reject(false);
+    assert_eq!(world.asked().await.created().len(), 5);
+    world.end().await;
+}
+
+async fn an_account_that_orgvue_refuses_to_remove_stops_no_other_leaver() {
+    let world = six_in_step().await;
+    let deny = |is_denied| world.orgvue.edit_model(|model| model.deny_item("ACME", &email("p00"), is_denied));
+    deny(true);
+    world.leaves("p00");
+    world.poke().await;
+    wait_until(async || world.state("ACME").await.backoff.attempts > 6).await;
+
+    world.leaves("p01");
+    world.poke().await;
+    until("the removal of the other", || world.rows("ACME").len() == 5).await;
+    deny(false);
+    world.settled().await;
+    assert_eq!(world.rows("ACME").len(), 4);
+    world.end().await;
 }
 
 /// Two customers in step.

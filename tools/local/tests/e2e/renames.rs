@@ -9,6 +9,7 @@ crate::tests![
     a_new_address_is_told_with_the_removal_of_the_old_account,
     an_account_whose_successor_is_refused_stays,
     who_loses_the_address_keeps_the_own_account_and_holds_no_other,
+    who_is_given_the_address_of_another_keeps_the_own_account,
     who_gets_the_address_of_a_leaver_takes_over_the_account,
 ];
 
@@ -66,6 +67,19 @@ async fn who_loses_the_address_keeps_the_own_account_and_holds_no_other() {
     let run = world.asked().await;
     assert_eq!((run.created(), run.removed()), (vec!["ada"], vec!["p02"]));
     assert!(plan(&run).contains("renamed to ada@acme.com"), "{}", plan(&run));
+    world.end().await;
+}
+
+async fn who_is_given_the_address_of_another_keeps_the_own_account() {
+    let world = World::in_step(4).await;
+    world.add(User::new("p02").email(&email("p01")));
+    for _ in 0..3 {
+        assert_eq!(world.asked().await.held(), ["p02 remove unknown_owner"]);
+    }
+
+    world.add(User::new("p02"));
+    world.asked().await.assert_nothing_was_done();
+    assert_eq!(world.rows("ACME").len(), 4);
     world.end().await;
 }
 

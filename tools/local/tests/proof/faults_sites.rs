@@ -31,6 +31,7 @@ fn site(passing: &Passing<'_>) -> String {
         "WorkOS" => {
             let list = [("directory=", "of directory"), ("group=", "of group"), ("user=", "of user")];
             let of = list.iter().find(|(part, _)| query.starts_with(part)).map_or("", |(_, words)| words);
+            let of = if query.contains("email=") { "of address" } else { of };
             let page = if query.contains("after=") { NEXT_PAGE } else { "" };
             let route = route.trim_start_matches('/').split('/').next().unwrap_or_default();
             format!("{method} {route} {of} {page}")
