@@ -285,6 +285,16 @@ mod tests {
     }
 
     #[test]
+    fn rows_are_counted_while_they_are_read() {
+        for more in ["[{},{},{}]", "[{},{},{},no JSON"] {
+            assert!(matches!(Row::list(more.into(), 2), Err(ListError::TooMany)), "{more}");
+        }
+        for odd in ["[{},{}] {}", "[{},{}"] {
+            assert!(matches!(Row::list(odd.into(), 2), Err(ListError::Json(_))), "{odd}");
+        }
+    }
+
+    #[test]
     fn what_could_not_be_read_later_is_no_row() {
         for bad in ["[]", "7", "null", r#"{"a":"\ud800"}"#, r#"{"\ud800":1}"#, r#"{"a":[{"b":"\ud800"}]}"#, r#"{"a":1e999}"#, r#"{"a":}"#] {
             assert!(read(bad).is_err(), "{bad}");
