@@ -30,8 +30,12 @@ impl Row {
         text.shrink_to_fit();
         let text = Arc::new(text);
         let mut list = serde_json::Deserializer::from_str(&text);
-        let rows = list.deserialize_seq(UpTo(rows_max))?.ok_or(ListError::TooMany)?;
-        list.end()?;
+        let mut rows = Vec::new();
+        let read = list.deserialize_seq(UpToOneTooMany { rows: &mut rows, rows_max }).and_then(|()| list.end());
+        if rows.len() > rows_max {
+            return Err(ListError::TooMany);
+        }
+        read?;
         let part = |row: &RawValue| {
             look_through(row)?;
             let start = row.get().as_ptr().addr() - text.as_ptr().addr();
@@ -122,25 +126,27 @@ fn look_through(row: &RawValue) -> Result<(), serde_json::Error> {
     serde_json::Deserializer::from_str(row.get()).deserialize_map(Readable).map(drop)
 }
 
-/// At most so many elements of a list; none where there are more, of which no further one is looked at.
-struct UpTo(usize);
+/// Takes the elements of a list, which is left at the first one that is too many.
+struct UpToOneTooMany<'a, 'de> {
+    rows: &'a mut Vec<&'de RawValue>,
+    rows_max: usize,
+}
 
-impl<'de> Visitor<'de> for UpTo {
-    type Value = Option<Vec<&'de RawValue>>;
+impl<'de> Visitor<'de> for UpToOneTooMany<'_, 'de> {
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a list")
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
-        let mut rows = Vec::new();
-        while let Some(row) = list.next_element()? {
-            if rows.len() == self.0 {
-                return Ok(None);
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        while self.rows.len() <= self.rows_max {
+            match list.next_element()? {
+                Some(row) => self.rows.push(row),
+                None => return Ok(()),
             }
-            rows.push(row);
         }
-        Ok(Some(rows))
+        Err(A::Error::custom("too many"))
     }
 }
 
