@@ -281,7 +281,7 @@ async fn an_event_that_could_not_be_marked_is_to_come_again() {
     function.bench.dynamodb.refuse("UpdateItem", "window_due_ms");
     assert_eq!(function.send(&event()).await, 503);
     assert_eq!(function.bench.scheduler.calls("CreateSchedule"), 0);
-    assert_eq!(function.bench.items().await.len(), 4, "the integration, its locks on tenant and dataset, and its pending item");
+    assert_eq!(function.bench.items().await.len(), 5, "the integration, its two locks, its pending item and its audit");
 }
 
 #[tokio::test]
