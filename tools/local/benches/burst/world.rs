@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use adapters::aws::http_client;
 use adapters::clock::now_ms;
 use adapters::metrics::Metrics;
 use adapters::scheduler::ScheduleTarget;
@@ -180,6 +181,7 @@ fn delays() -> Delays {
 fn aws<const N: usize>(region: &str, urls: [(&'static str, String); N]) -> aws_types::sdk_config::Builder {
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
+        .http_client(http_client(&Tls::default()))
         .region(Region::new(region.to_owned()))
         .credentials_provider(SharedCredentialsProvider::new(Credentials::new("bench", "bench", None, None, "bench")))
         .retry_config(RetryConfig::standard())
