@@ -1,7 +1,7 @@
 //! Measures the functions on this machine: `cargo bench -p local --bench functions`.
 //!
-//! * From the start of a process to its first request for work, and its memory then, for the release binaries of both functions
-//!   (`cargo build --release -p webhook -p sync` first; without them this part is left out).
+//! * From the start of a process to its first request for work, and its memory then, for both functions as they are deployed
+//!   (`infra/build` for this machine's architecture first; without it this part is left out).
 //! * The warm webhook handler against the emulated services in the process, beside the one DynamoDB write it cannot do without:
 //!   the ratio says what the function itself adds, whatever the machine.
 
@@ -27,7 +27,7 @@ async fn main() {
     for function in ["webhook", "sync"] {
         match lambda::ours(function) {
             Some(program) => start(function, &program).await,
-            None => println!("{function}: not built; cargo build --release -p webhook -p sync"),
+            None => println!("{function}: not built; infra/build builds it"),
         }
     }
     handler().await;

@@ -1,6 +1,6 @@
 //! Measures both functions beside the same webhook and the same reconcile in Node.js: `benches/peers/run`.
 //!
-//! One Runtime API drives the release binaries of the functions and the bundles of `benches/peers/node`, one side after the other, each in a
+//! One Runtime API drives the functions, as `infra/build` makes them to be deployed, and the bundles of `benches/peers/node`, one side after the other, each in a
 //! world of its own. Time and memory are the kernel's figures of the function's process: what the emulators and stand-ins use is not in
 //! them, but for the latencies, which hold their answers. Behind every run the table or the dataset is compared with what should be in it.
 //!

@@ -187,9 +187,9 @@ fn lambda_environment(runtime_api: &str) -> [(&'static str, &str); 10] {
     ]
 }
 
-/// The release binary of one of our functions, if it was built.
+/// The binary of one of our functions as it is deployed, if `infra/build` made it.
 pub(crate) fn ours(function: &str) -> Option<Program> {
-    let command = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../target/release").join(function);
+    let command = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../target/lambda").join(function).join("bootstrap");
     command.exists().then(|| Program { command, arguments: Vec::new() })
 }
 
