@@ -101,9 +101,10 @@ impl TenantFault {
                 DatasetRefusal::MissingProperty { .. } | DatasetRefusal::WrongForm { .. } | DatasetRefusal::ApiAccountMissing,
             ) => FaultClass::Configuration,
             Self::Orgvue(error) => error.class(),
-            Self::Unsettled { .. } | Self::Contradicted { .. } => FaultClass::Own,
+            Self::Contradicted { .. } => FaultClass::Own,
+            Self::Kept { .. } => FaultClass::Accounts,
             // A quarantine would have every other leaver of the tenant wait for these.
-            Self::Store(_) | Self::LeaseLost(_) | Self::Unconfirmed { .. } | Self::Kept { .. } => FaultClass::Vendor,
+            Self::Store(_) | Self::LeaseLost(_) | Self::Unconfirmed { .. } | Self::Unsettled { .. } => FaultClass::Vendor,
         }
     }
 

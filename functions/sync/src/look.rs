@@ -155,7 +155,7 @@ impl<'a> Look<'a> {
         keep: impl FnOnce(&Plan) -> P,
     ) -> Result<Option<Looked<P>>, TenantFault> {
         let current = current(dataset, tenant, self.integration).await?;
-        let Some(confirmed) = self.confirmed_plan(tenant, &current).await? else { return Ok(None) };
+        let Some(confirmed) = self.confirmed_plan(tenant, &current, &known).await? else { return Ok(None) };
         let Confirmed { desired, mut plan, users: confirmed, findings } = confirmed;
         let now_ms = now_ms();
         let harm = known.harm.clone().settle(still_due(&plan, known.begun, known.approved), now_ms);
@@ -188,8 +188,9 @@ impl<'a> Look<'a> {
 
     /// The plan, once those who seem to lose something although they are active were looked at again.
     ///
-    /// A person who is moved between two groups while they are read is seen in neither; the user's own list of groups tells.
-    async fn confirmed_plan(&self, tenant: &Tenant, current: &Current) -> Result<Option<Confirmed<'_>>, TenantFault> {
+    /// A person who is moved between two groups while they are read is seen in neither; the user's own list of groups tells. Nobody is asked
+    /// about who loses nothing but what waits for a person's decision: it waits whatever the answer, and there may be thousands.
+    async fn confirmed_plan(&self, tenant: &Tenant, current: &Current, known: &Known<'_>) -> Result<Option<Confirmed<'_>>, TenantFault> {
         let plan_of = |desired: &Desired, active: &BTreeMap<Login, UserId>| {
             plan(desired, current, tenant, self.integration, Users { active, former: &self.former })
         };
@@ -199,7 +200,9 @@ impl<'a> Look<'a> {
             return Ok(None);
         }
         let nobody = BTreeSet::new();
-        let doubtful: BTreeSet<UserId> = takes_from(&plan_first, &nobody).cloned().collect();
+        let waits = |action: &Action| known.waiting.holds(&tenant.id, action) && !known.approved.covers(&tenant.id, action);
+        let doubtful = plan_first.actions.iter().filter(|action| !waits(action)).filter_map(|action| action.takes_from_active(&nobody));
+        let doubtful: BTreeSet<UserId> = doubtful.cloned().collect();
         if doubtful.is_empty() {
             return Ok(Some(Confirmed { desired: desired_first, plan: plan_first, users: nobody, findings: Vec::new() }));
         }

@@ -85,6 +85,8 @@ pub enum RestoreError {
 struct Saved {
     integration: Integration,
     rows: BTreeMap<TenantId, Vec<Row>>,
+    /// The logins of people who are blocked, under whichever: nobody is let in by an account of before.
+    of_blocked: BTreeSet<Login>,
 }
 
 /// What is to be put back in one tenant, and how much of it may be.
@@ -108,13 +110,13 @@ pub async fn restoration(
     only: Option<&TenantId>,
     deadline: Deadline,
 ) -> Result<Restoration, RestoreError> {
-    let Saved { integration, rows } = saved(deps, integration, run, only).await?;
+    let Saved { integration, rows, of_blocked } = saved(deps, integration, run, only).await?;
     let states = deps.store.tenant_states(&integration.id).await?;
     let mut tenants = BTreeMap::new();
     for (tenant, rows) in tenants_of(&integration, rows) {
         let state = states.get(&tenant.id).cloned().unwrap_or_default();
         let looked = match dataset(deps, tenant, deadline) {
-            Ok(dataset) => look(&integration, tenant, &dataset, rows, &state, None).await,
+            Ok(dataset) => look((&integration, tenant), &dataset, rows, &of_blocked, &state, None).await,
             Err(fault) => Err(fault),
         };
         let told = looked
@@ -198,7 +200,8 @@ async fn saved(deps: &Deps, id: &IntegrationId, run: &RunId, only: Option<&Tenan
             rows.insert(tenant.id.clone(), saved);
         }
     }
-    Ok(Saved { integration, rows })
+    let of_blocked = deps.store.snapshot(id).await?.map(|snapshot| snapshot.blocked_logins(&integration)).unwrap_or_default();
+    Ok(Saved { integration, rows, of_blocked })
 }
 
 fn tenants_of(integration: &Integration, mut rows: BTreeMap<TenantId, Vec<Row>>) -> Vec<(&Tenant, Vec<Row>)> {
@@ -215,7 +218,7 @@ async fn write(
     record: &mut RunRecord,
 ) -> Result<(), RestoreError> {
     // Read again under the lease: from here on no file can give a tenant to another integration.
-    let Saved { integration, rows } = saved(deps, claim.integration(), run, only).await?;
+    let Saved { integration, rows, of_blocked } = saved(deps, claim.integration(), run, only).await?;
     if integration.directory != *claim.directory() {
         return Err(RestoreError::Busy);
     }
@@ -226,7 +229,7 @@ async fn write(
         let mut progress = Progress::new(tenant, states.get(&tenant.id).cloned().unwrap_or_default());
         let outcome = match dataset(deps, tenant, deadline) {
             Ok(dataset) => {
-                let outcome = put_back(&writer, &dataset, rows, agreed, &mut progress).await;
+                let outcome = put_back(&writer, &dataset, rows, &of_blocked, agreed, &mut progress).await;
                 record.orgvue_calls += dataset.calls();
                 outcome
             }
@@ -250,11 +253,12 @@ async fn put_back(
     writer: &Writer<'_>,
     dataset: &UsersDataset,
     rows: Vec<Row>,
+    of_blocked: &BTreeSet<Login>,
     agreed: &BTreeSet<HeldHash>,
     progress: &mut Progress,
 ) -> Result<(), TenantFault> {
     let Looked { plan, approved, held, hash, agreed } =
-        look(writer.integration, writer.tenant, dataset, rows, &progress.state, Some(agreed)).await?;
+        look((writer.integration, writer.tenant), dataset, rows, of_blocked, &progress.state, Some(agreed)).await?;
     progress.record.unchanged = plan.unchanged;
     progress.record.plan = plan.to_string();
     progress.record.held_hash = hash;
@@ -263,10 +267,10 @@ async fn put_back(
 }
 
 async fn look(
-    integration: &Integration,
-    tenant: &Tenant,
+    (integration, tenant): (&Integration, &Tenant),
     dataset: &UsersDataset,
     rows: Vec<Row>,
+    of_blocked: &BTreeSet<Login>,
     state: &TenantState,
     agreed: Option<&BTreeSet<HeldHash>>,
 ) -> Result<Looked, TenantFault> {
@@ -274,7 +278,7 @@ async fn look(
     let part = Tenant { api_account: None, ..tenant.clone() };
     let saved = reading(&part, integration)(rows)?;
     let current = current(dataset, tenant, integration).await?;
-    let plan = plan::restore(&saved, &current, tenant, integration);
+    let plan = plan::restore(&saved, &current, tenant, integration, of_blocked);
     let desired = wanted(&saved);
     let judge = |approved: &HeldSet| {
         let facts = Facts {

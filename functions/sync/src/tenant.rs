@@ -77,7 +77,7 @@ pub(crate) struct Progress {
     /// Accounts of which nobody knows whether they were written.
     unknown: BTreeSet<Login>,
     n_refused: usize,
-    /// How many of the refused were to lose something.
+    /// How many of the refused were to lose something or to be switched off.
     n_kept: usize,
 }
 
@@ -198,7 +198,11 @@ impl Writer<'_> {
             }
         };
         self.keep_held(decision, progress).await?;
-        applied?;
+        // What Orgvue refuses it refuses the next time too: an approval is used up all the same.
+        let kept = match applied {
+            Err(fault) if fault.class() != FaultClass::Accounts => return Err(fault),
+            ended => ended,
+        };
         let held = progress.held.iter().flatten();
         match held.filter(|held| held.why == HoldReason::Unconfirmed).count() {
             0 => {}
@@ -207,7 +211,7 @@ impl Writer<'_> {
         if self.tenant.mode == Mode::Enforce && !agreed.is_empty() {
             progress.state.decisions_used_ms = decision.map(|decision| decision.at_ms);
         }
-        Ok(())
+        kept
     }
 
     /// What may be done without holding it: what a person approved, whether anything is held still or not.
@@ -220,8 +224,8 @@ impl Writer<'_> {
 
     /// Stores what is held, so that a person can decide about it.
     async fn keep_held(&self, decision: Option<&Decision>, progress: &mut Progress) -> Result<(), TenantFault> {
+        // What was held before still waits when the tenant is written again.
         if self.tenant.mode != Mode::Enforce {
-            progress.state.held = None;
             return Ok(());
         }
         let set = HeldSet::of(&self.tenant.id, progress.held.as_deref().unwrap_or_default());
@@ -351,7 +355,7 @@ impl Progress {
         let finding = Finding::new(FindingCode::RefusedByOrgvue, format!("Orgvue refused the account: {why}"));
         let user = action.and_then(|action| action.user.clone());
         self.findings.push(Finding { user, ..finding.login(login).tenant(&self.record.tenant) });
-        if action.is_some_and(Action::is_harm) {
+        if action.is_some_and(|action| action.is_harm() || action.is_removal()) {
             self.n_kept += 1;
             self.record.failed.push(login.clone());
         }

@@ -2,7 +2,8 @@
 //!
 //! A vendor's outage concerns everybody and ends by itself: it is tried again at least every quarter of an hour, and quarantines nobody.
 //! A fault of one tenant or directory is given a few short retries, and is then left alone for an hour, six hours, a day: it costs calls
-//! that its customer's other integrations need, and somebody must look at it. What only a person can mend is quarantined at once.
+//! that its customer's other integrations need, and somebody must look at it. What only a person can mend is quarantined at once. Single
+//! accounts that are not as they should be are tried again like an outage: a quarantine would have all the others wait for them.
 
 use crate::delays::Delays;
 
@@ -12,9 +13,11 @@ const SHORT_RETRIES: u32 = 5;
 /// Whose a fault is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FaultClass {
-    /// The vendor's as a whole, or ours: an outage, too many calls, a key that is refused for every customer. Or it is about single accounts,
-    /// for which the others must not wait.
+    /// The vendor's as a whole, or ours: an outage, too many calls, a key that is refused for every customer. Or nobody knows of single accounts
+    /// whether they were written, for which the others must not wait.
     Vendor,
+    /// That of single accounts, which the vendor refuses. All else was done, as in a run without a fault.
+    Accounts,
     /// That of this one tenant or directory, and it may pass.
     Own,
     /// That of this one tenant or directory, and only a person can mend it.
@@ -36,12 +39,13 @@ impl Backoff {
     pub fn failed(self, class: FaultClass, now_ms: i64, delays: &Delays) -> (Self, i64) {
         let own_faults = match class {
             FaultClass::Vendor => self.own_faults,
+            FaultClass::Accounts => 0,
             FaultClass::Own => self.own_faults.saturating_add(1),
             FaultClass::Configuration => self.own_faults.max(SHORT_RETRIES).saturating_add(1),
         };
         let next = Self { attempts: self.attempts.saturating_add(1), own_faults };
         let wait_ms = match class {
-            FaultClass::Vendor => delays.retry_ms(next.attempts),
+            FaultClass::Vendor | FaultClass::Accounts => delays.retry_ms(next.attempts),
             FaultClass::Own | FaultClass::Configuration if next.is_quarantined() => delays.quarantine_ms(own_faults - SHORT_RETRIES),
             FaultClass::Own | FaultClass::Configuration => delays.retry_ms(own_faults),
         };
@@ -87,6 +91,13 @@ mod tests {
     #[test]
     fn what_a_person_must_mend_is_quarantined_at_once() {
         assert_eq!(waits(&[FaultClass::Configuration; 4]), [HOUR, 6 * HOUR, 24 * HOUR, 24 * HOUR]);
+    }
+
+    #[test]
+    fn own_faults_are_in_a_row_though_single_accounts_are_refused_between_them() {
+        let mut faults = [FaultClass::Own; 7];
+        faults[5] = FaultClass::Accounts;
+        assert_eq!(waits(&faults), [1, 2, 4, 8, 15, 15, 1]);
     }
 
     #[test]

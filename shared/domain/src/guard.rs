@@ -329,8 +329,8 @@ impl OverLimits {
             return unconfirmed();
         }
         let weight = action.weight();
-        if let Some(why) = facts.waiting.why(&facts.tenant.id, action).filter(|_| weight != Weight::None) {
-            return Some(why);
+        if facts.waiting.holds(&facts.tenant.id, action) {
+            return facts.waiting.why(&facts.tenant.id, action);
         }
         match weight {
             Weight::None => unconfirmed(),

@@ -13,7 +13,7 @@ use crate::group_name::Role;
 use crate::guard::{Held, HoldReason};
 use crate::ids::{RunId, TenantId};
 use crate::login::Login;
-use crate::plan::{Action, Verb};
+use crate::plan::{Action, Verb, Weight};
 
 /// How long an approval is good for: seven days, so that nobody acts on what somebody saw long ago.
 pub const APPROVAL_MS: i64 = 7 * 24 * 3_600_000;
@@ -101,6 +101,11 @@ impl HeldSet {
             self.0.retain(|held| matches!(held.why, HoldReason::OverLimit | HoldReason::RolesOverLimit));
         }
         self
+    }
+
+    /// Whether the set, of what waits for a decision, keeps this action from being done: what takes nothing waits for nobody.
+    pub fn holds(&self, tenant: &TenantId, action: &Action) -> bool {
+        action.weight() != Weight::None && self.find(tenant, action).is_some()
     }
 
     /// Why the set holds this action, or one that takes more from the same account.

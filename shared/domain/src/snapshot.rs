@@ -2,7 +2,7 @@
 //!
 //! No account is created, changed or removed on the strength of it. It names a rename where there is one, it may hold a removal back, it
 //! says since when something could not be synced, and it lets an operator ask about one login without reading the directory again.
-//! It holds personal data: of the users in groups of ours, and of those whom the findings name.
+//! It holds personal data: of the users in groups of ours, of those who are blocked, wherever they are now, and of those whom the findings name.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
@@ -31,7 +31,7 @@ pub struct Snapshot {
     /// The groups that gave something, by the name under which they did. A group that was renamed keeps its old name here until what its
     /// members would lose is lost.
     pub groups: BTreeMap<GroupId, String>,
-    /// The users in these groups.
+    /// The users in these groups, and those who were and are blocked.
     #[serde(deserialize_with = "users_who_share")]
     pub users: BTreeMap<UserId, SeenUser>,
     /// What could not be synced, with since when; also of tenants that the run did not work on.
@@ -41,7 +41,7 @@ pub struct Snapshot {
 /// The logins under which users may have an account, by the user: only of those who may have one under another login than that of now.
 pub type FormerLogins = BTreeMap<UserId, BTreeSet<Login>>;
 
-/// A user in groups of ours.
+/// A user in groups of ours, or who was in one and is blocked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SeenUser {
     /// The identity provider's id.
@@ -92,18 +92,39 @@ impl Snapshot {
         let seen = |((user, login), set): ((&User, &Option<Login>), &usize)| {
             let groups = Arc::clone(&sets[*set]);
             let former = former.get(&user.id);
-            (!groups.is_empty()).then(|| (user.id.clone(), SeenUser::of(user, login.as_ref(), groups, former, undone.renamed, integration)))
+            let is_kept =
+                !groups.is_empty() || login.iter().chain(former.into_iter().flatten()).any(|login| integration.blocked.contains(login));
+            is_kept.then(|| (user.id.clone(), SeenUser::of(user, login.as_ref(), groups, former, undone.renamed, integration)))
         };
-        let users = directory.users().iter().zip(directory.logins()).zip(&memberships.of_users).filter_map(seen).collect();
+        let mut users: BTreeMap<UserId, SeenUser> =
+            directory.users().iter().zip(directory.logins()).zip(&memberships.of_users).filter_map(seen).collect();
+        for (id, gone) in before.into_iter().flat_map(|before| &before.users).filter(|(_, seen)| seen.is_blocked(integration)) {
+            let is_back = || gone.idp_id.is_some() && users.values().any(|user| user.idp_id == gone.idp_id);
+            if !users.contains_key(id) && !is_back() {
+                users.insert(id.clone(), SeenUser { active: false, groups: Arc::default(), ..gone.clone() });
+            }
+        }
         Self { v: 1, run: run.clone(), at_ms, groups, users, findings: Vec::new() }
+    }
+
+    /// Every login under which somebody may have an account who is blocked under one of them.
+    pub fn blocked_logins(&self, integration: &Integration) -> BTreeSet<Login> {
+        self.users.values().filter(|seen| seen.is_blocked(integration)).flat_map(SeenUser::logins).collect()
     }
 
     /// The logins under which users of the directory may have an account, as far as this knows, where these are others than that of now. Users
     /// are known again by their id, or by that of the identity provider.
     pub fn former_logins(&self, directory: &Directory) -> FormerLogins {
+        let is_shared = |login: &Login| {
+            let shared = |finding: &Finding| finding.code == FindingCode::DuplicateLogin && finding.login.as_ref() == Some(login);
+            self.findings.iter().any(shared)
+        };
         let changed = |user: &User, login: &Option<Login>, seen: &SeenUser| {
             let is_as_before = seen.login == *login && seen.formerly.is_empty();
-            (!is_as_before).then(|| (user.id.clone(), seen.logins()))
+            // Who was given the address of another, and has the own one again, never had an account under the other's.
+            let is_back = |login: &Login| seen.formerly.contains(login) && seen.login.as_ref().is_some_and(is_shared);
+            let logins = || if login.as_ref().is_some_and(is_back) { seen.formerly.clone() } else { seen.logins() };
+            (!is_as_before).then(|| (user.id.clone(), logins()))
         };
         let now = directory.users().iter().zip(directory.logins()).map(|(user, login)| (&user.id, (user, login)));
         let (mut former, mut others) = (FormerLogins::new(), Vec::new());
@@ -150,8 +171,9 @@ impl Snapshot {
     /// members do not tell of.
     pub fn newcomers<'a>(&self, members: &'a Directory) -> Vec<&'a User> {
         let users = members.users().iter().zip(members.logins());
-        let is_known =
-            |user: &User, login: &Option<Login>| self.users.get(&user.id).is_some_and(|seen| seen.active && seen.login == *login);
+        let is_known = |user: &User, login: &Option<Login>| {
+            self.users.get(&user.id).is_some_and(|seen| seen.active && !seen.groups.is_empty() && seen.login == *login)
+        };
         users.filter(|(user, login)| user.active && login.is_some() && !is_known(user, login)).map(|(user, _)| user).collect()
     }
 
@@ -225,6 +247,11 @@ impl SeenUser {
         let is_kept = |old: &&Login| login.is_none() || renamed.contains(&user.id) || integration.blocked.contains(*old);
         let formerly = former.into_iter().flatten().filter(is_kept).filter(|old| Some(*old) != login).cloned().collect();
         Self { idp_id: user.idp_id.clone(), login: login.cloned(), formerly, active: user.active, groups }
+    }
+
+    /// Whether the integration blocks one of the logins under which an account of the user may be there.
+    fn is_blocked(&self, integration: &Integration) -> bool {
+        self.login.iter().chain(&self.formerly).any(|login| integration.blocked.contains(login))
     }
 
     /// Every login under which an account of the user may be there.

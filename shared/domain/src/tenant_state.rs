@@ -100,18 +100,19 @@ impl TenantState {
     }
 
     /// The state behind a run that ended so, and whose the fault was if it is to be tried again. A scope is settled once a run that writes
-    /// holds none of its removals.
+    /// holds none of its removals, whether the vendor refused some or not.
     #[must_use]
     pub fn after(self, record: &TenantRecord, fault: Option<FaultClass>, integration: &Integration, now_ms: i64, delays: &Delays) -> Self {
-        if let Some(class) = fault {
-            let (backoff, retry_at_ms) = self.backoff.failed(class, now_ms, delays);
-            let code = record.code.clone().unwrap_or_default();
-            let since_ms = self.fault.filter(|fault| fault.code == code).map_or(now_ms, |fault| fault.since_ms);
-            return Self { backoff, retry_at_ms: Some(retry_at_ms), fault: Some(StandingFault { code, since_ms }), ..self };
-        }
-        let settles = record.mode == Mode::Enforce && !record.held.iter().any(|held| held.action.is_removal());
+        let is_done = matches!(fault, None | Some(FaultClass::Accounts));
+        let settles = is_done && record.mode == Mode::Enforce && !record.held.iter().any(|held| held.action.is_removal());
         let settled_scope = if settles { Some(integration.scope()) } else { self.settled_scope };
-        Self { backoff: Backoff::default(), retry_at_ms: None, fault: None, settled_scope, succeeded_ms: Some(now_ms), ..self }
+        let Some(class) = fault else {
+            return Self { backoff: Backoff::default(), retry_at_ms: None, fault: None, settled_scope, succeeded_ms: Some(now_ms), ..self };
+        };
+        let (backoff, retry_at_ms) = self.backoff.failed(class, now_ms, delays);
+        let code = record.code.clone().unwrap_or_default();
+        let since_ms = self.fault.filter(|fault| fault.code == code).map_or(now_ms, |fault| fault.since_ms);
+        Self { backoff, retry_at_ms: Some(retry_at_ms), fault: Some(StandingFault { code, since_ms }), settled_scope, ..self }
     }
 }
 

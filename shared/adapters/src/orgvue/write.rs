@@ -57,7 +57,7 @@ pub enum AccountFailure {
     Refused(Refusal),
     /// It could not be settled whether it was written: the tenant is to be tried again.
     Unknown,
-    /// The phase ended before it was tried, and it was not written: the tenant is to be tried again.
+    /// It was not written, for the phase ended or ran out of calls before it was tried, or tried alone: the tenant is to be tried again.
     NotTried,
 }
 
@@ -142,7 +142,7 @@ impl<'a, F: Fn(Vec<Row>) -> Result<Current, DatasetRefusal>> Writing<'a, F> {
     {
         while let Some(batch) = self.queue.pop_front() {
             if batch.turn != Turn::First && !self.take_extra_call() {
-                self.give_up(batch.items);
+                self.leave(batch);
                 continue;
             }
             let answer = match self.put(&batch, fence).await {
@@ -302,12 +302,17 @@ impl<'a, F: Fn(Vec<Row>) -> Result<Current, DatasetRefusal>> Writing<'a, F> {
     /// What became of each action, those included that the end of the phase found waiting.
     fn end(mut self) -> Applied {
         for batch in std::mem::take(&mut self.queue) {
-            let failure = match batch.turn {
-                Turn::First | Turn::Isolating => AccountFailure::NotTried,
-                Turn::Again { .. } => AccountFailure::Unknown,
-            };
-            self.applied.failed.extend(batch.items.into_iter().map(|item| (item.action.login.clone(), failure.clone())));
+            self.leave(batch);
         }
         self.applied
+    }
+
+    /// What waits for a call that is not made. Of what was not sent, or was refused, it is known that it was not written.
+    fn leave(&mut self, batch: Batch<'_>) {
+        let failure = match batch.turn {
+            Turn::First | Turn::Isolating => AccountFailure::NotTried,
+            Turn::Again { .. } => AccountFailure::Unknown,
+        };
+        self.applied.failed.extend(batch.items.into_iter().map(|item| (item.action.login.clone(), failure.clone())));
     }
 }

@@ -156,7 +156,7 @@ fn restoring(report: &mut Report, run: &Run<'_>) {
     let wanted = Desired::default();
     let put_back = |agreed: &HeldSet| {
         let facts = run.facts(0, &wanted, &nobody, agreed);
-        guard(restore(&saved, current, tenant, run.integration), facts)
+        guard(restore(&saved, current, tenant, run.integration, &BTreeSet::new()), facts)
     };
     let agreed = HeldSet::of(&tenant.id, &put_back(&HeldSet::default()).1);
     assert!(agreed.len() > saved.accounts.len() / 10 * 9, "all of it is held, but for administrators, who need not be users");

@@ -168,7 +168,7 @@ fn respelled(case: &Case, other: &Case) -> Vec<Properties> {
 
 /// What puts the dataset back as it was.
 fn back(before: &Case, now: &Case) -> Plan {
-    restore(&before.current().unwrap(), &now.current().unwrap(), now.tenant(), &now.integration)
+    restore(&before.current().unwrap(), &now.current().unwrap(), now.tenant(), &now.integration, &BTreeSet::new())
 }
 
 /// Roles and switch of the accounts that may be written.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use domain::plan::{Action, Change, Plan, Trace, Weight, restore};
 use insta::assert_snapshot;
 
-use crate::words::{Case, Line, account, case, user};
+use crate::words::{Case, Line, account, case, login, user};
 
 /// The dataset as it is now; an administrator is there and desired.
 fn now(rows: impl IntoIterator<Item = Line>) -> Case {
@@ -15,7 +15,7 @@ fn now(rows: impl IntoIterator<Item = Line>) -> Case {
 /// What puts these back.
 fn back(saved: impl IntoIterator<Item = Line>, now: &Case) -> Plan {
     let saved = case([], saved).current().unwrap();
-    restore(&saved, &now.current().unwrap(), now.tenant(), &now.integration)
+    restore(&saved, &now.current().unwrap(), now.tenant(), &now.integration, &BTreeSet::from([login("barred")]))
 }
 
 #[test]
@@ -40,9 +40,10 @@ fn a_deleted_account_comes_back_with_all_its_properties() {
 }
 
 #[test]
-fn what_is_protected_blocked_or_there_twice_is_left_alone() {
-    let saved = ["breakglass", "ada", "bob"].map(|name| account(name).role("admin"));
-    let now = now([account("breakglass"), account("ada"), account("bob"), account("bob").again()]).blocking("ada");
+fn what_is_protected_blocked_under_any_login_or_there_twice_is_left_alone() {
+    let saved = ["breakglass", "ada", "bob", "barred"].map(|name| account(name).role("admin"));
+    let rows = [account("breakglass"), account("ada"), account("bob"), account("bob").again(), account("barred").disabled()];
+    let now = now(rows).blocking("ada");
     assert_eq!(back(saved, &now).actions, []);
 }
 

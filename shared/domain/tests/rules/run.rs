@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use domain::integration::{Limits, Mode};
 use domain::plan::{Change, restore};
 use domain::run::{HeldRecord, RunRecord, Status, TenantRecord};
@@ -141,7 +143,7 @@ fn a_record_tells_what_was_decided_what_it_restores_and_who_was_renamed() {
 fn what_is_restored_and_what_is_blocked_is_listed_by_what_it_does() {
     let saved = case([], [account("gone"), account("other").role("hr")]).current().unwrap();
     let now = case([], [account("other"), account("bad")]).blocking("bad");
-    let back = restore(&saved, &now.current().unwrap(), now.tenant(), &now.integration);
+    let back = restore(&saved, &now.current().unwrap(), now.tenant(), &now.integration, &BTreeSet::new());
     let blocks = now.plan().actions.into_iter().filter(|action| matches!(action.change, Change::Block { .. }));
     let mut record = TenantRecord::new(tenant("ACME"), Mode::Enforce, Status::Applied);
     back.actions.into_iter().chain(blocks).for_each(|action| record.list(&action));

@@ -91,6 +91,45 @@ fn a_blocked_address_of_before_is_never_forgotten() {
 }
 
 #[test]
+fn who_is_blocked_is_known_again_however_long_the_absence() {
+    let ada = |email| user("ada").with_email(email).with_idp_id("idp_ada").in_group("user");
+    let acme = case([], []).blocking("ada").integration;
+    let next = |before: &Snapshot, people: Vec<Person>| {
+        let undone = Undone { renamed: &BTreeSet::new(), holds: false };
+        Snapshot::take(&directory(people), &acme, &RunId::new("next"), 1, Some(before), undone)
+    };
+    let first = seen([ada("ada@acme.com")], &acme);
+    let outside = next(&first, vec![user("ada").with_idp_id("idp_ada")]);
+    let gone = next(&outside, vec![user("zoe").in_group("user")]);
+    assert!(!gone.users[&UserId::new("ada")].active);
+    assert_eq!(gone.blocked_logins(&acme), BTreeSet::from([login("ada")]));
+    let other_id = user("new").with_email("eve@acme.com").with_idp_id("idp_ada").in_group("user");
+    for (id, person) in [("ada", ada("eve@acme.com")), ("new", other_id)] {
+        let back = directory([person.clone()]);
+        assert_eq!(gone.former_logins(&back)[&UserId::new(id)], BTreeSet::from([login("ada")]));
+        assert_eq!(gone.newcomers(&back).len(), 1);
+        let again = next(&gone, vec![person]);
+        assert_eq!((again.users.len(), again.blocked_logins(&acme)), (1, BTreeSet::from([login("ada"), login("eve")])));
+    }
+    let unblocked =
+        Snapshot::take(&directory([]), &single(), &RunId::new("3"), 3, Some(&gone), Undone { renamed: &BTreeSet::new(), holds: false });
+    assert!(unblocked.users.is_empty());
+}
+
+#[test]
+fn who_was_given_the_address_of_another_and_has_the_own_one_again_was_never_the_other() {
+    let people = |email| [user("bob").in_group("user"), user("jane").with_email(email).in_group("user")];
+    let mistaken = Snapshot {
+        findings: vec![finding(FindingCode::DuplicateLogin, "bob", "ACME")],
+        ..next(&seen(people("jane@acme.com"), &single()), people("bob@acme.com"), &["jane"])
+    };
+    let corrected = mistaken.former_logins(&directory(people("jane@acme.com")));
+    assert_eq!(corrected, [(UserId::new("jane"), BTreeSet::from([login("jane")]))].into());
+    let elsewhere = mistaken.former_logins(&directory(people("eve@acme.com")));
+    assert_eq!(elsewhere[&UserId::new("jane")], BTreeSet::from([login("bob"), login("jane")]));
+}
+
+#[test]
 fn a_renamed_group_keeps_its_old_name_while_something_is_held() {
     let hr = |name: &str| [user("ada").in_group("user").in_renamed_group("hr", name)];
     let before = seen(hr("IAMAPP_Orgvue_SCIM_hr"), &single());

@@ -64,6 +64,14 @@ fn a_fault_leaves_the_last_success_and_the_scope() {
 }
 
 #[test]
+fn what_orgvue_refuses_of_single_accounts_leaves_the_scope_settled_and_earlier_faults_forgiven() {
+    let own = failed(TenantState::default(), FaultClass::Own, "x", 10);
+    let behind = failed(own, FaultClass::Accounts, "accounts_not_settled", 20);
+    assert_eq!((behind.backoff.own_faults, behind.scope(&single()), behind.succeeded_ms), (0, Scope::Settled, None));
+    assert_eq!(behind.retry_at_ms, Some(20 + 2 * MINUTE));
+}
+
+#[test]
 fn a_scope_is_settled_by_a_run_that_writes_and_holds_no_removal() {
     let none = Limits { removals_percent: 0, removals_floor: 0 };
     let holding = |rows: [crate::words::Line; 1]| {
