@@ -243,7 +243,7 @@ async fn clean_batches_are_written_before_a_refused_one_is_looked_into() {
 }
 
 #[tokio::test]
-async fn isolating_has_an_end_and_what_is_left_is_unknown() {
+async fn isolating_has_an_end_and_what_is_left_was_not_written() {
     let world = World::with(&[]).await;
     for action in creates(400) {
         world.server.reject_login(TENANT, action.login.as_str());
@@ -251,7 +251,7 @@ async fn isolating_has_an_end_and_what_is_left_is_unknown() {
     world.server.switches(|switches| switches.tenant_rate = None);
     let applied = world.apply(creates(400)).await.unwrap();
     assert_eq!(applied.failed.len(), 400);
-    assert!(n_failed(&applied, &AccountFailure::Unknown) > 0);
+    assert!(n_failed(&applied, &AccountFailure::NotTried) > 0);
     assert_eq!(world.server.calls().total(), 1 + 256);
 }
 

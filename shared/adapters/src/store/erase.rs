@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use domain::held::{HeldHash, HeldSet};
+use domain::held::{HeldHash, HeldHead, HeldSet};
 use domain::ids::{IntegrationId, RunId, TenantId};
 use domain::integration::Integration;
 use domain::login::Login;
@@ -34,7 +34,7 @@ pub struct Erased {
     pub n_runs: usize,
     /// Saved rows.
     pub n_rows: usize,
-    /// Held sets, which are deleted: no decision about them counts any more, and the next run holds anew.
+    /// Held sets. What is left of one waits on under another hash, so that no decision about the whole counts any more.
     pub n_held: usize,
     /// Whether the snapshot named it.
     pub snapshot: bool,
@@ -125,17 +125,16 @@ impl Store {
         let mut n_held = 0;
         for (tenant, hash) in sets {
             let sk = &format!("{tenant}#{hash}");
-            let names_login = match self.chunks::<HeldSet>(&pk, sk).await {
-                Ok(set) => set.is_none_or(|set| set.actions().any(|action| action.login == *login)),
-                Err(StoreError::Corrupt { .. }) => true,
+            let left = match self.chunks::<HeldSet>(&pk, sk).await {
+                Ok(Some(set)) if !set.actions().any(|action| action.login == *login) => continue,
+                Ok(Some(set)) => set.without(login),
+                Ok(None) | Err(StoreError::Corrupt { .. }) => HeldSet::default(),
                 Err(error) => return Err(error),
             };
-            if names_login {
-                // The head first: one without its content would not be stored again for long.
-                self.forget_held(integration, tenant, &HeldHash::new(hash)).await?;
-                self.delete_chunks(&pk, sk).await?;
-                n_held += 1;
-            }
+            // The head first: one without its content would not be stored again for long.
+            self.hold_the_rest(integration, tenant, &HeldHash::new(hash), &left).await?;
+            self.delete_chunks(&pk, sk).await?;
+            n_held += 1;
         }
         Ok(n_held)
     }
@@ -152,17 +151,14 @@ impl Store {
         }
     }
 
-    /// Takes what is held out of a tenant's state, if it is still this.
-    async fn forget_held(&self, integration: &IntegrationId, tenant: &str, hash: &HeldHash) -> Result<(), StoreError> {
-        let states = self.tenant_states(integration).await?;
-        let Some(tenant) = TenantId::parse(tenant).ok() else { return Ok(()) };
-        match states.get(&tenant) {
-            Some(state) if state.held.as_ref().is_some_and(|held| held.hash == *hash) => {
-                let state = TenantState { held: None, ..state.clone() };
-                self.put_tenant_state(integration, &tenant, &state).await
-            }
-            Some(_) | None => Ok(()),
-        }
+    /// Puts what is left of a set in its place in the tenant's state, if that is still what the tenant holds: the others wait on.
+    async fn hold_the_rest(&self, integration: &IntegrationId, tenant: &str, hash: &HeldHash, left: &HeldSet) -> Result<(), StoreError> {
+        let mut states = self.tenant_states(integration).await?;
+        let Some((tenant, state)) = TenantId::parse(tenant).ok().and_then(|tenant| states.remove_entry(&tenant)) else { return Ok(()) };
+        let Some(head) = state.held.as_ref().filter(|head| head.hash == *hash) else { return Ok(()) };
+        self.put_held(integration, left).await?;
+        let held = (!left.is_empty()).then(|| HeldHead { hash: left.hash(), n_actions: left.len(), ..head.clone() });
+        self.put_tenant_state(integration, &tenant, &TenantState { held, ..state }).await
     }
 
     async fn runs_kept(&self, integration: &IntegrationId) -> Result<BTreeSet<RunId>, StoreError> {

@@ -72,9 +72,9 @@ async fn a_record_that_is_not_listed_is_found_and_another_integrations_is_left_a
 }
 
 #[tokio::test]
-async fn what_is_held_about_the_person_is_deleted_with_its_head_and_held_anew() {
+async fn what_is_held_about_others_waits_on_without_the_person() {
     let table = Table::with_acme().await;
-    let (named, other) = (held(&[ADA, "bob@example.com"]), held(&["bob@example.com"]));
+    let (named, other, left) = (held(&[ADA, "bob@example.com"]), held(&["cid@example.com"]), held(&["bob@example.com"]));
     for set in [&named, &other] {
         table.store.put_held(&integration(), set).await.unwrap();
     }
@@ -86,8 +86,15 @@ async fn what_is_held_about_the_person_is_deleted_with_its_head_and_held_anew() 
     assert_eq!(erased, Erased { n_held: 1, ..Erased::default() });
     assert_eq!(table.store.held(&integration(), &tenant("ACME"), &named.hash()).await.unwrap(), None);
     assert_eq!(table.store.held(&integration(), &tenant("ACME"), &other.hash()).await.unwrap(), Some(other));
-    let states = table.store.tenant_states(&integration()).await.unwrap();
-    assert_eq!(states[&tenant("ACME")], TenantState { held: None, ..state });
+    assert_eq!(table.store.held(&integration(), &tenant("ACME"), &left.hash()).await.unwrap(), Some(left.clone()));
+    let head = HeldHead { hash: left.hash(), n_actions: 1, run: run("r1"), since_ms: NOW_MS };
+    let states = async || table.store.tenant_states(&integration()).await.unwrap().remove(&tenant("ACME")).unwrap();
+    assert_eq!(states().await, TenantState { held: Some(head), ..state.clone() });
+
+    let bob = Login::as_found("bob@example.com");
+    table.store.erase_login(&integration(), &bob).await.unwrap();
+    assert_eq!(table.store.held(&integration(), &tenant("ACME"), &left.hash()).await.unwrap(), None);
+    assert_eq!(states().await, TenantState { held: None, ..state }, "nobody is left of it");
 }
 
 #[tokio::test]

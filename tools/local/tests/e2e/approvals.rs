@@ -27,6 +27,9 @@ crate::tests![
     the_newest_word_counts,
     of_two_who_approve_at_once_one_did,
     an_approval_is_used_up,
+    an_approval_is_used_up_though_orgvue_refuses_a_part,
+    what_is_held_waits_on_behind_a_simulation,
+    nobody_is_asked_about_who_waits_for_a_decision,
     an_approval_outlasts_the_faults_of_a_tenant,
     an_approval_outlasts_a_crash,
     a_hash_that_is_not_held_is_no_approval,
@@ -192,6 +195,46 @@ async fn an_approval_is_used_up() {
     assert_eq!((run.held(), held_hash(&run)), (over_limit(0..6), first), "the very same question, and no answer to it yet");
 
     assert_eq!(world.approved("ACME").await.removed().len(), 6);
+    world.end().await;
+}
+
+async fn an_approval_is_used_up_though_orgvue_refuses_a_part() {
+    let world = six_of_twenty_leave().await;
+    world.orgvue.edit_model(|model| model.deny_item("ACME", &email("p00"), true));
+    world.decide("ACME", Verdict::Approved).await.unwrap();
+    until("the removal of the others", || world.rows("ACME").len() == 15).await;
+    world.arrive(1..6);
+    world.poke().await;
+    until("the return", || world.rows("ACME").len() == 20).await;
+    world.depart(1..6);
+    world.asked().await;
+    assert_eq!((world.state("ACME").await.held.map(|head| head.n_actions), world.rows("ACME").len()), (Some(6), 20));
+    world.end().await;
+}
+
+async fn what_is_held_waits_on_behind_a_simulation() {
+    let world = six_of_twenty_leave().await;
+    world.decide("ACME", Verdict::Rejected).await.unwrap();
+    let higher = single("ACME").section("[limits]\nremovals_percent = 100");
+    world.apply(&higher.clone().mode("simulate")).await;
+    world.settled().await;
+    let run = world.last_run().await;
+    assert_eq!((run.status, run.held()), (Status::Simulated, over_limit(0..6)));
+    world.apply(&higher).await;
+    world.settled().await;
+    let run = world.last_run().await;
+    assert_eq!((run.tenants[0].verdict, run.held(), world.rows("ACME").len()), (Some(Verdict::Rejected), over_limit(0..6), 20));
+    world.end().await;
+}
+
+async fn nobody_is_asked_about_who_waits_for_a_decision() {
+    let world = World::in_step(20).await;
+    people(0..6).iter().for_each(|name| world.quits(name, "user"));
+    let asked_about = || world.workos.calls().lines().iter().filter(|line| line.starts_with("GET /directory_groups?user=")).count();
+    assert_eq!((world.asked().await.held(), asked_about()), (over_limit(0..6), 6));
+    world.workos.calls().reset();
+    assert_eq!((world.asked().await.held(), asked_about()), (over_limit(0..6), 0));
+    assert_eq!((world.approved("ACME").await.removed().len(), asked_about()), (6, 6));
     world.end().await;
 }
 

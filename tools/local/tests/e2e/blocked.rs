@@ -1,12 +1,18 @@
 //! Whom the integration file blocks has no access, whatever the directory says.
 
-use crate::world::{User, World, people, single};
+use std::collections::BTreeSet;
+
+use domain::run::Status;
+
+use crate::world::{User, World, deadline, people, single};
 
 crate::tests![
     blocked_accounts_are_disabled_over_the_limit_and_enabled_again,
     a_first_run_disables_who_is_blocked,
     who_is_blocked_stays_so_through_leaving_and_sharing_an_address,
     who_is_blocked_gets_no_account,
+    who_is_blocked_comes_back_under_no_other_address,
+    a_block_that_orgvue_refuses_is_tried_again,
     the_last_admin_is_blocked_by_an_approval_alone,
 ];
 
@@ -81,6 +87,35 @@ async fn who_is_blocked_gets_no_account() {
     let run = world.synced().await;
 
     assert_eq!((world.rows("ACME"), run.findings()), (vec!["ada user".to_owned()], vec!["blocked eve".to_owned()]));
+    world.end().await;
+}
+
+async fn who_is_blocked_comes_back_under_no_other_address() {
+    let world = World::in_step(3).await;
+    world.apply(&blocking(&["p00"])).await;
+    world.settled().await;
+
+    world.leaves("p00");
+    world.asked().await;
+    world.account("ACME", "eve", "user");
+    world.add(User::new("p00").email("eve@acme.com").in_group("user"));
+    let disabled = world.asked().await;
+    assert_eq!((disabled.removed(), world.rows("ACME")[0].as_str()), (vec!["eve"], "eve user off"), "not behind an absence either");
+    let restored = sync::restore(world.sync(), &world.id(), &disabled.id, None, &BTreeSet::new(), deadline()).await.unwrap();
+    assert_eq!((restored.status, world.rows("ACME")[0].as_str()), (Status::Applied, "eve user off"));
+    world.end().await;
+}
+
+async fn a_block_that_orgvue_refuses_is_tried_again() {
+    let world = World::in_step(2).await;
+    let deny = |is_denied| world.orgvue.edit_model(|model| model.deny_item("ACME", "p00@acme.com", is_denied));
+    deny(true);
+    world.apply(&blocking(&["p00"])).await;
+    world.drained().await;
+    assert_eq!(world.state("ACME").await.fault.unwrap().code, "accounts_not_settled");
+    deny(false);
+    world.settled().await;
+    assert_eq!(world.rows("ACME")[0], "p00 user off");
     world.end().await;
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use domain::held::Verdict;
 use domain::run::Status;
 use futures::future::join_all;
 use standins::{FaultKind, Matcher, Nth};
@@ -13,6 +14,7 @@ crate::tests![
     the_last_admin_keeps_the_role,
     #[both]
     the_first_run_holds_removals_and_applies_the_rest,
+    a_first_run_is_over_though_orgvue_refuses_an_approved_removal,
     a_changed_prefix_holds_removals_again,
     #[both]
     more_harm_than_the_limit_is_held_whole,
@@ -71,6 +73,24 @@ async fn the_first_run_holds_removals_and_applies_the_rest() {
 
     assert_eq!((run.status, run.held()), (Status::PartlyHeld, vec!["old remove new_scope".to_owned()]));
     assert_eq!(world.rows("ACME"), ["ada user", "bob admin", "new user", "old user"]);
+    world.end().await;
+}
+
+async fn a_first_run_is_over_though_orgvue_refuses_an_approved_removal() {
+    let world = World::start(single("ACME")).await;
+    ["old", "older"].iter().for_each(|name| world.account("ACME", name, "user"));
+    ["ada", "bob"].iter().for_each(|name| world.add(User::new(name).in_group("user")));
+    assert_eq!(world.synced().await.held().len(), 2);
+    world.orgvue.edit_model(|model| model.deny_item("ACME", "old@acme.com", true));
+    world.decide("ACME", Verdict::Approved).await.unwrap();
+    until("the other removal", || world.rows("ACME").len() == 3).await;
+
+    world.leaves("ada");
+    world.poke().await;
+    until("a removal that nobody approved", || world.rows("ACME") == ["bob user", "old user"]).await;
+    world.orgvue.edit_model(|model| model.deny_item("ACME", "old@acme.com", false));
+    world.settled().await;
+    assert_eq!(world.rows("ACME"), ["bob user"]);
     world.end().await;
 }
 

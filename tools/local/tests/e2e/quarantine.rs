@@ -22,6 +22,7 @@ crate::tests![
     an_outage_of_workos_quarantines_nobody,
     an_outage_of_orgvue_quarantines_nobody,
     accounts_that_orgvue_refuses_to_create_stop_no_leaver,
+    more_refused_accounts_than_can_be_told_apart_stop_no_leaver,
     an_account_that_orgvue_refuses_to_remove_stops_no_other_leaver,
     a_key_of_another_environment_suspends_nobody,
     a_directory_that_is_gone_while_another_is_found_is_suspended_alone,
@@ -223,6 +224,22 @@ async fn accounts_that_orgvue_refuses_to_create_stop_no_leaver() {
     reject(false);
     assert_eq!(world.asked().await.created().len(), 5);
     world.end().await;
+}
+
+async fn more_refused_accounts_than_can_be_told_apart_stop_no_leaver() {
+    let world = six_in_step().await;
+    let joiners = people(6..150);
+    world.orgvue.edit_model(|model| joiners.iter().for_each(|name| model.reject_login("ACME", &email(name), true)));
+    world.arrive(6..150);
+    world.poke().await;
+    world.drained().await;
+    let TenantState { backoff, fault, .. } = world.state("ACME").await;
+    assert_eq!((backoff.own_faults, fault.unwrap().code.as_str()), (0, "accounts_not_settled"));
+
+    world.leaves("p00");
+    world.poke().await;
+    until("the removal", || world.rows("ACME").len() == 5).await;
+    world.close().await;
 }
 
 async fn an_account_that_orgvue_refuses_to_remove_stops_no_other_leaver() {
