@@ -191,11 +191,10 @@ impl<'a> Look<'a> {
     /// A person who is moved between two groups while they are read is seen in neither; the user's own list of groups tells. Nobody is asked
     /// about who loses nothing but what waits for a person's decision: it waits whatever the answer, and there may be thousands.
     async fn confirmed_plan(&self, tenant: &Tenant, current: &Current, known: &Known<'_>) -> Result<Option<Confirmed<'_>>, TenantFault> {
-        let plan_of = |desired: &Desired, active: &BTreeMap<Login, UserId>| {
-            plan(desired, current, tenant, self.integration, Users { active, former: &self.former })
-        };
+        let users_known = Users { directory: self.directory, former: &self.former };
+        let plan_of = |desired: &Desired| plan(desired, current, tenant, self.integration, users_known);
         let desired_first = self.decision.tenants.get(&tenant.id).map(Cow::Borrowed).unwrap_or_default();
-        let plan_first = plan_of(&desired_first, &self.decision.active);
+        let plan_first = plan_of(&desired_first);
         if !self.is_whole && plan_first.actions.iter().any(Action::takes) {
             return Ok(None);
         }
@@ -221,7 +220,7 @@ impl<'a> Look<'a> {
         }
         let mut decision = desired(&directory, self.integration);
         let desired = decision.tenants.remove(&tenant.id).unwrap_or_default();
-        let plan = plan_of(&desired, &decision.active);
+        let plan = plan_of(&desired);
         let losing: BTreeSet<&UserId> = takes_from(&plan, &nobody).collect();
         let n_users = users.iter().filter(|user| !losing.contains(user)).count();
         if !lists_are_believable(&desired_first, n_users) {

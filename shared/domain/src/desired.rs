@@ -20,8 +20,6 @@ pub struct Decision {
     pub tenants: BTreeMap<TenantId, Desired>,
     /// Users and groups that cannot be synced, sorted.
     pub findings: Vec<Finding>,
-    /// The active users by their login, so that a leaver can be told from a user whose groups changed.
-    pub active: BTreeMap<Login, UserId>,
 }
 
 /// The accounts that should be in one tenant.
@@ -55,18 +53,14 @@ pub fn desired(directory: &Directory, integration: &Integration) -> Decision {
     let memberships = directory.memberships(grants.iter().map(|(group, _)| &group.id));
     let given = memberships.each(|set| given(set.iter().map(|at| &grants[*at].1)));
     let mut drafts: BTreeMap<TenantId, Draft> = integration.tenants.iter().map(|tenant| (tenant.id.clone(), Draft::default())).collect();
-    let (mut active, mut outsiders) = (Vec::new(), Vec::new());
-    for same in by_login(directory).chunk_by(|(a, _), (b, _)| a == b) {
-        let users = || same.iter().map(|(_, place)| (&directory.users()[*place], &given[memberships.of_users[*place]]));
-        let login = directory.logins()[same[0].1].as_ref();
-        match (login, same.len()) {
-            (Some(login), 1) => active.extend(users().map(|(user, _)| (login.clone(), user.id.clone()))),
-            (Some(login), n_users) => {
-                let what = format!("{n_users} active users have this e-mail address");
-                findings.extend(users().map(|(user, _)| Finding::new(FindingCode::DuplicateLogin, &what).login(login).user(&user.id)));
-                drafts.values_mut().for_each(|draft| draft.desired.untouched.extend([login.clone()]));
-            }
-            (None, _) => {}
+    let mut outsiders = Vec::new();
+    for same in directory.by_login() {
+        let users = || same.iter().map(|place| (&directory.users()[*place], &given[memberships.of_users[*place]]));
+        let login = directory.logins()[same[0]].as_ref();
+        if let (Some(login), n_users @ 2..) = (login, same.len()) {
+            let what = format!("{n_users} active users have this e-mail address");
+            findings.extend(users().map(|(user, _)| Finding::new(FindingCode::DuplicateLogin, &what).login(login).user(&user.id)));
+            drafts.values_mut().for_each(|draft| draft.desired.untouched.extend([login.clone()]));
         }
         for (user, given) in users() {
             if given.is_empty() {
@@ -83,7 +77,7 @@ pub fn desired(directory: &Directory, integration: &Integration) -> Decision {
     findings.extend(blocked_findings(&tenants, integration));
     name_groups(&mut findings, directory);
     findings.sort();
-    Decision { tenants, findings, active: active.into_iter().collect() }
+    Decision { tenants, findings }
 }
 
 /// The accounts of one tenant, as far as the users were gone through.
@@ -163,16 +157,6 @@ fn given<'a>(grants: impl Iterator<Item = &'a GroupName>) -> Vec<Given<'a>> {
         roles: roles.into(),
     };
     roles.into_iter().map(given).collect()
-}
-
-/// The active users' addresses in lower case, in their order, with the places of the users; first of all those who have none. To sort the
-/// texts takes half the time that it takes to sort the logins.
-fn by_login(directory: &Directory) -> Vec<(Option<&str>, usize)> {
-    let users = directory.users().iter().zip(directory.logins()).enumerate();
-    let active = users.filter(|(_, (user, _))| user.active);
-    let mut active: Vec<_> = active.map(|(place, (_, login))| (login.as_ref().map(Login::folded), place)).collect();
-    active.sort_unstable();
-    active
 }
 
 /// `login` is the user's address, where it is one.

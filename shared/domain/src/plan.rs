@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::current::{Account, Current};
 use crate::desired::{Desired, DesiredAccount};
+use crate::directory::Directory;
 use crate::finding::{Finding, FindingCode};
 use crate::group_name::{Role, Roles};
 use crate::ids::{TenantId, UserId};
@@ -262,8 +263,8 @@ impl Action {
 /// What is known of the directory's users beside what is desired of them.
 #[derive(Debug, Clone, Copy)]
 pub struct Users<'a> {
-    /// The active ones by their login.
-    pub active: &'a BTreeMap<Login, UserId>,
+    /// It tells a leaver from an active user whose groups changed.
+    pub directory: &'a Directory,
     /// The logins under which each had an account when the directory was last read, where that is known.
     pub former: &'a FormerLogins,
 }
@@ -311,7 +312,7 @@ pub fn plan(desired: &Desired, current: &Current, tenant: &Tenant, integration: 
             }
             (None, None) => None,
         };
-        let user = || wanted.map(|wanted| &wanted.user).or_else(|| users.active.get(login)).cloned();
+        let user = || wanted.map(|wanted| &wanted.user).or_else(|| Some(&users.directory.active_user(login)?.id)).cloned();
         plan.actions.extend(change.map(|change| Action::new(login.clone(), user(), change)));
     }
     // No account waits for one under another address that nobody is let in by.

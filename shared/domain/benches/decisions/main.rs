@@ -113,7 +113,7 @@ fn decisions(report: &mut Report, tenants: Tenants, scenario: Scenario, n: usize
     let run = Run { integration: &integration, directory: &directory, current: &current, former: &former };
 
     let decision = run.decide();
-    let confirmed: BTreeSet<UserId> = decision.active.values().cloned().collect();
+    let confirmed: BTreeSet<UserId> = directory.users().iter().filter(|user| user.active).map(|user| user.id.clone()).collect();
     let plans = run.plans(&decision);
     report.line("desired", &what, n, cost(|| (), |()| run.decide()));
     report.line("plan", &what, n, cost(|| (), |()| run.plans(&decision)));
@@ -178,7 +178,7 @@ impl<'a> Run<'a> {
     }
 
     fn plans(&self, decision: &Decision) -> Vec<Plan> {
-        let users = Users { active: &decision.active, former: self.former };
+        let users = Users { directory: self.directory, former: self.former };
         let tenants = self.integration.tenants.iter().zip(self.current);
         tenants.map(|(tenant, current)| plan(&decision.tenants[&tenant.id], current, tenant, self.integration, users)).collect()
     }

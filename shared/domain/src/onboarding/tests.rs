@@ -144,7 +144,7 @@ fn a_forecast_counts_what_the_first_run_would_do() {
     let tenant = &integration.tenants[0];
     let wanted = &decision.tenants[&tenant.id];
     let former = BTreeMap::new();
-    let planned = plan(wanted, &current, tenant, &integration, Users { active: &decision.active, former: &former });
+    let planned = plan(wanted, &current, tenant, &integration, Users { directory: &directory, former: &former });
     let confirmed: BTreeSet<UserId> = ["cid", "eve"].map(UserId::new).into();
     let facts = Facts {
         desired: wanted,
@@ -209,10 +209,10 @@ fn a_forecast_counts_what_the_first_run_would_do() {
 fn a_tenant_that_the_directory_asks_nothing_of_cannot_go_live() {
     let integration = single("p_");
     let tenant = &integration.tenants[0];
-    let (former, active) = (BTreeMap::new(), BTreeMap::new());
-    let decision = desired(&directory(&[]), &integration);
+    let (former, directory) = (BTreeMap::new(), directory(&[]));
+    let decision = desired(&directory, &integration);
     let planned =
-        plan(&decision.tenants[&tenant.id], &Current::default(), tenant, &integration, Users { active: &active, former: &former });
+        plan(&decision.tenants[&tenant.id], &Current::default(), tenant, &integration, Users { directory: &directory, former: &former });
     let steps = Forecast::of(&planned, [], &[], &[]).steps();
     let mut checklist = Checklist::default();
     checklist.extend(steps);
@@ -226,11 +226,12 @@ fn a_tenant_that_the_directory_asks_nothing_of_cannot_go_live() {
 #[test]
 fn findings_of_other_tenants_and_of_groups_are_no_failing_accounts() {
     let integration = integration("p_", "multi", &["A", "B"]);
-    let decision = desired(&directory(&[("ada", &["p_A_hr"]), ("bob", &["p_B_hr"]), ("cid", &["p_B_"])]), &integration);
-    let (former, active) = (BTreeMap::new(), BTreeMap::new());
+    let directory = directory(&[("ada", &["p_A_hr"]), ("bob", &["p_B_hr"]), ("cid", &["p_B_"])]);
+    let decision = desired(&directory, &integration);
+    let former = BTreeMap::new();
     let tenant = &integration.tenants[0];
     let planned =
-        plan(&decision.tenants[&tenant.id], &Current::default(), tenant, &integration, Users { active: &active, former: &former });
+        plan(&decision.tenants[&tenant.id], &Current::default(), tenant, &integration, Users { directory: &directory, former: &former });
     let forecast = Forecast::of(&planned, [], &[], &decision.findings);
     assert_eq!(forecast.n_failing, BTreeMap::from([(FindingCode::NoPlatformRole, 1)]));
     let twice: Vec<Finding> = decision.findings.iter().chain(&decision.findings).cloned().collect();

@@ -372,10 +372,11 @@ proptest! {
     fn whom_nobody_confirmed_keeps_every_role_of_an_enabled_account(case in cases()) {
         let (_, _, behind) = ran(&case, &BTreeSet::new());
         let (before, after) = (case.current().unwrap().accounts, behind.current().unwrap().accounts);
-        for (login, user) in case.decision().active {
-            let is_free = |before: &&Account| before.enabled && !case.integration.blocked.contains(&login);
-            let Some(account) = before.get(&login).filter(is_free).filter(|_| case.unconfirmed.contains(&user)) else { continue };
-            let kept = after.get(&login).expect("the account is still there");
+        let directory = case.directory();
+        let is_unconfirmed = |login: &Login| directory.active_user(login).is_some_and(|user| case.unconfirmed.contains(&user.id));
+        let is_free = |account: &Account| account.enabled && !case.integration.blocked.contains(&account.login);
+        for account in before.values().filter(|account| is_free(account) && is_unconfirmed(&account.login)) {
+            let kept = after.get(&account.login).expect("the account is still there");
             prop_assert!(account.roles.iter().all(|role| kept.roles.iter().any(|other| other.means(role))));
             prop_assert!(kept.enabled);
         }

@@ -268,7 +268,7 @@ impl Case {
 
     /// What the users were called when a run saw these.
     pub(crate) fn once(mut self, people: impl IntoIterator<Item = Person>) -> Self {
-        self.former = seen(people, &self.integration).former_logins(&directory(self.people.clone()));
+        self.former = seen(people, &self.integration).former_logins(&self.directory());
         self
     }
 
@@ -299,8 +299,12 @@ impl Case {
         &self.integration.tenants[0]
     }
 
+    pub(crate) fn directory(&self) -> Directory {
+        directory(self.people.clone())
+    }
+
     pub(crate) fn decision(&self) -> Decision {
-        desired(&directory(self.people.clone()), &self.integration)
+        desired(&self.directory(), &self.integration)
     }
 
     pub(crate) fn current(&self) -> Result<Current, DatasetRefusal> {
@@ -310,7 +314,7 @@ impl Case {
     pub(crate) fn plan(&self) -> Plan {
         let decision = self.decision();
         let desired = &decision.tenants[&self.tenant().id];
-        let users = Users { active: &decision.active, former: &self.former };
+        let users = Users { directory: &self.directory(), former: &self.former };
         plan(desired, &self.current().unwrap(), self.tenant(), &self.integration, users)
     }
 
@@ -320,14 +324,15 @@ impl Case {
 
     /// What becomes of another plan under the same facts.
     pub(crate) fn guard_of(&self, plan: Plan) -> (Approved, Vec<Held>) {
-        let decision = self.decision();
+        let (directory, decision) = (self.directory(), self.decision());
+        let confirmed = directory.users().iter().map(|user| user.id.clone()).filter(|user| !self.unconfirmed.contains(user));
         let facts = Facts {
             desired: &decision.tenants[&self.tenant().id],
             current: &self.current().unwrap(),
             tenant: self.tenant(),
             integration: &self.integration,
             scope: self.scope,
-            confirmed: &decision.active.into_values().filter(|user| !self.unconfirmed.contains(user)).collect(),
+            confirmed: &confirmed.collect(),
             former: &self.former,
             approved: &self.approved,
             waiting: &self.waiting,

@@ -10,6 +10,7 @@ use adapters::http::Deadline;
 use adapters::orgvue::{Orgvue, OrgvueOptions, UsersDataset};
 use domain::current::Current;
 use domain::desired::{Desired, DesiredAccount};
+use domain::directory::Directory;
 use domain::group_name::{Role, Roles};
 use domain::guard::{Completeness, Facts, Scope, guard};
 use domain::harm::Harmed;
@@ -108,8 +109,8 @@ impl Sync {
     }
 
     fn plan(&self, current: &Current) -> Plan {
-        let (active, former) = (BTreeMap::new(), BTreeMap::new());
-        plan(&self.desired, current, self.tenant(), &self.integration, Users { active: &active, former: &former })
+        let nobody = Directory::new(self.integration.directory.clone(), BTreeMap::new(), BTreeMap::new(), [], None);
+        plan(&self.desired, current, self.tenant(), &self.integration, Users { directory: &nobody, former: &BTreeMap::new() })
     }
 
     /// Writes what is missing, and reads and plans again. Seconds and counts of what that took.
