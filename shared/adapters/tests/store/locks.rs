@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use adapters::store::{AfterApply, Applied, ApplyError};
+use adapters::clock::now_ms;
+use adapters::store::{AfterApply, Applied, ApplyError, LeaseLost};
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::backoff::Backoff;
 use domain::delays::Delays;
@@ -146,6 +147,20 @@ async fn nothing_is_given_up_while_a_run_is_at_work_on_it() {
     table.apply(&acme(&[("ACME", one), ("ACME_EU", two), ("ACME_US", three)]), AfterApply::Wait).await.unwrap();
     leased(NOW_MS).await;
     table.apply(&acme(&[("ACME", one)]), AfterApply::Wait).await.unwrap();
+}
+
+/// As on a machine that slept.
+#[tokio::test]
+async fn a_run_whose_lease_ran_out_does_not_take_it_back_when_a_tenant_was_given_up() {
+    let table = Table::new().await;
+    let [one, two] = &["one", "two"].map(dataset_of);
+    let (both, now_ms) = (acme(&[("ACME", one), ("ACME_EU", two)]), now_ms());
+    for (file, expected) in [(format!("# more\n{both}"), Ok(())), (acme(&[("ACME", one)]), Err(LeaseLost::TakenOver))] {
+        table.apply_at(now_ms, &both, AfterApply::Wait).await.unwrap();
+        let claim = table.store.hold(&directory(), &run("me"), now_ms - 61_000, &Delays::default()).await.unwrap().unwrap();
+        table.apply_at(now_ms, &file, AfterApply::Wait).await.unwrap();
+        assert_eq!(claim.lease().cover(Duration::ZERO).await, expected);
+    }
 }
 
 #[tokio::test]

@@ -77,7 +77,11 @@ impl Table {
     }
 
     pub(crate) async fn apply(&self, file: &str, after: AfterApply) -> Result<Applied, ApplyError> {
-        self.store.apply(&Integration::parse(file).unwrap(), file, after, "an operator", NOW_MS, &Delays::default()).await
+        self.apply_at(NOW_MS, file, after).await
+    }
+
+    pub(crate) async fn apply_at(&self, now_ms: i64, file: &str, after: AfterApply) -> Result<Applied, ApplyError> {
+        self.store.apply(&Integration::parse(file).unwrap(), file, after, "an operator", now_ms, &Delays::default()).await
     }
 
     /// The pending item of `acme`.
