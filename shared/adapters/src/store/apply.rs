@@ -263,7 +263,7 @@ impl Store {
         let file = self.put_file(application, before, locks)?;
         let mut writes = vec![file, self.update_mark(application, before, change.runs)?, self.audit_with(id, &entry)?];
         if let Some(former) = &before.former {
-            writes.push(self.delete_mark(&former.directory, id, now_ms)?);
+            writes.push(self.delete_mark(&former.directory, id, Some(former), now_ms)?);
         }
         for pk in &change.wanted {
             writes.push(self.take_lock(pk, id)?);
@@ -364,19 +364,26 @@ impl Store {
         Ok(TransactWriteItem::builder().update(update.build().map_err(AwsError::of(OPERATION))?).build())
     }
 
-    /// Deletes the mark of an integration, if nothing holds its lease.
+    /// Deletes the mark of an integration, if nothing holds its lease; one whose pause by hand comes along, only if that is as `seen`.
     pub(super) fn delete_mark(
         &self,
         directory: &DirectoryId,
         integration: &IntegrationId,
+        seen: Option<&Pending>,
         now_ms: i64,
     ) -> Result<TransactWriteItem, AwsError> {
         let delete = Delete::builder()
             .table_name(&self.table)
             .set_key(Some(pending_key(directory)))
-            .condition_expression(format!("integration = :me AND {AT_REST}"))
             .expression_attribute_values(":me", s(integration.as_str()))
             .expression_attribute_values(":now", n(now_ms));
+        let condition = format!("integration = :me AND {AT_REST}");
+        let delete = match seen {
+            None => delete.condition_expression(condition),
+            Some(seen) => delete
+                .condition_expression(format!("{condition} AND {}", by_hand_as_seen(seen)))
+                .expression_attribute_values(":by_hand", AttributeValue::Bool(seen.paused_by_hand)),
+        };
         Ok(TransactWriteItem::builder().delete(delete.build().map_err(AwsError::of(OPERATION))?).build())
     }
 

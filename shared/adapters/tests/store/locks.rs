@@ -116,6 +116,26 @@ async fn a_pause_by_hand_comes_along_to_another_directory_and_a_suspension_does_
     }
 }
 
+/// A person pauses, or resumes, between the look at the integration and the change of its directory.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_person_does_by_hand_just_before_the_directory_changes_comes_along() {
+    for pauses in [true, false] {
+        let table = Table::with_acme().await;
+        let [switch, expected] = if pauses { [Switch::Live, Switch::Paused] } else { [Switch::Paused, Switch::Live] };
+        table.put_pending(&Pending { switch, paused_by_hand: !pauses, ..table.pending().await }).await;
+        let (store, seen, in_force) = (table.store.clone(), table.pending().await, table.in_force().await);
+        table.calls.before("Transact", async move {
+            match pauses {
+                true => drop(store.pause(&directory()).await.unwrap().unwrap()),
+                false => drop(store.resume(&seen, &in_force, NOW_MS).await.unwrap().unwrap()),
+            }
+        });
+        table.apply(&file("acme", "directory_02", "enforce"), AfterApply::Sync).await.unwrap();
+        let moved = table.pending_of(&DirectoryId::parse("directory_02").unwrap()).await;
+        assert_eq!((moved.switch, moved.paused_by_hand), (expected, pauses));
+    }
+}
+
 #[tokio::test]
 async fn the_directory_is_not_changed_while_a_run_is_at_work_on_it() {
     let table = Table::with_acme().await;
