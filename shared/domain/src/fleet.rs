@@ -223,7 +223,8 @@ mod tests {
         let failing = |retry_at_ms| Standing { pending: Pending { backoff, retry_at_ms, ..owed_for(99).pending }, ..owed_for(99) };
         let waiting = failing(Some(NOW + 10 * MINUTE));
         assert_eq!(gauges(&[waiting.clone(), owed_for(5)]).oldest_owed_ms, 5 * MINUTE);
-        assert_eq!((gauges(&[waiting.clone()]).oldest_owed_ms, gauges(&[waiting]).n_stale), (0, 1));
+        let alone = gauges(&[waiting]);
+        assert_eq!((alone.oldest_owed_ms, alone.n_stale), (0, 1));
         assert_eq!(gauges(&[failing(Some(NOW - 7 * MINUTE))]).oldest_owed_ms, 7 * MINUTE);
         let tenants_wait = Standing { pending: Pending { retry_at_ms: Some(NOW), ..owed_for(5).pending }, ..owed_for(5) };
         assert_eq!(gauges(&[tenants_wait]).oldest_owed_ms, 5 * MINUTE, "one tenant never delays the others");
