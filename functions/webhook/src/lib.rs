@@ -178,9 +178,10 @@ async fn admit(deps: &Deps, request: Request) -> Result<VerifiedWebhook, Outcome
 
 /// By the form of the signature alone: to have it verified is for those who are let in.
 fn turned_away(request: &Request, why: &'static str) -> Outcome {
-    match signature::is_formed(&signatures(request.headers())) {
-        true => Outcome::TurnedAway(why),
-        false => Outcome::Refused(StatusCode::UNAUTHORIZED, why),
+    if signature::is_formed(&signatures(request.headers())) {
+        Outcome::TurnedAway(why)
+    } else {
+        Outcome::Refused(StatusCode::UNAUTHORIZED, why)
     }
 }
 

@@ -125,9 +125,10 @@ async fn what_a_person_does_by_hand_just_before_the_directory_changes_comes_alon
         table.put_pending(&Pending { switch, paused_by_hand: !pauses, ..table.pending().await }).await;
         let (store, seen, in_force) = (table.store.clone(), table.pending().await, table.in_force().await);
         table.calls.before("Transact", async move {
-            match pauses {
-                true => drop(store.pause(&directory()).await.unwrap().unwrap()),
-                false => drop(store.resume(&seen, &in_force, NOW_MS).await.unwrap().unwrap()),
+            if pauses {
+                store.pause(&directory()).await.unwrap().unwrap();
+            } else {
+                store.resume(&seen, &in_force, NOW_MS).await.unwrap().unwrap();
             }
         });
         table.apply(&file("acme", "directory_02", "enforce"), AfterApply::Sync).await.unwrap();
