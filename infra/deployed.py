@@ -408,6 +408,9 @@ class Check:
             assert f"| `{parameter['ParameterKey']}` |" in deployment, f"docs/deployment.md does not describe {parameter['ParameterKey']}"
         dashboard = json.loads(self.cloudwatch.get_dashboard(DashboardName=STACK)["DashboardBody"])
         assert "${" not in json.dumps(dashboard) and len(dashboard["widgets"]) >= 10
+        (shown,) = [widget["properties"]["alarms"] for widget in dashboard["widgets"] if widget["type"] == "alarm"]
+        arns = {alarm["AlarmArn"]: name for name, alarm in alarms.items()}
+        assert sorted(shown) == sorted(arns), f"the dashboard does not show {sorted(arns[arn] for arn in arns.keys() - set(shown))}"
 
     def resources(self):
         table = self.dynamodb.describe_table(TableName=self.outputs["TableName"])["Table"]

@@ -99,9 +99,10 @@ impl Operator<'_> {
     /// [`OperateError`].
     pub async fn sync(&self, id: &IntegrationId) -> Result<u64, OperateError> {
         let pending = self.pending(id).await?;
-        let generation = self.ask(id, &pending.directory, Reason::OnDemand).await?;
+        let generation = self.bump(id, &pending.directory).await?;
+        let sent = self.send(&pending.directory, generation, Reason::OnDemand).await;
         self.note(Some(id), "sync", None).await?;
-        Ok(generation)
+        sent.map(|()| generation)
     }
 
     /// Puts an integration file in force, and asks for a sync if so wished.
@@ -152,22 +153,20 @@ impl Operator<'_> {
         let at_ms = state.decisions_used_ms.map_or(now_ms, |used| now_ms.max(used + 1));
         let decision = Decision { verdict, hash: head.hash.clone(), by: self.by.to_owned(), at_ms };
         let stale_ms = state.decisions_used_ms.unwrap_or(i64::MIN).max(now_ms - APPROVAL_MS);
-        let mut decided = DecidedOn { tenant: tenant.clone(), held: head.clone(), already: None, generation: None };
-        match self.store.decide(id, tenant, &decision, stale_ms).await? {
-            Decided::Already(before) => decided.already = Some(before),
-            Decided::Recorded => {
-                let what = match verdict {
-                    Verdict::Approved => "approve",
-                    Verdict::Rejected => "reject",
-                };
-                let detail = format!("{tenant} {} ({} accounts)", head.hash.short(), head.n_actions);
-                self.note(Some(id), what, Some(detail)).await?;
-            }
+        let already = match self.store.decide(id, tenant, &decision, stale_ms).await? {
+            Decided::Already(before) => Some(before),
+            Decided::Recorded => None,
+        };
+        // It stands: that one of what follows fails stops neither the run nor the audit.
+        let (what, asked) = match verdict {
+            Verdict::Approved => ("approve", Some(self.ask(id, &pending.directory, Reason::Approved).await)),
+            Verdict::Rejected => ("reject", None),
+        };
+        if already.is_none() {
+            let detail = format!("{tenant} {} ({} accounts)", head.hash.short(), head.n_actions);
+            self.note(Some(id), what, Some(detail)).await?;
         }
-        if verdict == Verdict::Approved {
-            decided.generation = Some(self.ask(id, &pending.directory, Reason::Approved).await?);
-        }
-        Ok(decided)
+        Ok(DecidedOn { tenant: tenant.clone(), held: head.clone(), already, generation: asked.transpose()? })
     }
 
     /// Stops an integration; the switch behind it, which is still `suspended` where it was.
@@ -251,9 +250,13 @@ impl Operator<'_> {
     }
 
     async fn ask(&self, id: &IntegrationId, directory: &DirectoryId, reason: Reason) -> Result<u64, OperateError> {
-        let generation = self.store.ask(directory, now_ms()).await?.ok_or_else(|| OperateError::UnknownIntegration(id.clone()))?;
+        let generation = self.bump(id, directory).await?;
         self.send(directory, generation, reason).await?;
         Ok(generation)
+    }
+
+    async fn bump(&self, id: &IntegrationId, directory: &DirectoryId) -> Result<u64, OperateError> {
+        self.store.ask(directory, now_ms()).await?.ok_or_else(|| OperateError::UnknownIntegration(id.clone()))
     }
 
     async fn send(&self, directory: &DirectoryId, generation: u64, reason: Reason) -> Result<(), OperateError> {

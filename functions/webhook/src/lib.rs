@@ -93,6 +93,8 @@ enum Outcome {
     Ignored(&'static str),
     /// Not let in.
     Refused(StatusCode, &'static str),
+    /// Not let in for its path or its sender, though it bears a signature, which nobody has verified: perhaps WorkOS's.
+    TurnedAway(&'static str),
     /// Not durable, or not verified because there are no secrets to be had: send it again.
     NotDurable,
 }
@@ -110,10 +112,13 @@ async fn respond(deps: &Deps, request: Request) -> Response<Body> {
     let status = match outcome {
         Outcome::Accepted | Outcome::Ignored(_) => StatusCode::OK,
         Outcome::Refused(status, _) => status,
+        Outcome::TurnedAway(_) => StatusCode::UNAUTHORIZED,
         Outcome::NotDurable => StatusCode::SERVICE_UNAVAILABLE,
     };
     match outcome {
-        Outcome::Refused(_, why) => tracing::info!(outcome = "refused", why, status = status.as_u16(), "webhook refused"),
+        Outcome::Refused(_, why) | Outcome::TurnedAway(why) => {
+            tracing::info!(outcome = "refused", why, status = status.as_u16(), "webhook refused")
+        }
         Outcome::Ignored(why) => tracing::info!(outcome = "ignored", why, "webhook ignored"),
         Outcome::Accepted | Outcome::NotDurable => {}
     }
@@ -134,10 +139,10 @@ async fn settle(deps: &Deps, request: Request) -> Outcome {
 async fn admit(deps: &Deps, request: Request) -> Result<VerifiedWebhook, Outcome> {
     let config = &deps.config;
     if !has_path_token(config, request.uri().path()) {
-        return Err(Outcome::Refused(StatusCode::UNAUTHORIZED, "path_token"));
+        return Err(turned_away(&request, "path_token"));
     }
     if !comes_from(&config.sources, &request) {
-        return Err(Outcome::Refused(StatusCode::UNAUTHORIZED, "source"));
+        return Err(turned_away(&request, "source"));
     }
     if request.method() != Method::POST {
         return Err(Outcome::Refused(StatusCode::METHOD_NOT_ALLOWED, "method"));
@@ -171,10 +176,22 @@ async fn admit(deps: &Deps, request: Request) -> Result<VerifiedWebhook, Outcome
     })
 }
 
+/// By the form of the signature alone: to have it verified is for those who are let in.
+fn turned_away(request: &Request, why: &'static str) -> Outcome {
+    if signature::is_formed(&signatures(request.headers())) {
+        Outcome::TurnedAway(why)
+    } else {
+        Outcome::Refused(StatusCode::UNAUTHORIZED, why)
+    }
+}
+
+fn signatures(headers: &HeaderMap) -> Vec<&[u8]> {
+    headers.get_all(SIGNATURE_HEADER).iter().map(|value| value.as_bytes()).collect()
+}
+
 fn verify(config: &Config, headers: &HeaderMap, body: &Body, read: &Read) -> Result<VerifiedWebhook, SignatureError> {
-    let headers: Vec<&[u8]> = headers.get_all(SIGNATURE_HEADER).iter().map(|value| value.as_bytes()).collect();
     let secrets: Vec<&[u8]> = read.secrets.iter().map(|secret| secret.expose_secret().as_bytes()).collect();
-    signature::verify(&headers, body.to_vec(), &secrets, now_ms(), config.tolerance_ms)
+    signature::verify(&signatures(headers), body.to_vec(), &secrets, now_ms(), config.tolerance_ms)
 }
 
 /// Nobody can tell whether it is WorkOS's.

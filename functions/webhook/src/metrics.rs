@@ -15,7 +15,8 @@ pub(crate) fn of(outcome: Outcome) -> Option<Metric> {
         Outcome::Refused(StatusCode::UNAUTHORIZED, "stale") => "StaleSignatures",
         // Signed, by a secret that is not ours: WorkOS's, after a rotation that went wrong, or forged.
         Outcome::Refused(StatusCode::UNAUTHORIZED, "signature_mismatch") => "SignatureMismatches",
-        // Also a wrong path token or source: one that is not as in WorkOS turns every webhook away.
+        // A token or a list of sources that is not as in WorkOS turns every webhook away. Who merely tries the URL sends no signature.
+        Outcome::TurnedAway(_) => "WebhooksTurnedAway",
         Outcome::Refused(StatusCode::UNAUTHORIZED, _) => "SignatureFailures",
         Outcome::Refused(_, _) => return None,
         Outcome::NotDurable => "WebhooksNotDurable",

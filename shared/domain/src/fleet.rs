@@ -61,7 +61,7 @@ pub enum Stale {
 pub struct Gauges {
     /// Integrations that are [`Stale`].
     pub n_stale: usize,
-    /// How long the oldest work has been owed.
+    /// How long the oldest work has been owed for which a run could have begun.
     pub oldest_owed_ms: i64,
     /// Tenants in quarantine.
     pub n_quarantined_tenants: usize,
@@ -85,6 +85,14 @@ impl Owed {
         }
         let still_owed = before.filter(|owed| owed.generation > pending.reconciled_generation);
         Some(still_owed.unwrap_or(Self { generation: pending.generation, since_ms: now_ms }))
+    }
+
+    /// Since when a run could have begun. While the directory itself fails, none may before its retry is due.
+    fn could_run_since_ms(self, pending: &Pending) -> i64 {
+        match pending.retry_at_ms {
+            Some(retry_at_ms) if pending.backoff.attempts > 0 => self.since_ms.max(retry_at_ms),
+            Some(_) | None => self.since_ms,
+        }
     }
 }
 
@@ -137,7 +145,7 @@ impl Gauges {
 
     fn count_live(&mut self, now_ms: i64, standing: &Standing, delays: &Delays) {
         let Standing { pending, owed, tally: Tally { n_held, n_quarantined, quiet_since_ms: _, n_findings } } = standing;
-        let owed_ms = Owed::seen(*owed, pending, now_ms).map_or(0, |owed| now_ms - owed.since_ms);
+        let owed_ms = Owed::seen(*owed, pending, now_ms).map_or(0, |owed| now_ms - owed.could_run_since_ms(pending));
         self.n_stale += usize::from(standing.stale(now_ms, delays).is_some());
         self.oldest_owed_ms = self.oldest_owed_ms.max(owed_ms);
         self.n_quarantined_tenants += n_quarantined;
@@ -206,6 +214,20 @@ mod tests {
         assert_eq!(gauges(&[idle(), owed_for(30)]).n_stale, 0);
         assert_eq!(gauges(&[idle(), owed_for(31)]).n_stale, 1);
         assert_eq!(gauges(&[owed_for(31), owed_for(5)]).oldest_owed_ms, 31 * MINUTE);
+    }
+
+    /// A directory that fails for a week must not hide that no run begins any more, itself included.
+    #[test]
+    fn a_directory_that_waits_for_its_retry_is_owed_a_run_from_then_on() {
+        let backoff = Backoff { attempts: 3, own_faults: 0 };
+        let failing = |retry_at_ms| Standing { pending: Pending { backoff, retry_at_ms, ..owed_for(99).pending }, ..owed_for(99) };
+        let waiting = failing(Some(NOW + 10 * MINUTE));
+        assert_eq!(gauges(&[waiting.clone(), owed_for(5)]).oldest_owed_ms, 5 * MINUTE);
+        let alone = gauges(&[waiting]);
+        assert_eq!((alone.oldest_owed_ms, alone.n_stale), (0, 1));
+        assert_eq!(gauges(&[failing(Some(NOW - 7 * MINUTE))]).oldest_owed_ms, 7 * MINUTE);
+        let tenants_wait = Standing { pending: Pending { retry_at_ms: Some(NOW), ..owed_for(5).pending }, ..owed_for(5) };
+        assert_eq!(gauges(&[tenants_wait]).oldest_owed_ms, 5 * MINUTE, "one tenant never delays the others");
     }
 
     #[test]

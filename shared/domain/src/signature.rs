@@ -82,11 +82,7 @@ pub fn verify(
     if secrets.is_empty() {
         return Err(SignatureError::NoSecret);
     }
-    let header = match headers {
-        [] => return Err(SignatureError::Missing),
-        [header] => Header::parse(header)?,
-        [_, _, ..] => return Err(SignatureError::Duplicate),
-    };
+    let header = Header::one_of(headers)?;
     let body = body.into();
     if !header.is_signed_by_any(&secrets, &body) {
         return Err(SignatureError::Mismatch);
@@ -98,6 +94,12 @@ pub fn verify(
     Ok(VerifiedWebhook { body })
 }
 
+/// Whether the request has one signature of WorkOS's form, whoever made it. For metrics alone: of a request that is refused before anything is
+/// verified, it tells WorkOS's from those of anybody who tries the URL.
+pub fn is_formed(headers: &[&[u8]]) -> bool {
+    Header::one_of(headers).is_ok()
+}
+
 /// The signature header, read.
 struct Header<'a> {
     /// As it stands in the header: this text is what was signed.
@@ -107,6 +109,14 @@ struct Header<'a> {
 }
 
 impl<'a> Header<'a> {
+    fn one_of(headers: &[&'a [u8]]) -> Result<Self, SignatureError> {
+        match headers {
+            [] => Err(SignatureError::Missing),
+            [header] => Self::parse(header),
+            [_, _, ..] => Err(SignatureError::Duplicate),
+        }
+    }
+
     /// Reads `t` and every `v1`, in any order. Other schemes are passed over, so that WorkOS may add one.
     fn parse(header: &'a [u8]) -> Result<Self, SignatureError> {
         let header = str::from_utf8(header).map_err(|_| SignatureError::Malformed("it is not UTF-8"))?;

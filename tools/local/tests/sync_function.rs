@@ -8,6 +8,8 @@ mod bench;
 mod config;
 #[path = "sync_function/metrics.rs"]
 mod metrics;
+#[path = "sync_function/operate.rs"]
+mod operate;
 #[path = "sync_function/secrets.rs"]
 mod secrets;
 

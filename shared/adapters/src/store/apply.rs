@@ -22,6 +22,8 @@ use crate::aws::{AwsError, chain};
 const OPERATION: &str = "dynamodb:TransactWriteItems to apply an integration";
 /// That no run is at work on a directory at `:now`.
 const AT_REST: &str = "(attribute_not_exists(lease_until_ms) OR lease_until_ms <= :now)";
+/// What a run has of a directory while it is at work on it.
+const LEASED: [&str; 4] = ["lease_run", "lease_until_ms", "claimed_generation", "claimed_at_ms"];
 /// How often an application looks again when something changed meanwhile. Each look costs as much as the first.
 const TRIES_MAX: usize = 20;
 /// Least wait before it does; at most twice as long, so that those who met do not meet again.
@@ -261,7 +263,7 @@ impl Store {
         let file = self.put_file(application, before, locks)?;
         let mut writes = vec![file, self.update_mark(application, before, change.runs)?, self.audit_with(id, &entry)?];
         if let Some(former) = &before.former {
-            writes.push(self.delete_mark(&former.directory, id, now_ms)?);
+            writes.push(self.delete_mark(&former.directory, id, Some(former), now_ms)?);
         }
         for pk in &change.wanted {
             writes.push(self.take_lock(pk, id)?);
@@ -328,51 +330,60 @@ impl Store {
             .expression_attribute_values(":zero", n(0))
             .expression_attribute_values(":now", n(now_ms))
             .expression_attribute_values(":drift", n(first_drift_ms));
+        let mut remove = Vec::new();
         // The caller that asks for a sync sends its message: the sweep need not send another at once.
-        let (remove, asked) = match after {
+        let asked = match after {
             AfterApply::Sync => {
                 set.push_str(", asked_generation = if_not_exists(#generation, :zero) + :asked, nudged_at_ms = :now");
                 set.push_str(", #attempts = :zero, own_faults = :zero");
-                ("REMOVE retry_at_ms", 1)
+                remove.push("retry_at_ms");
+                1
             }
             AfterApply::Wait => {
                 set.push_str(", #attempts = if_not_exists(#attempts, :zero)");
-                ("", 0)
+                0
             }
         };
+        let at_rest = match runs {
+            Runs::Allowed => String::new(),
+            // A run whose lease ran out, because its machine slept, would take it back if it still found itself named.
+            Runs::Excluded => {
+                remove.extend(LEASED);
+                format!(" AND {AT_REST}")
+            }
+        };
+        let remove = if remove.is_empty() { String::new() } else { format!(" REMOVE {}", remove.join(", ")) };
         update =
-            update.update_expression(format!("SET {set} {remove} ADD #generation :asked")).expression_attribute_values(":asked", n(asked));
+            update.update_expression(format!("SET {set}{remove} ADD #generation :asked")).expression_attribute_values(":asked", n(asked));
         update = match &before.pending {
             None => update.condition_expression("attribute_not_exists(pk)"),
-            Some(pending) => {
-                let at_rest = match runs {
-                    Runs::Allowed => String::new(),
-                    Runs::Excluded => format!(" AND {AT_REST}"),
-                };
-                update
-                    .condition_expression(format!(
-                        "integration = :integration AND #switch = :seen AND {}{at_rest}",
-                        by_hand_as_seen(pending)
-                    ))
-                    .expression_attribute_values(":seen", s(pending.switch.as_str()))
-            }
+            Some(pending) => update
+                .condition_expression(format!("integration = :integration AND #switch = :seen AND {}{at_rest}", by_hand_as_seen(pending)))
+                .expression_attribute_values(":seen", s(pending.switch.as_str())),
         };
         Ok(TransactWriteItem::builder().update(update.build().map_err(AwsError::of(OPERATION))?).build())
     }
 
-    /// Deletes the mark of an integration, if nothing holds its lease.
+    /// Deletes the mark of an integration, if nothing holds its lease; one whose pause by hand comes along, only if that is as `seen`.
     pub(super) fn delete_mark(
         &self,
         directory: &DirectoryId,
         integration: &IntegrationId,
+        seen: Option<&Pending>,
         now_ms: i64,
     ) -> Result<TransactWriteItem, AwsError> {
         let delete = Delete::builder()
             .table_name(&self.table)
             .set_key(Some(pending_key(directory)))
-            .condition_expression(format!("integration = :me AND {AT_REST}"))
             .expression_attribute_values(":me", s(integration.as_str()))
             .expression_attribute_values(":now", n(now_ms));
+        let condition = format!("integration = :me AND {AT_REST}");
+        let delete = match seen {
+            None => delete.condition_expression(condition),
+            Some(seen) => delete
+                .condition_expression(format!("{condition} AND {}", by_hand_as_seen(seen)))
+                .expression_attribute_values(":by_hand", AttributeValue::Bool(seen.paused_by_hand)),
+        };
         Ok(TransactWriteItem::builder().delete(delete.build().map_err(AwsError::of(OPERATION))?).build())
     }
 

@@ -76,7 +76,7 @@ impl Store {
         let entry = AuditEntry { at_ms: now_ms, by: by.to_owned(), action: "remove".to_owned(), detail: None };
         let mut writes = vec![self.delete_file(id, revision)?, self.audit_with(id, &entry)?];
         if mark.is_some() {
-            writes.push(self.delete_mark(&directory, id, now_ms)?);
+            writes.push(self.delete_mark(&directory, id, None, now_ms)?);
         }
         // Locks beyond one transaction follow it. Should they not, a later application of the same integration has them again.
         let mut locks = locks.iter().map(|pk| self.drop_lock(pk, id)).collect::<Result<Vec<_>, _>>()?;

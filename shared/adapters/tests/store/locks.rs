@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use adapters::store::{AfterApply, Applied, ApplyError};
+use adapters::clock::now_ms;
+use adapters::store::{AfterApply, Applied, ApplyError, LeaseLost};
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::backoff::Backoff;
 use domain::delays::Delays;
@@ -115,6 +116,27 @@ async fn a_pause_by_hand_comes_along_to_another_directory_and_a_suspension_does_
     }
 }
 
+/// A person pauses, or resumes, between the look at the integration and the change of its directory.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_person_does_by_hand_just_before_the_directory_changes_comes_along() {
+    for pauses in [true, false] {
+        let table = Table::with_acme().await;
+        let [switch, expected] = if pauses { [Switch::Live, Switch::Paused] } else { [Switch::Paused, Switch::Live] };
+        table.put_pending(&Pending { switch, paused_by_hand: !pauses, ..table.pending().await }).await;
+        let (store, seen, in_force) = (table.store.clone(), table.pending().await, table.in_force().await);
+        table.calls.before("Transact", async move {
+            if pauses {
+                store.pause(&directory()).await.unwrap().unwrap();
+            } else {
+                store.resume(&seen, &in_force, NOW_MS).await.unwrap().unwrap();
+            }
+        });
+        table.apply(&file("acme", "directory_02", "enforce"), AfterApply::Sync).await.unwrap();
+        let moved = table.pending_of(&DirectoryId::parse("directory_02").unwrap()).await;
+        assert_eq!((moved.switch, moved.paused_by_hand), (expected, pauses));
+    }
+}
+
 #[tokio::test]
 async fn the_directory_is_not_changed_while_a_run_is_at_work_on_it() {
     let table = Table::with_acme().await;
@@ -146,6 +168,20 @@ async fn nothing_is_given_up_while_a_run_is_at_work_on_it() {
     table.apply(&acme(&[("ACME", one), ("ACME_EU", two), ("ACME_US", three)]), AfterApply::Wait).await.unwrap();
     leased(NOW_MS).await;
     table.apply(&acme(&[("ACME", one)]), AfterApply::Wait).await.unwrap();
+}
+
+/// As on a machine that slept.
+#[tokio::test]
+async fn a_run_whose_lease_ran_out_does_not_take_it_back_when_a_tenant_was_given_up() {
+    let table = Table::new().await;
+    let [one, two] = &["one", "two"].map(dataset_of);
+    let (both, now_ms) = (acme(&[("ACME", one), ("ACME_EU", two)]), now_ms());
+    for (file, expected) in [(format!("# more\n{both}"), Ok(())), (acme(&[("ACME", one)]), Err(LeaseLost::TakenOver))] {
+        table.apply_at(now_ms, &both, AfterApply::Wait).await.unwrap();
+        let claim = table.store.hold(&directory(), &run("me"), now_ms - 61_000, &Delays::default()).await.unwrap().unwrap();
+        table.apply_at(now_ms, &file, AfterApply::Wait).await.unwrap();
+        assert_eq!(claim.lease().cover(Duration::ZERO).await, expected);
+    }
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! A table of a test's own, and the one integration that most tests need.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use adapters::aws::http_client;
@@ -21,8 +22,11 @@ use domain::delays::Delays;
 use domain::ids::{DirectoryId, IntegrationId, RunId, TenantId};
 use domain::integration::Integration;
 use domain::pending::Pending;
+use futures::future::BoxFuture;
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
+use tokio::task::block_in_place;
 use uuid::Uuid;
 
 pub(crate) const DIRECTORY: &str = "directory_01ACME";
@@ -77,7 +81,11 @@ impl Table {
     }
 
     pub(crate) async fn apply(&self, file: &str, after: AfterApply) -> Result<Applied, ApplyError> {
-        self.store.apply(&Integration::parse(file).unwrap(), file, after, "an operator", NOW_MS, &Delays::default()).await
+        self.apply_at(NOW_MS, file, after).await
+    }
+
+    pub(crate) async fn apply_at(&self, now_ms: i64, file: &str, after: AfterApply) -> Result<Applied, ApplyError> {
+        self.store.apply(&Integration::parse(file).unwrap(), file, after, "an operator", now_ms, &Delays::default()).await
     }
 
     /// The pending item of `acme`.
@@ -140,6 +148,16 @@ struct Asked {
     calls: Vec<String>,
     /// How the calls begin of which one fails, and how many of them are still let through.
     failing: Option<(String, usize)>,
+    /// How the call begins before which something else is done, and what.
+    meanwhile: Option<(String, Meanwhile)>,
+}
+
+struct Meanwhile(BoxFuture<'static, ()>);
+
+impl fmt::Debug for Meanwhile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Meanwhile")
+    }
 }
 
 impl Calls {
@@ -151,6 +169,11 @@ impl Calls {
     /// Of the calls that begin so, lets the n-th from now on fail before it is sent, and that one alone.
     pub(crate) fn fail(&self, nth: usize, begins: &str) {
         self.0.lock().unwrap().failing = Some((begins.to_owned(), nth - 1));
+    }
+
+    /// Does this before the next call that begins so is sent. The test needs a thread for it beside its own.
+    pub(crate) fn before(&self, begins: &str, meanwhile: impl Future<Output = ()> + Send + 'static) {
+        self.0.lock().unwrap().meanwhile = Some((begins.to_owned(), Meanwhile(Box::pin(meanwhile))));
     }
 }
 
@@ -195,6 +218,10 @@ impl Intercept for Calls {
         } else {
             "other".to_owned()
         };
+        let meanwhile = self.0.lock().unwrap().meanwhile.take_if(|(begins, _)| call.starts_with(&**begins));
+        if let Some((_, Meanwhile(meanwhile))) = meanwhile {
+            block_in_place(|| Handle::current().block_on(meanwhile));
+        }
         self.0.lock().unwrap().ask(call)
     }
 }

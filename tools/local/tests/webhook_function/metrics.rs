@@ -1,8 +1,8 @@
 //! What is counted of webhooks: one line for each, with one metric.
 
 use adapters::clock::now_ms;
-use lambda_http::Request;
 use lambda_http::http::Method;
+use lambda_http::{Body, Request};
 use standins::workos::webhook::sign;
 
 use super::bench::emf::{measured, metrics};
@@ -33,13 +33,28 @@ async fn every_outcome_is_counted_once() {
     assert_eq!((function.send(&event()).await, measured(name)), (503, vec!["WebhooksNotDurable=1".to_owned()]));
 }
 
+/// So a new address of WorkOS, or a token that is not as in WorkOS, is told of apart from anybody who tries the URL.
 #[tokio::test]
-async fn a_wrong_path_token_is_a_signature_failure() {
-    let name = "path-token";
-    let function = Function::with(|config| {
+async fn what_is_refused_for_its_path_or_source_is_counted_by_whether_it_bears_a_signature() {
+    let name = "turned-away";
+    let path_token = Function::with(|config| {
         config.metrics = metrics(name);
         config.path_token = Some("token".into());
     });
-    assert_eq!(function.await.send(&event()).await, 401);
-    assert_eq!(measured(name), ["SignatureFailures=1"]);
+    let source = Function::with(|config| {
+        config.metrics = metrics(name);
+        config.sources = vec!["192.0.2.1/32".parse().unwrap()];
+    });
+    for function in [path_token.await, source.await] {
+        for (request, expected) in [
+            (signed(&event()), "WebhooksTurnedAway=1"),
+            (request(event(), &sign("another", 0, event().as_bytes())), "WebhooksTurnedAway=1"),
+            (request(event(), "t=1, v1=00"), "SignatureFailures=1"),
+            (request(event(), ""), "SignatureFailures=1"),
+            (lambda_http::http::Request::get("https://example.com/").body(Body::Empty).unwrap(), "SignatureFailures=1"),
+        ] {
+            assert_eq!(function.answer(request).await, 401, "{expected}");
+            assert_eq!(measured(name), [expected]);
+        }
+    }
 }
