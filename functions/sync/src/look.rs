@@ -29,6 +29,9 @@ use jiff::tz::TimeZone;
 use crate::Deps;
 use crate::fault::TenantFault;
 
+/// Of how many of a tenant's users who wait for a decision the groups are read again; see [`lists_are_believable`].
+const WAITING_ASKED_ABOUT: usize = 10;
+
 /// What the tenants of one read of the directory share.
 pub(crate) struct Look<'a> {
     pub(crate) deps: &'a Deps,
@@ -188,8 +191,8 @@ impl<'a> Look<'a> {
 
     /// The plan, once those who seem to lose something although they are active were looked at again.
     ///
-    /// A person who is moved between two groups while they are read is seen in neither; the user's own list of groups tells. Nobody is asked
-    /// about who loses nothing but what waits for a person's decision: it waits whatever the answer, and there may be thousands.
+    /// A person who is moved between two groups while they are read is seen in neither; the user's own list of groups tells. Of those who lose
+    /// nothing but what waits for a person's decision a few are enough to find lists that were not whole: it waits whatever the answer.
     async fn confirmed_plan(&self, tenant: &Tenant, current: &Current, known: &Known<'_>) -> Result<Option<Confirmed<'_>>, TenantFault> {
         let users_known = Users { directory: self.directory, former: &self.former };
         let plan_of = |desired: &Desired| plan(desired, current, tenant, self.integration, users_known);
@@ -200,8 +203,10 @@ impl<'a> Look<'a> {
         }
         let nobody = BTreeSet::new();
         let waits = |action: &Action| known.waiting.holds(&tenant.id, action) && !known.approved.covers(&tenant.id, action);
-        let doubtful = plan_first.actions.iter().filter(|action| !waits(action)).filter_map(|action| action.takes_from_active(&nobody));
-        let doubtful: BTreeSet<UserId> = doubtful.cloned().collect();
+        let doubtful = plan_first.actions.iter().filter_map(|action| Some((waits(action), action.takes_from_active(&nobody)?)));
+        let (waiting, others): (Vec<_>, Vec<_>) = doubtful.partition(|(waits, _)| *waits);
+        let doubtful = others.into_iter().chain(waiting.into_iter().take(WAITING_ASKED_ABOUT));
+        let doubtful: BTreeSet<UserId> = doubtful.map(|(_, user)| user.clone()).collect();
         if doubtful.is_empty() {
             return Ok(Some(Confirmed { desired: desired_first, plan: plan_first, users: nobody, findings: Vec::new() }));
         }

@@ -29,7 +29,7 @@ crate::tests![
     an_approval_is_used_up,
     an_approval_is_used_up_though_orgvue_refuses_a_part,
     what_is_held_waits_on_behind_a_simulation,
-    nobody_is_asked_about_who_waits_for_a_decision,
+    of_those_who_wait_for_a_decision_a_few_are_asked_about,
     an_approval_outlasts_the_faults_of_a_tenant,
     an_approval_outlasts_a_crash,
     a_hash_that_is_not_held_is_no_approval,
@@ -227,14 +227,14 @@ async fn what_is_held_waits_on_behind_a_simulation() {
     world.end().await;
 }
 
-async fn nobody_is_asked_about_who_waits_for_a_decision() {
-    let world = World::in_step(20).await;
-    people(0..6).iter().for_each(|name| world.quits(name, "user"));
+async fn of_those_who_wait_for_a_decision_a_few_are_asked_about() {
+    let world = World::in_step(50).await;
+    people(0..20).iter().for_each(|name| world.quits(name, "user"));
     let asked_about = || world.workos.calls().lines().iter().filter(|line| line.starts_with("GET /directory_groups?user=")).count();
-    assert_eq!((world.asked().await.held(), asked_about()), (over_limit(0..6), 6));
+    assert_eq!((world.asked().await.held(), asked_about()), (over_limit(0..20), 20));
     world.workos.calls().reset();
-    assert_eq!((world.asked().await.held(), asked_about()), (over_limit(0..6), 0));
-    assert_eq!((world.approved("ACME").await.removed().len(), asked_about()), (6, 6));
+    assert_eq!((world.asked().await.held(), asked_about()), (over_limit(0..20), 10));
+    assert_eq!((world.approved("ACME").await.removed().len(), asked_about()), (20, 30));
     world.end().await;
 }
 
