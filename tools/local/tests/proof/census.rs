@@ -17,8 +17,6 @@ pub(crate) type Tenants = BTreeMap<String, Accounts>;
 pub(crate) struct Steady {
     /// The accounts that were to be there, with the roles that they were to have.
     pub(crate) desired: Tenants,
-    /// The accounts that were never to be touched.
-    pub(crate) protected: BTreeSet<String>,
 }
 
 /// A directory, as the stand-in has it.
@@ -43,11 +41,20 @@ impl Person {
     pub(crate) fn is_active(&self) -> bool {
         self.state == "active"
     }
+
+    pub(crate) fn state(&self) -> &str {
+        &self.state
+    }
 }
 
 impl Stage {
     /// The first customer's directory; while it is away, as it was.
     pub(crate) fn census(&self) -> Census {
+        self.census_of(&self.directory())
+    }
+
+    /// A directory; while the first customer's is away, as it was.
+    pub(crate) fn census_of(&self, directory: &str) -> Census {
         #[derive(Deserialize)]
         struct Model {
             directories: BTreeMap<String, Census>,
@@ -55,22 +62,22 @@ impl Stage {
         let away = self.play().away.clone();
         let model = away.unwrap_or_else(|| self.workos.edit(|model| serde_json::to_string(model)).unwrap());
         let mut model: Model = serde_json::from_str(&model).unwrap();
-        model.directories.remove(&self.directory()).unwrap()
+        model.directories.remove(directory).unwrap()
     }
 
     /// What is so now.
     pub(crate) fn steady(&self) -> Steady {
-        Steady { desired: self.desired(), protected: self.file().protected().clone() }
+        Steady { desired: self.desired() }
     }
 
     /// What is not so now was not so all the time.
     pub(crate) fn note_desired(&self) {
         let now = self.steady();
-        let census = self.census();
+        let (census, unsaid) = (self.census(), self.unsaid());
         let mut play = self.play();
+        play.consent.facts_change(&now.desired, &unsaid);
         if let Some(steady) = &mut play.steady {
             steady.desired = in_both(&steady.desired, &now.desired);
-            steady.protected.retain(|login| now.protected.contains(login));
         }
         for (name, person) in census.users {
             play.had.entry(name).or_default().extend(person.email.map(|email| email.to_lowercase()));

@@ -12,7 +12,7 @@ use crate::weather::{Passing, Storm};
 use crate::wire::{Kill, Side};
 use crate::words::{account, email};
 
-const NAMES: [&str; 8] = ["ada", "bob", "cy", "di", "ed", "flo", "gus", "hal"];
+pub(crate) const NAMES: [&str; 8] = ["ada", "bob", "cy", "di", "ed", "flo", "gus", "hal"];
 const ROLES: [&str; 4] = ["user", "admin", "Retail", "Tech"];
 /// Calls at which another thing may happen meanwhile. No write to Orgvue is among them: a request that hangs for longer than its time is given up.
 const HELD: [&str; 9] =
@@ -47,6 +47,16 @@ impl<'a> History<'a> {
         let steady = stage.steady();
         stage.play().steady = Some(steady);
         Self { stage, dice, told: Vec::new(), adds_in_mid_run, is_silent }
+    }
+
+    /// Something happens that is a story by itself, while nothing goes wrong; everything is in step before.
+    pub(crate) async fn an_episode(&mut self) {
+        match self.dice.below(10) {
+            0..3 => Box::pin(self.something_is_decided()).await,
+            3..5 => Box::pin(self.a_bad_run_is_put_back()).await,
+            5..7 => Box::pin(self.the_customer_moves()).await,
+            _ => {}
+        }
     }
 
     /// The next thing happens.
@@ -379,6 +389,7 @@ fn change_once(stage: &Stage, dice: &mut Dice) -> Option<String> {
 
 /// A person edits the Users list, or adds to it.
 fn edit_orgvue(stage: &Stage, dice: &mut Dice, adds: bool) -> String {
+    stage.play().consent.accounts_change();
     let tenants: Vec<String> = stage.customers()[0].tenants().map(str::to_owned).collect();
     let tenant = dice.one_of(&tenants).as_str();
     let (name, role) = (*dice.one_of(&["root", "ada", "bob", "cy", "di", "ed", "flo", "ghost"]), *dice.one_of(&ROLES));
