@@ -36,19 +36,18 @@ enum Cause {
 impl Stage {
     /// What is to be taken from whom, if Orgvue is to be as the directory says.
     pub(crate) fn due(&self) -> BTreeMap<String, Losses> {
-        let (rows, desired) = (self.rows(), self.desired());
-        let (unsaid, file) = (self.unsaid(), self.file());
-        let is_said = |login: &String| ![&unsaid, file.blocked(), file.protected()].iter().any(|set| set.contains(login));
+        let (rows, census, file) = (self.rows(), self.census(), self.file());
+        let unsaid = census.unsaid(&file, &self.play().had);
         let loss = |had: &BTreeSet<String>, wanted: Option<&BTreeSet<String>>| match wanted {
             None => Some(Loss::Everything),
             Some(wanted) => Some(had - wanted).filter(|lost| !lost.is_empty()).map(Loss::Roles),
         };
         let of = |(tenant, desired): (String, Accounts)| {
-            let accounts = usable(&rows[&tenant]).into_iter().filter(|(login, _)| is_said(login));
+            let accounts = usable(&rows[&tenant]).into_iter().filter(|(login, _)| file.is_said(login, &unsaid));
             let losses = accounts.filter_map(|(login, had)| Some((login.clone(), loss(&had, desired.get(&login))?)));
             (tenant, losses.collect())
         };
-        desired.into_iter().map(of).collect()
+        census.desired(&file, &unsaid).into_iter().map(of).collect()
     }
 
     /// What a person is shown of what a tenant holds.

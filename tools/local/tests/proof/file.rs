@@ -131,6 +131,11 @@ impl File {
         Taboo { absent: self.absent(), protected: self.protected.clone(), blocked: self.blocked.clone() }
     }
 
+    /// Whether anything is said of an account: it is neither blocked nor protected, nor one of these.
+    pub(crate) fn is_said(&self, login: &String, unsaid: &BTreeSet<String>) -> bool {
+        ![unsaid, &self.blocked, &self.protected].iter().any(|set| set.contains(login))
+    }
+
     pub(crate) fn limit(&self) -> Option<u32> {
         self.limit
     }

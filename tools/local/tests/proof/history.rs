@@ -51,11 +51,10 @@ impl<'a> History<'a> {
 
     /// Something happens that is a story by itself, while nothing goes wrong; everything is in step before.
     pub(crate) async fn an_episode(&mut self) {
-        match self.dice.below(10) {
+        match self.dice.below(7) {
             0..3 => Box::pin(self.something_is_decided()).await,
             3..5 => Box::pin(self.a_bad_run_is_put_back()).await,
-            5..7 => Box::pin(self.the_customer_moves()).await,
-            _ => {}
+            _ => Box::pin(self.the_customer_moves()).await,
         }
     }
 

@@ -42,6 +42,8 @@ const STAGES: usize = 3;
 const CHAPTERS: u64 = 2;
 /// How much happens in between.
 const HAPPENINGS: u64 = 4;
+/// How often of a hundred times a chapter begins with an episode, where Orgvue is in step; less happens behind one.
+const EPISODES: u64 = 60;
 const MINUTE_MS: i64 = 60_000;
 /// Within so much time of the stage it comes to rest: a message whose process died comes again behind an hour and a half, twice, and a quarantine
 /// takes an hour and then six.
@@ -140,18 +142,19 @@ async fn play(stage: &Stage, (kept, file): &(Kept, File), seed: u64, told: &RefC
     stage.workos.switches(|switches| switches.deprovisioning = standins::workos::Deprovisioning::Custom);
     let mut dice = Dice::new(seed);
     let mut history = Witness { seed, told, history: History::new(stage, dice.fork()) };
-    for chapter in 0..=dice.below(CHAPTERS) {
-        if chapter > 0 && history.history.is_silent {
-            stage.ask().await;
-            comes_to_rest(stage).await;
+    let mut is_in_step = true;
+    for _ in 0..=dice.below(CHAPTERS) {
+        let is_a_story = is_in_step && dice.percent(EPISODES);
+        if is_a_story {
+            history.history.an_episode().await;
         }
-        history.history.an_episode().await;
-        for _ in 0..1 + dice.below(HAPPENINGS) {
+        for _ in 0..if is_a_story { 1 + dice.below(2) } else { 2 + dice.below(HAPPENINGS) } {
             history.history.goes_on().await;
         }
         comes_to_rest(stage).await;
         assert_nobody_was_harmed(stage);
-        if !history.history.is_silent {
+        is_in_step = !history.history.is_silent;
+        if is_in_step {
             assert_as_desired(stage);
         }
     }
