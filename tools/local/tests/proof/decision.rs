@@ -183,7 +183,7 @@ impl History<'_> {
                 employees.iter().take(3).for_each(|(name, _)| stage.goes(name));
                 format!("{} more leave", employees.len().min(3))
             }
-            (1 | 2, Cause::NoAddress, Some(name)) => {
+            (1..4, Cause::NoAddress, Some(name)) => {
                 stage.workos.put_user(&stage.directory(), UserSpec::new(name, &format!("{name}.9@acme.com")));
                 stage.note_desired();
                 format!("{name} has another address")

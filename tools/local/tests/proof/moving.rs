@@ -5,6 +5,7 @@
 
 use adapters::store::AfterApply;
 use domain::held::Verdict;
+use domain::ids::DirectoryId;
 use domain::pending::Switch;
 use standins::workos::UserSpec;
 
@@ -81,6 +82,8 @@ impl History<'_> {
         }
         stage.run_until_quiet().await;
         assert_eq!(stage.pending().await[0].switch, Switch::Live, "the new directory is at work");
+        let former_id = DirectoryId::parse(&former).unwrap();
+        assert_eq!(stage.store.pending(&[former_id]).await.unwrap(), [], "nothing is owed to the former one");
         self.the_former_one_is_nobodys(&former).await;
         stage.is_synced().await;
         self.assert_all_gone_is_held().await;
