@@ -14,6 +14,7 @@ use crate::file::File;
 use crate::history::{History, NAMES};
 use crate::stage::Stage;
 use crate::wire::{Kill, Side};
+use crate::words::email;
 
 /// What one account is to lose.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,26 +104,26 @@ impl History<'_> {
         if held.is_empty() {
             return self.tell("nothing is held".to_owned());
         }
-        let verdict = if self.dice.percent(50) { Verdict::Approved } else { Verdict::Rejected };
+        let verdict = if self.dice.percent(45) { Verdict::Approved } else { Verdict::Rejected };
         for tenant in held.keys() {
             stage.says(tenant, verdict).await.unwrap();
         }
-        let told = self.the_facts_change(cause, &held).await;
-        self.tell(format!("{verdict:?}; then {told}"));
-        let (was, due) = (stage.rows(), stage.due());
-        if self.dice.percent(30) {
-            let at = stage.wire.n_calls() + 1 + self.dice.below(40) as usize;
-            stage.wire.kill(Kill { at, side: if self.dice.percent(50) { Side::Before } else { Side::After } });
-        }
-        stage.is_synced().await;
-        stage.wire.calm();
-        let decided = Decided { verdict, held, due, was: was.iter().map(|(tenant, rows)| (tenant.clone(), usable(rows))).collect() };
-        decided.assert_done(stage);
-        if verdict == Verdict::Rejected {
+        self.tell(format!("{verdict:?}"));
+        // A rejection is for ever, as long as it is the same matter.
+        for _ in 0..=u64::from(verdict == Verdict::Rejected) {
+            self.the_facts_change(cause, &held).await;
+            let (was, due) = (stage.rows(), stage.due());
+            if self.dice.percent(25) {
+                let at = stage.wire.n_calls() + 1 + self.dice.below(40) as usize;
+                stage.wire.kill(Kill { at, side: if self.dice.percent(50) { Side::Before } else { Side::After } });
+            }
             stage.is_synced().await;
-            decided.assert_done(stage);
-        } else if cause == Cause::ManyLeave && self.dice.percent(40) {
-            self.they_come_and_go(decided).await;
+            stage.wire.calm();
+            let was = was.iter().map(|(tenant, rows)| (tenant.clone(), usable(rows))).collect();
+            Decided { verdict, held: &held, due, was }.assert_done(stage);
+        }
+        if (verdict, cause) == (Verdict::Approved, Cause::ManyLeave) && self.dice.percent(40) {
+            self.they_come_and_go(&held).await;
         }
     }
 
@@ -163,27 +164,29 @@ impl History<'_> {
     }
 
     /// Between the decision and the run.
-    async fn the_facts_change(&mut self, cause: Cause, held: &BTreeMap<String, Losses>) -> String {
+    async fn the_facts_change(&mut self, cause: Cause, held: &BTreeMap<String, Losses>) {
         let stage = self.stage;
-        let file = stage.file();
-        let first = held.values().flat_map(BTreeMap::keys).next().expect("somebody is held").clone();
-        let name = NAMES.iter().find(|name| first.starts_with(&format!("{name}@")) || first.starts_with(&format!("{name}."))).copied();
-        let told = match (self.dice.below(4), cause, name) {
-            (0, ..) => {
+        let (file, due) = (stage.file(), stage.due());
+        let is_due = |(tenant, login): &(&String, &String)| due[*tenant].contains_key(*login);
+        let first = held.iter().flat_map(|(tenant, held)| held.keys().map(move |login| (tenant, login))).find(is_due);
+        let first = first.map(|(_, login)| login.clone()).unwrap_or_default();
+        let name = NAMES.iter().find(|name| first == email(name)).copied();
+        let told = match (self.dice.below(6), cause, name) {
+            (0 | 1, Cause::ManyLeave, _) | (0..4, Cause::AGroupGoes, _) | (0, Cause::NoAddress, _) => {
                 let limit = if file.limit() == Some(1) { None } else { Some(1) };
                 assert!(stage.put_in_force(File::limited(&file, limit), AfterApply::Sync).await);
                 format!("the limit is {limit:?}")
             }
-            (1, Cause::ManyLeave, Some(name)) => {
+            (2, Cause::ManyLeave, Some(name)) => {
                 stage.comes(name, &first);
                 format!("{name} comes again")
             }
-            (2, Cause::ManyLeave, _) => {
+            (3 | 4, Cause::ManyLeave, _) => {
                 let employees = stage.employees();
                 employees.iter().take(3).for_each(|(name, _)| stage.goes(name));
                 format!("{} more leave", employees.len().min(3))
             }
-            (1..4, Cause::NoAddress, Some(name)) => {
+            (_, Cause::NoAddress, Some(name)) => {
                 stage.workos.put_user(&stage.directory(), UserSpec::new(name, &format!("{name}.9@acme.com")));
                 stage.note_desired();
                 format!("{name} has another address")
@@ -191,16 +194,15 @@ impl History<'_> {
             _ => "nothing changes".to_owned(),
         };
         stage.play().n_told = stage.workos.emitted().len();
-        told
+        self.tell(told);
     }
 
     /// Those who went with an approval come again, and go again: nobody has approved that yet.
-    async fn they_come_and_go(&mut self, decided: Decided) {
+    async fn they_come_and_go(&mut self, held: &BTreeMap<String, Losses>) {
         let stage = self.stage;
         let Some(limit) = stage.file().limit() else { return };
-        let logins: BTreeSet<&String> = decided.held.values().flat_map(BTreeMap::keys).collect();
-        let of = |name: &&&str| logins.iter().find(|login| login.starts_with(&format!("{name}@"))).map(|login| (*login).clone());
-        let people: Vec<(&str, String)> = NAMES.iter().filter_map(|name| Some((*name, of(&name)?))).collect();
+        let was_held = |login: &String| held.values().any(|held| held.contains_key(login));
+        let people: Vec<(&str, String)> = NAMES.iter().map(|name| (*name, email(name))).filter(|(_, login)| was_held(login)).collect();
         if people.len() <= limit as usize {
             return;
         }
@@ -237,18 +239,18 @@ async fn assert_held(stage: &Stage, cause: Cause, was: &crate::oracle::Rows) -> 
 }
 
 /// What a person said, and how everything was when the next run began.
-struct Decided {
+struct Decided<'a> {
     verdict: Verdict,
-    held: BTreeMap<String, Losses>,
+    held: &'a BTreeMap<String, Losses>,
     due: BTreeMap<String, Losses>,
     was: BTreeMap<String, Accounts>,
 }
 
-impl Decided {
+impl Decided<'_> {
     /// What is both approved and due is done, what is rejected and due is not. Nobody else who stays has lost anything.
     fn assert_done(&self, stage: &Stage) {
         let (rows, desired, file) = (stage.rows(), stage.desired(), stage.file());
-        for (tenant, held) in &self.held {
+        for (tenant, held) in self.held {
             let (is, was, due) = (usable(&rows[tenant]), &self.was[tenant], &self.due[tenant]);
             for login in held.iter().filter(|(login, loss)| due.get(*login) == Some(*loss)).map(|(login, _)| login) {
                 match self.verdict {
