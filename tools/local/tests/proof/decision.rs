@@ -12,6 +12,7 @@ use standins::workos::UserSpec;
 use crate::census::{Accounts, usable};
 use crate::file::File;
 use crate::history::{History, NAMES};
+use crate::oracle::Rows;
 use crate::stage::Stage;
 use crate::wire::{Kill, Side};
 use crate::words::email;
@@ -98,9 +99,9 @@ impl History<'_> {
     pub(crate) async fn something_is_decided(&mut self) {
         let stage = self.stage;
         let Some(cause) = self.brings_about() else { return };
-        let was = stage.rows();
+        let (was, due) = (stage.rows(), stage.due());
         stage.is_synced().await;
-        let held = assert_held(stage, cause, &was).await;
+        let held = assert_held(stage, cause, &was, due).await;
         if held.is_empty() {
             return self.tell("nothing is held".to_owned());
         }
@@ -209,19 +210,19 @@ impl History<'_> {
         people.iter().for_each(|(name, login)| stage.comes(name, login));
         stage.is_synced().await;
         people.iter().for_each(|(name, _)| stage.goes(name));
-        let was = stage.rows();
+        let (was, due) = (stage.rows(), stage.due());
         stage.play().n_told = stage.workos.emitted().len();
         stage.play().consent.rests();
         stage.is_synced().await;
         self.tell(format!("{} come and go again", people.len()));
-        assert_held(stage, Cause::ManyLeave, &was).await;
+        assert_held(stage, Cause::ManyLeave, &was, due).await;
     }
 }
 
 /// What is due is held whole, and not done, wherever it must be; what is held of each tenant.
-async fn assert_held(stage: &Stage, cause: Cause, was: &crate::oracle::Rows) -> BTreeMap<String, Losses> {
+async fn assert_held(stage: &Stage, cause: Cause, was: &Rows, due: BTreeMap<String, Losses>) -> BTreeMap<String, Losses> {
     let (limit, mut all) = (stage.file().limit(), BTreeMap::new());
-    for (tenant, due) in stage.due() {
+    for (tenant, due) in due {
         let held = stage.shown_held(&tenant).await.map(|set| losses_of(&set)).unwrap_or_default();
         let is_over = limit.is_some_and(|limit| due.len() > limit as usize);
         if is_over || cause == Cause::NoAddress {

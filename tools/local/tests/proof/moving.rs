@@ -12,6 +12,7 @@ use standins::workos::UserSpec;
 use crate::census::usable;
 use crate::decision::{Loss, losses_of};
 use crate::history::{History, NAMES};
+use crate::oracle::Rows;
 use crate::stage::{Outgoing, Stage};
 
 /// What is enough for a run and its retries, where it may not come to rest.
@@ -66,7 +67,7 @@ impl History<'_> {
         let missing: Vec<&str> = stage.employees().iter().map(|(name, _)| *name).filter(|_| self.dice.percent(30)).collect();
         let was = stage.rows();
         let how = self.the_former_one_ends().await;
-        let is_paused = how.is_none() && self.dice.percent(30);
+        let is_paused = how.is_none() && self.dice.percent(50);
         if is_paused {
             stage.by_hand(stage.operator().pause(&id)).await.unwrap();
         }
@@ -86,15 +87,15 @@ impl History<'_> {
         assert_eq!(stage.store.pending(&[former_id]).await.unwrap(), [], "nothing is owed to the former one");
         self.the_former_one_is_nobodys(&former).await;
         stage.is_synced().await;
-        self.assert_all_gone_is_held().await;
-        if self.dice.percent(50) {
+        self.assert_nobody_went(&was).await;
+        if self.dice.percent(70) {
             self.somebody_says_what_becomes_of_them().await;
         }
     }
 
     /// Before a customer moves, the directory may be gone, and a run may have found that.
     async fn the_former_one_ends(&mut self) -> Option<&'static str> {
-        if self.dice.percent(60) {
+        if self.dice.percent(55) {
             return None;
         }
         let stage = self.stage;
@@ -127,7 +128,7 @@ impl History<'_> {
     }
 
     /// Nobody is removed or disabled under the new directory yet, and everybody who is to go is shown to a person.
-    async fn assert_all_gone_is_held(&self) {
+    async fn assert_nobody_went(&self, was: &Rows) {
         let stage = self.stage;
         let (due, rows) = (stage.due(), stage.rows());
         for (tenant, desired) in stage.desired() {
@@ -135,7 +136,9 @@ impl History<'_> {
             let is = |loss: &&Loss| **loss == Loss::Everything;
             let gone: Vec<_> = due[&tenant].iter().filter(|(_, loss)| is(loss)).collect();
             assert_eq!(held.iter().filter(|(_, loss)| is(loss)).collect::<Vec<_>>(), gone, "who goes from {tenant} is held");
-            let is = usable(&rows[&tenant]);
+            let (was, is) = (usable(&was[&tenant]), usable(&rows[&tenant]));
+            let gone: Vec<_> = was.keys().filter(|login| !is.contains_key(*login)).collect();
+            assert!(gone.is_empty(), "{gone:?} went from {tenant} unasked");
             for (login, roles) in &desired {
                 assert!(is.get(login).is_some_and(|has| roles.is_subset(has)), "{login} of {tenant} is to have {roles:?}: {is:?}");
             }
