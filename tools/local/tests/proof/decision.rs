@@ -105,13 +105,13 @@ impl History<'_> {
         if held.is_empty() {
             return self.tell("nothing is held".to_owned());
         }
-        let verdict = if self.dice.percent(45) { Verdict::Approved } else { Verdict::Rejected };
+        let verdict = if self.dice.percent(if cause == Cause::NoAddress { 25 } else { 50 }) { Verdict::Approved } else { Verdict::Rejected };
         for tenant in held.keys() {
             stage.says(tenant, verdict).await.unwrap();
         }
         self.tell(format!("{verdict:?}"));
         // A rejection is for ever, as long as it is the same matter.
-        for _ in 0..=u64::from(verdict == Verdict::Rejected) {
+        for _ in 0..=u64::from(verdict == Verdict::Rejected && self.dice.percent(40)) {
             self.the_facts_change(cause, &held).await;
             let (was, due) = (stage.rows(), stage.due());
             if self.dice.percent(25) {
@@ -133,7 +133,7 @@ impl History<'_> {
         let stage = self.stage;
         let (file, directory, employees) = (stage.file(), stage.directory(), stage.employees());
         let limit = file.limit().map(|limit| limit as usize);
-        let told = match (self.dice.below(4), limit) {
+        let told = match (self.dice.below(5), limit) {
             (0 | 1, Some(limit)) if employees.len() > limit => {
                 let n = limit + 1 + self.dice.below((employees.len() - limit).min(2) as u64) as usize;
                 for (name, _) in &employees[..n] {
@@ -173,7 +173,7 @@ impl History<'_> {
         let first = first.map(|(_, login)| login.clone()).unwrap_or_default();
         let name = NAMES.iter().find(|name| first == email(name)).copied();
         let told = match (self.dice.below(6), cause, name) {
-            (0 | 1, Cause::ManyLeave, _) | (0..4, Cause::AGroupGoes, _) | (0, Cause::NoAddress, _) => {
+            (0..2, Cause::ManyLeave, _) | (0..5, Cause::AGroupGoes, _) => {
                 let limit = if file.limit() == Some(1) { None } else { Some(1) };
                 assert!(stage.put_in_force(File::limited(&file, limit), AfterApply::Sync).await);
                 format!("the limit is {limit:?}")

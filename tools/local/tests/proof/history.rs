@@ -51,9 +51,9 @@ impl<'a> History<'a> {
 
     /// Something happens that is a story by itself, while nothing goes wrong; everything is in step before.
     pub(crate) async fn an_episode(&mut self) {
-        match self.dice.below(8) {
-            0..4 => Box::pin(self.something_is_decided()).await,
-            4..6 => Box::pin(self.a_bad_run_is_put_back()).await,
+        match self.dice.below(9) {
+            0..5 => Box::pin(self.something_is_decided()).await,
+            5..7 => Box::pin(self.a_bad_run_is_put_back()).await,
             _ => Box::pin(self.the_customer_moves()).await,
         }
     }

@@ -39,9 +39,9 @@ crate::tests![whatever_happens_it_ends_as_the_directory_says];
 /// How many histories are played unless somebody says otherwise: what some three minutes of one processor are enough for.
 const SEEDS: u64 = 200;
 const STAGES: usize = 3;
-/// Most times that a history comes to rest.
-const CHAPTERS: u64 = 2;
-/// How much happens in between.
+/// How many of a hundred histories go on when they have come to rest.
+const LONG: u64 = 35;
+/// So much happens at most behind the episode with which a history begins, and before it comes to rest again.
 const HAPPENINGS: u64 = 4;
 const MINUTE_MS: i64 = 60_000;
 /// Within so much time of the stage it comes to rest: a message whose process died comes again behind an hour and a half, twice, and a quarantine
@@ -142,7 +142,7 @@ async fn play(stage: &Stage, (kept, file): &(Kept, File), seed: u64, told: &RefC
     let mut dice = Dice::new(seed);
     let mut history = Witness { seed, told, history: History::new(stage, dice.fork()) };
     history.history.an_episode().await;
-    for chapter in 0..=dice.below(CHAPTERS) {
+    for chapter in 0..=u64::from(dice.percent(LONG)) {
         for _ in 0..chapter + dice.below(HAPPENINGS) {
             history.history.goes_on().await;
         }
