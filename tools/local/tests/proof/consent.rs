@@ -45,7 +45,8 @@ impl Consent {
             self.withheld.clear();
         }
         let absent = file.absent();
-        self.withheld.retain(|(tenant, login), _| !absent.contains(tenant) && !file.blocked().contains(login) && !file.protected().contains(login));
+        self.withheld
+            .retain(|(tenant, login), _| !absent.contains(tenant) && !file.blocked().contains(login) && !file.protected().contains(login));
         self.taken.retain(|(_, tenant)| !absent.contains(tenant));
     }
 
@@ -92,9 +93,8 @@ impl Consent {
 
     /// What a run wrote is no more than what people said and the limit lets through. `had` are the addresses that each person had.
     pub(crate) fn judge(&mut self, now_ms: i64, write: &Write, after: &Rows, had: &BTreeMap<String, BTreeSet<String>>) {
-        let is_blocked = |login: &String| {
-            self.blocked.contains(login) || had.values().any(|had| had.contains(login) && !had.is_disjoint(&self.blocked))
-        };
+        let is_blocked =
+            |login: &String| self.blocked.contains(login) || had.values().any(|had| had.contains(login) && !had.is_disjoint(&self.blocked));
         for (tenant, before) in &write.before {
             let (before, after) = (usable(before), usable(&after[tenant]));
             for (login, roles) in before.iter().filter(|(login, _)| !is_blocked(login)) {
@@ -109,7 +109,11 @@ impl Consent {
             }
             if let Some(limit) = self.limit(now_ms) {
                 let n_taken = self.taken.iter().filter(|(at_ms, of)| of == tenant && now_ms - at_ms < DAY_MS).count();
-                assert!(n_taken <= limit as usize, "{n_taken} accounts of {tenant} went unasked, more than {limit}: {:?}", gone(&before, &after));
+                assert!(
+                    n_taken <= limit as usize,
+                    "{n_taken} accounts of {tenant} went unasked, more than {limit}: {:?}",
+                    gone(&before, &after)
+                );
             }
         }
     }

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use adapters::store::AfterApply;
-use domain::ids::TenantId;
 use domain::held::{HeldSet, Verdict};
+use domain::ids::TenantId;
 use domain::plan::Verb;
 use standins::workos::UserSpec;
 
@@ -31,6 +31,8 @@ type Losses = BTreeMap<String, Loss>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Cause {
     ManyLeave,
+    /// So many that the limits of the day are used up, and then another.
+    OneMoreLeaves,
     AGroupGoes,
     NoAddress,
 }
@@ -98,21 +100,22 @@ impl History<'_> {
     /// Something is held, and a person decides about it.
     pub(crate) async fn something_is_decided(&mut self) {
         let stage = self.stage;
-        let Some(cause) = self.brings_about() else { return };
+        let Some(cause) = self.brings_about().await else { return };
         let (was, due) = (stage.rows(), stage.due());
         stage.is_synced().await;
         let held = assert_held(stage, cause, &was, due).await;
         if held.is_empty() {
             return self.tell("nothing is held".to_owned());
         }
-        let verdict = if self.dice.percent(if cause == Cause::NoAddress { 25 } else { 50 }) { Verdict::Approved } else { Verdict::Rejected };
+        let verdict =
+            if self.dice.percent(if cause == Cause::NoAddress { 25 } else { 50 }) { Verdict::Approved } else { Verdict::Rejected };
         for tenant in held.keys() {
             stage.says(tenant, verdict).await.unwrap();
         }
         self.tell(format!("{verdict:?}"));
         // A rejection is for ever, as long as it is the same matter.
         for _ in 0..=u64::from(verdict == Verdict::Rejected && self.dice.percent(40)) {
-            self.the_facts_change(cause, &held).await;
+            self.the_facts_change(cause, &held, verdict).await;
             let (was, due) = (stage.rows(), stage.due());
             if self.dice.percent(25) {
                 let at = stage.wire.n_calls() + 1 + self.dice.below(40) as usize;
@@ -123,18 +126,25 @@ impl History<'_> {
             let was = was.iter().map(|(tenant, rows)| (tenant.clone(), usable(rows))).collect();
             Decided { verdict, held: &held, due, was }.assert_done(stage);
         }
-        if (verdict, cause) == (Verdict::Approved, Cause::ManyLeave) && self.dice.percent(40) {
+        if (verdict, cause) == (Verdict::Approved, Cause::ManyLeave) && self.dice.percent(60) {
             self.they_come_and_go(&held).await;
         }
     }
 
     /// The directory changes so that something is to be held.
-    fn brings_about(&mut self) -> Option<Cause> {
+    async fn brings_about(&mut self) -> Option<Cause> {
         let stage = self.stage;
         let (file, directory, employees) = (stage.file(), stage.directory(), stage.employees());
         let limit = file.limit().map(|limit| limit as usize);
-        let told = match (self.dice.below(5), limit) {
-            (0 | 1, Some(limit)) if employees.len() > limit => {
+        let told = match (self.dice.below(6), limit) {
+            (0, Some(limit)) if employees.len() > limit => {
+                employees[..limit].iter().for_each(|(name, _)| stage.goes(name));
+                stage.is_synced().await;
+                assert!(stage.due().values().all(BTreeMap::is_empty), "the limit lets {limit} go");
+                stage.goes(employees[limit].0);
+                (Cause::OneMoreLeaves, format!("{limit} leave, and one more"))
+            }
+            (1 | 2, Some(limit)) if employees.len() > limit => {
                 let n = limit + 1 + self.dice.below((employees.len() - limit).min(2) as u64) as usize;
                 for (name, _) in &employees[..n] {
                     match self.dice.below(3) {
@@ -144,7 +154,7 @@ impl History<'_> {
                 }
                 (Cause::ManyLeave, format!("{n} leave at once"))
             }
-            (2, Some(_)) => {
+            (3, Some(_)) => {
                 let group = stage.census().groups.into_keys().find(|group| file.grant(group).is_some_and(|(_, role)| role == "Retail"))?;
                 match self.dice.percent(50) {
                     true => stage.workos.rename_group(&directory, &group, &format!("Former_{group}")),
@@ -165,15 +175,17 @@ impl History<'_> {
     }
 
     /// Between the decision and the run.
-    async fn the_facts_change(&mut self, cause: Cause, held: &BTreeMap<String, Losses>) {
+    async fn the_facts_change(&mut self, cause: Cause, held: &BTreeMap<String, Losses>, verdict: Verdict) {
         let stage = self.stage;
         let (file, due) = (stage.file(), stage.due());
         let is_due = |(tenant, login): &(&String, &String)| due[*tenant].contains_key(*login);
         let first = held.iter().flat_map(|(tenant, held)| held.keys().map(move |login| (tenant, login))).find(is_due);
         let first = first.map(|(_, login)| login.clone()).unwrap_or_default();
         let name = NAMES.iter().find(|name| first == email(name)).copied();
+        let more_leave = verdict == Verdict::Approved && file.limit().is_some() && self.dice.percent(50);
         let told = match (self.dice.below(6), cause, name) {
-            (0..2, Cause::ManyLeave, _) | (0..5, Cause::AGroupGoes, _) => {
+            _ if more_leave => self.more_leave(),
+            (0..2, Cause::ManyLeave | Cause::OneMoreLeaves, _) | (0..5, Cause::AGroupGoes, _) => {
                 let limit = if file.limit() == Some(1) { None } else { Some(1) };
                 assert!(stage.put_in_force(File::limited(&file, limit), AfterApply::Sync).await);
                 format!("the limit is {limit:?}")
@@ -182,11 +194,7 @@ impl History<'_> {
                 stage.comes(name, &first);
                 format!("{name} comes again")
             }
-            (3 | 4, Cause::ManyLeave, _) => {
-                let employees = stage.employees();
-                employees.iter().take(3).for_each(|(name, _)| stage.goes(name));
-                format!("{} more leave", employees.len().min(3))
-            }
+            (3 | 4, Cause::ManyLeave, _) => self.more_leave(),
             (_, Cause::NoAddress, Some(name)) => {
                 stage.workos.put_user(&stage.directory(), UserSpec::new(name, &format!("{name}.9@acme.com")));
                 stage.note_desired();
@@ -196,6 +204,13 @@ impl History<'_> {
         };
         stage.play().n_told = stage.workos.emitted().len();
         self.tell(told);
+    }
+
+    /// Nobody has seen these yet.
+    fn more_leave(&self) -> String {
+        let employees = self.stage.employees();
+        employees.iter().rev().take(3).for_each(|(name, _)| self.stage.goes(name));
+        format!("{} more leave", employees.len().min(3))
     }
 
     /// Those who went with an approval come again, and go again: nobody has approved that yet.
@@ -225,7 +240,7 @@ async fn assert_held(stage: &Stage, cause: Cause, was: &Rows, due: BTreeMap<Stri
     for (tenant, due) in due {
         let held = stage.shown_held(&tenant).await.map(|set| losses_of(&set)).unwrap_or_default();
         let is_over = limit.is_some_and(|limit| due.len() > limit as usize);
-        if is_over || cause == Cause::NoAddress {
+        if is_over || [Cause::OneMoreLeaves, Cause::NoAddress].contains(&cause) {
             assert_eq!(held, due, "what is held of {tenant}, because of {cause:?}");
         }
         let (before, now) = (usable(&was[&tenant]), usable(&stage.rows()[&tenant]));

@@ -156,7 +156,8 @@ impl File {
     /// The file with one change, and what it is; somebody with an account is blocked or protected, or is so no more.
     pub(crate) fn changed(&self, dice: &mut Dice, accounts: BTreeSet<String>) -> (Self, String) {
         let mut file = self.clone();
-        let logins = accounts.iter().chain(&self.blocked).chain(&self.protected).filter(|login| ![ADMIN, PARTNER].map(email).contains(login));
+        let logins =
+            accounts.iter().chain(&self.blocked).chain(&self.protected).filter(|login| ![ADMIN, PARTNER].map(email).contains(login));
         let logins: Vec<&String> = logins.collect();
         let login = if logins.is_empty() { email("ada") } else { (*dice.one_of(&logins)).clone() };
         let told = match dice.below(13) {

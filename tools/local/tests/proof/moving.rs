@@ -32,7 +32,10 @@ impl Stage {
         self.workos.edit(|model| {
             model.add_directory(directory);
             for (name, person) in census.users.iter().filter(|(name, _)| !but.contains(&name.as_str())) {
-                model.put_user(directory, UserSpec { email: person.email.clone(), state: person.state().to_owned(), ..UserSpec::new(name, "") });
+                model.put_user(
+                    directory,
+                    UserSpec { email: person.email.clone(), state: person.state().to_owned(), ..UserSpec::new(name, "") },
+                );
             }
             for (name, group) in &census.groups {
                 model.put_group(directory, name);

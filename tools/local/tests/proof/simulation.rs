@@ -141,7 +141,7 @@ async fn play(stage: &Stage, (kept, file): &(Kept, File), seed: u64, told: &RefC
     stage.workos.switches(|switches| switches.deprovisioning = standins::workos::Deprovisioning::Custom);
     let mut dice = Dice::new(seed);
     let mut history = Witness { seed, told, history: History::new(stage, dice.fork()) };
-    history.history.an_episode().await;
+    history.history.an_episode(seed).await;
     for chapter in 0..=u64::from(dice.percent(LONG)) {
         for _ in 0..chapter + dice.below(HAPPENINGS) {
             history.history.goes_on().await;

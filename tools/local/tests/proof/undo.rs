@@ -89,7 +89,7 @@ impl History<'_> {
         let spared = self.somebody_is_spared(&was, &bad).await;
         self.tell(format!("{} bad runs are put back but for {spared:?}", runs.len()));
         // At first nobody may have agreed to what that takes from somebody.
-        for agrees in [false, true].into_iter().skip(usize::from(self.dice.percent(40))) {
+        for agrees in [false, true].into_iter().skip(usize::from(self.dice.percent(25))) {
             for run in &runs {
                 match stage.is_put_back(run, agrees).await.unwrap() {
                     // It only created, or held all the rest.
@@ -111,7 +111,7 @@ impl History<'_> {
     fn a_mistake_is_made(&mut self) {
         let stage = self.stage;
         let (file, directory) = (stage.file(), stage.directory());
-        let same = self.dice.percent(50).then_some(2);
+        let same = self.dice.percent(60).then_some(2);
         for (name, login) in stage.employees().into_iter().take(4) {
             match same.unwrap_or_else(|| self.dice.below(4)) {
                 0 | 1 => stage.goes(name),
@@ -126,15 +126,18 @@ impl History<'_> {
         stage.note_desired();
     }
 
-    /// The file protects or blocks one of those whom the run changed, so that nobody puts that one back.
-    async fn somebody_is_spared(&mut self, was: &Whole, bad: &Whole) -> Option<String> {
+    /// The file blocks one of those whom the run changed and protects another, so that nobody puts these back.
+    async fn somebody_is_spared(&mut self, was: &Whole, bad: &Whole) -> Vec<String> {
         let changed = was.iter().flat_map(|(tenant, rows)| rows.iter().filter(|(login, row)| bad[tenant].get(*login) != Some(*row)));
-        let login = changed.map(|(login, _)| login).next()?.clone();
+        let logins: BTreeSet<&String> = changed.map(|(login, _)| login).collect();
         if self.dice.percent(35) {
-            return None;
+            return Vec::new();
         }
-        let file = File::sparing(&self.stage.file(), &login, self.dice.percent(50));
-        self.stage.put_in_force(file, AfterApply::Wait).await.then_some(login)
+        let logins: Vec<String> = logins.into_iter().take(2).cloned().collect();
+        let spares = |file: File, (n, login): (usize, &String)| file.sparing(login, n == 0);
+        let file = logins.iter().enumerate().fold(self.stage.file(), spares);
+        assert!(self.stage.put_in_force(file, AfterApply::Wait).await);
+        logins
     }
 }
 
