@@ -8,7 +8,7 @@ use standins::workos::UserSpec;
 
 use crate::dice::Dice;
 use crate::stage::{Outgoing, Stage};
-use crate::weather::{Passing, Storm};
+use crate::weather::{Passing, storm_of};
 use crate::wire::{Kill, Side};
 use crate::words::{account, email};
 
@@ -269,27 +269,6 @@ async fn people_act(stage: &Stage, mut dice: Dice, is_silent: bool) {
             stage.ask().await;
         }
         _ => drop(stage.file_changes(&mut dice, is_silent).await),
-    }
-}
-
-/// How a call of a service fails.
-fn storm_of(service: &str, dice: &mut Dice) -> Storm {
-    let json = |status, kind: &str| {
-        Storm::Answered(
-            status,
-            vec![("content-type", "application/json".to_owned())],
-            json!({"__type": kind, "code": kind, "message": "x"}).to_string(),
-        )
-    };
-    match (dice.below(7), service) {
-        (0, "DynamoDB") => json(400, "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException"),
-        (0, _) => json(429, "ThrottlingException"),
-        (1, _) => json(500, "InternalServerError"),
-        (2, _) => Storm::Reset,
-        (3, _) => Storm::CutAfterCommit,
-        (4, _) => Storm::CutBody,
-        (5, _) => Storm::Covered(500, "{}".to_owned()),
-        _ => Storm::Truncated,
     }
 }
 

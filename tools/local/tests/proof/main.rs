@@ -3,7 +3,7 @@
 //! Production's own code, with production's delays, runs against emulated AWS services and the vendors' stand-ins, as in `e2e`; but here the
 //! test itself is what invokes it and moves the clock ([`clockwork`]), and every call of the functions passes a [`wire`] that can be cut.
 //! [`simulation`] has histories that are thrown by dice: [`history`] what happens in them, [`person`] and [`file`] what people do, [`upstream`] what becomes
-//! of the directory.
+//! of the directory; [`decision`], [`undo`] and [`moving`] are episodes of them, [`taboo`] and [`consent`] look at each write.
 //! [`stage`] has what a story is told with, [`oracle`] what must hold, [`stories`] the stories.
 //!
 //! [`faults`] plays every fault at every call site, [`hostile`] answers and messages that are anything, [`apart`] customers side by side.

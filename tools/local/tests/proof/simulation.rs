@@ -1,14 +1,16 @@
 //! Whatever happens, and in whatever order: when it ends, Orgvue becomes what the directory says, and stays so.
 //!
-//! Each seed is a [history](History) of some hours, of one of four kinds of customers. Now and then changes and faults stop, what was paused is
-//! resumed, the directory is back, and time goes on. Then, within [`LONGEST_MS`] of the stage:
+//! Each seed is a [history](History) of some hours, of one of four kinds of customers. It begins with an episode that says itself what must be:
+//! [a decision](crate::decision), [a restore](crate::undo) or [a move](crate::moving) to another directory. Then anything happens. Now and then
+//! changes and faults stop, what was paused is resumed, the directory is back, and time goes on. Then, within [`LONGEST_MS`] of the stage:
 //!
 //! * Orgvue is what the directory says, by a [reckoning of its own](crate::census); where limits hold something back, behind an approval. Where
 //!   events were lost or Orgvue was edited, this comes with the next look for drift, else before it.
 //! * Nothing is owed, under way, or in the dead-letter queue but for messages whose process died each time. Another run writes nothing.
 //! * Nobody who was to have an account all the time was removed or disabled by any write of a run, or lost a role that was to be had all the time.
-//! * No write touched who was protected all the time, or a tenant that the file did not name. No run that began while the directory was away
-//!   wrote or held anything.
+//!
+//! Behind every run: no write did what the file [forbids](crate::taboo), or took more than people and limits [let it](crate::consent). No run
+//! that began while the directory was away wrote or held anything.
 //!
 //! `PROOF_SEED=17 cargo test -p local --test proof simulation` plays one of them again and tells of it, and `PROOF_SEEDS=100000` as many as one likes, from
 //! `PROOF_SEED` on. The clock of the stage runs on with this machine's, so that a seed may differ by milliseconds from one play to the next.

@@ -156,16 +156,18 @@ fn assert_put_back(was: &Whole, bad: &Whole, is: &Whole, agrees: bool, file: &Fi
             if is_over && harmed.contains(login) {
                 assert_ne!(is, was, "nobody agreed to what {login} of {tenant} loses");
             }
-            if is_spared(login) || was.is_none() {
+            let Some(was) = was.filter(|_| !is_spared(login)) else {
                 assert_eq!(is, bad, "{login} of {tenant} is left alone");
-            } else if agrees || bad.is_none() {
-                assert_eq!(is, was, "{login} of {tenant} is put back");
-            } else if is != was {
-                let (was, bad, is) = (was.unwrap(), bad.unwrap(), is.expect("a restore removes nobody"));
-                let with_roles_of_both = Map::from_iter(bad.clone().into_iter().chain([("Role".to_owned(), both(was, bad))]));
-                let keeps = is == bad || *is == with_roles_of_both;
-                assert!(keeps && takes(was, bad), "{login} of {tenant} was {was:?}, became {bad:?}, is {is:?}");
-            }
+                continue;
+            };
+            let Some(bad) = bad.filter(|_| !agrees) else {
+                assert_eq!(is, Some(was), "{login} of {tenant} is put back");
+                continue;
+            };
+            let is = is.expect("a restore removes nobody");
+            let with_roles_of_both = Map::from_iter(bad.clone().into_iter().chain([("Role".to_owned(), both(was, bad))]));
+            let keeps = is == bad || *is == with_roles_of_both;
+            assert!(is == was || (keeps && takes(was, bad)), "{login} of {tenant} was {was:?}, became {bad:?}, is {is:?}");
         }
     }
 }

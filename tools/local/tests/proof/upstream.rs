@@ -36,12 +36,14 @@ impl Stage {
             switches.unlinked_keeps_rows = dice.percent(30);
             switches.unknown_filter = if dice.percent(50) { UnknownFilter::Empty } else { UnknownFilter::NotFound };
         });
-        if dice.percent(40) { self.directory_becomes("deleted") } else { self.directory_becomes(*dice.one_of(&STATES)) }
+        let state = *dice.one_of(&STATES);
+        self.directory_becomes(if dice.percent(40) { "deleted" } else { state })
     }
 
     /// The directory goes for good.
     pub(crate) fn directory_ends(&self, dice: &mut Dice) -> &'static str {
-        self.directory_becomes(*dice.one_of(&["deleted", "unlinked"]))
+        let end = *dice.one_of(&["deleted", "unlinked"]);
+        self.directory_becomes(end)
     }
 
     fn directory_becomes(&self, what: &'static str) -> &'static str {
