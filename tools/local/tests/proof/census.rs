@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
+use crate::file::File;
 use crate::stage::Stage;
 use crate::words::email;
 
@@ -17,8 +18,6 @@ pub(crate) type Tenants = BTreeMap<String, Accounts>;
 pub(crate) struct Steady {
     /// The accounts that were to be there, with the roles that they were to have.
     pub(crate) desired: Tenants,
-    /// The accounts that were never to be touched.
-    pub(crate) protected: BTreeSet<String>,
 }
 
 /// A directory, as the stand-in has it.
@@ -43,11 +42,20 @@ impl Person {
     pub(crate) fn is_active(&self) -> bool {
         self.state == "active"
     }
+
+    pub(crate) fn state(&self) -> &str {
+        &self.state
+    }
 }
 
 impl Stage {
     /// The first customer's directory; while it is away, as it was.
     pub(crate) fn census(&self) -> Census {
+        self.census_of(&self.directory())
+    }
+
+    /// A directory; while the first customer's is away, as it was.
+    pub(crate) fn census_of(&self, directory: &str) -> Census {
         #[derive(Deserialize)]
         struct Model {
             directories: BTreeMap<String, Census>,
@@ -55,55 +63,66 @@ impl Stage {
         let away = self.play().away.clone();
         let model = away.unwrap_or_else(|| self.workos.edit(|model| serde_json::to_string(model)).unwrap());
         let mut model: Model = serde_json::from_str(&model).unwrap();
-        model.directories.remove(&self.directory()).unwrap()
+        model.directories.remove(directory).unwrap()
     }
 
     /// What is so now.
     pub(crate) fn steady(&self) -> Steady {
-        Steady { desired: self.desired(), protected: self.file().protected().clone() }
+        Steady { desired: self.desired() }
     }
 
     /// What is not so now was not so all the time.
     pub(crate) fn note_desired(&self) {
-        let now = self.steady();
-        let census = self.census();
+        let (census, file) = (self.census(), self.file());
         let mut play = self.play();
+        let unsaid = census.unsaid(&file, &play.had);
+        let desired = census.desired(&file, &unsaid);
+        play.consent.facts_change(&desired, &unsaid);
         if let Some(steady) = &mut play.steady {
-            steady.desired = in_both(&steady.desired, &now.desired);
-            steady.protected.retain(|login| now.protected.contains(login));
+            steady.desired = in_both(&steady.desired, &desired);
         }
         for (name, person) in census.users {
             play.had.entry(name).or_default().extend(person.email.map(|email| email.to_lowercase()));
         }
     }
 
-    /// The addresses of whose accounts nothing is said: active people share them, or they are of somebody who is blocked under another one, of
-    /// which a run may know.
+    /// See [`Census::unsaid`].
     pub(crate) fn unsaid(&self) -> BTreeSet<String> {
+        self.census().unsaid(&self.file(), &self.play().had)
+    }
+
+    /// See [`Census::desired`].
+    pub(crate) fn desired(&self) -> Tenants {
+        let (census, file) = (self.census(), self.file());
+        census.desired(&file, &census.unsaid(&file, &self.play().had))
+    }
+}
+
+impl Census {
+    /// The addresses of whose accounts nothing is said: active people share them, or they are of somebody who is blocked under another one, of
+    /// which a run may know. `had` is every address that somebody had, by name.
+    pub(crate) fn unsaid(&self, file: &File, had: &BTreeMap<String, BTreeSet<String>>) -> BTreeSet<String> {
         let mut seen = BTreeSet::new();
-        let (census, file, had) = (self.census(), self.file(), self.play().had.clone());
         let was_blocked = |name: &String, login: &String| {
             !file.blocked().contains(login) && had.get(name).is_some_and(|had| !had.is_disjoint(file.blocked()))
         };
-        let active = census.users.iter().filter(|(_, person)| person.is_active());
+        let active = self.users.iter().filter(|(_, person)| person.is_active());
         let logins = active.filter_map(|(name, person)| Some((name, person.email.as_ref()?.to_lowercase())));
         logins.filter(|(name, login)| !seen.insert(login.clone()) || was_blocked(name, login)).map(|(_, login)| login).collect()
     }
 
     /// Who is to have an account now that can be used, but for those of whom nothing is said.
-    pub(crate) fn desired(&self) -> Tenants {
-        let (census, file, unsaid) = (self.census(), self.file(), self.unsaid());
+    pub(crate) fn desired(&self, file: &File, unsaid: &BTreeSet<String>) -> Tenants {
         let mut desired: Tenants = file.tenants().map(|tenant| (tenant.to_owned(), Accounts::new())).collect();
-        for (name, group) in &census.groups {
+        for (name, group) in &self.groups {
             let Some((tenant, role)) = file.grant(name) else { continue };
-            let active = group.members.iter().map(|member| &census.users[member]).filter(|person| person.is_active());
+            let active = group.members.iter().map(|member| &self.users[member]).filter(|person| person.is_active());
             for email in active.filter_map(|person| person.email.as_ref()) {
                 desired.get_mut(tenant).unwrap().entry(email.to_lowercase()).or_default().insert(role.to_owned());
             }
         }
-        let is_said = |login: &String| ![&unsaid, file.blocked(), file.protected()].iter().any(|set| set.contains(login));
         for accounts in desired.values_mut() {
-            accounts.retain(|login, roles| (roles.contains("user") || roles.contains("admin")) && is_said(login));
+            accounts.retain(|login, roles| (roles.contains("user") || roles.contains("admin")) && file.is_said(login, unsaid));
         }
         desired
     }

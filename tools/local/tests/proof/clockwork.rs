@@ -13,6 +13,7 @@ use std::task::Poll;
 
 use adapters::clock;
 use adapters::http::Deadline;
+use domain::ids::DirectoryId;
 use domain::pending::Pending;
 use lambda_http::Body;
 use local::aws::Taken;
@@ -137,11 +138,22 @@ impl Stage {
     /// Works at the time of the stage until the work ends or its process is killed.
     pub(crate) async fn invoke<T>(&self, line: &Line, what: &'static str, work: impl Future<Output = T>) -> Result<T, Killed> {
         line.begin(what);
-        let skew_ms = {
+        let (skew_ms, n_before) = {
             let mut play = self.play();
             play.swept_in_vain = false;
-            play.skew_ms
+            play.n_at_work += 1;
+            (play.skew_ms, play.n_at_work - 1)
         };
+        if n_before == 0 {
+            self.seen.begins();
+        }
+        let done = self.works(line, skew_ms, work).await;
+        self.play().n_at_work -= 1;
+        self.judge();
+        done
+    }
+
+    async fn works<T>(&self, line: &Line, skew_ms: i64, work: impl Future<Output = T>) -> Result<T, Killed> {
         let mut work = Box::pin(clock::hurried(self.by_the_clock(skew_ms, work)));
         loop {
             tokio::select! {
@@ -188,7 +200,10 @@ impl Stage {
 
     /// The mark of every customer.
     pub(crate) async fn pending(&self) -> Vec<Pending> {
-        let directories: Vec<_> = self.customers().iter().map(|customer| customer.directory_id()).collect();
+        let mut directories: Vec<_> = self.customers().iter().map(|customer| customer.directory_id()).collect();
+        if self.play().file.is_some() {
+            directories[0] = DirectoryId::parse(&self.directory()).unwrap();
+        }
         if directories.is_empty() { Vec::new() } else { self.store.pending(&directories).await.unwrap() }
     }
 }

@@ -3,8 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use domain::integration::Integration;
+
 use crate::customer::{Customer, multi, single};
 use crate::dice::Dice;
+use crate::taboo::Taboo;
 use crate::words::{PREFIX, email};
 
 /// The prefix of the guide's other spelling.
@@ -17,6 +20,14 @@ const ALIAS: &str = "EU";
 const RESERVED: &str = "Tech";
 /// Whom a file neither blocks nor protects: somebody has to be the administrator.
 const ADMIN: &str = "root";
+
+/// Whom the file protects at first: one whom the directory does not know, one who has other roles than there, and one who is there and has no account.
+pub(crate) const PROTECTED: [&str; 4] = ["vip", "kim", "lou", PARTNER];
+/// Whom the file blocks at first: one whose account is switched off, one whose account the directory does not know, and one who has none.
+pub(crate) const BLOCKED: [&str; 3] = ["mal", "nat", "oz"];
+/// Who is protected by the domain, always.
+pub(crate) const PARTNER: &str = "eve@partner.com";
+const PARTNERS: &str = "@partner.com";
 
 /// How the customer's file reads now.
 #[derive(Clone, PartialEq, Eq)]
@@ -32,29 +43,52 @@ pub(crate) struct File {
     /// Of the last tenant, where it has one of its own.
     tenant_mode: Option<&'static str>,
     lines: &'static [&'static str],
-    section: &'static str,
+    /// How many accounts may go in a day; any number without it.
+    limit: Option<u32>,
+    /// How often the customer has moved to another directory.
+    n_moves: usize,
 }
 
 impl File {
-    /// Of a customer in single tenancy, with these lines and this section.
-    pub(crate) fn single(lines: &'static [&'static str], section: &'static str) -> Self {
+    /// Of a customer in single tenancy, with these lines and this limit.
+    pub(crate) fn single(lines: &'static [&'static str], limit: Option<u32>) -> Self {
         Self {
             tenants: BTreeMap::from([(FIRST, None)]),
             is_multi: false,
             prefix: PREFIX,
             is_reserved: false,
-            blocked: BTreeSet::new(),
-            protected: BTreeSet::new(),
+            blocked: BLOCKED.map(email).into(),
+            protected: PROTECTED.map(email).into(),
             mode: "enforce",
             tenant_mode: None,
             lines,
-            section,
+            limit,
+            n_moves: 0,
         }
     }
 
     /// Of a customer in multi tenancy.
-    pub(crate) fn multi(section: &'static str) -> Self {
-        Self { tenants: BTreeMap::from([(FIRST, None), ("BETA", None)]), is_multi: true, ..Self::single(&[], section) }
+    pub(crate) fn multi(limit: Option<u32>) -> Self {
+        Self { tenants: BTreeMap::from([(FIRST, None), ("BETA", None)]), is_multi: true, ..Self::single(&[], limit) }
+    }
+
+    /// The same with another limit.
+    pub(crate) fn limited(&self, limit: Option<u32>) -> Self {
+        Self { limit, ..self.clone() }
+    }
+
+    /// The same with this account protected, or blocked.
+    pub(crate) fn sparing(&self, login: &str, blocks: bool) -> Self {
+        let mut file = self.clone();
+        let (takes, leaves) = if blocks { (&mut file.blocked, &mut file.protected) } else { (&mut file.protected, &mut file.blocked) };
+        takes.insert(login.to_owned());
+        leaves.remove(login);
+        file
+    }
+
+    /// The same about another directory.
+    pub(crate) fn moved(&self) -> Self {
+        Self { n_moves: self.n_moves + 1, ..self.clone() }
     }
 
     /// Every tenant that the file may name.
@@ -93,6 +127,19 @@ impl File {
         self.tenants_ever().iter().filter(|tenant| !self.tenants.contains_key(**tenant)).map(|tenant| (*tenant).to_owned()).collect()
     }
 
+    pub(crate) fn taboo(&self) -> Taboo {
+        Taboo { absent: self.absent(), protected: self.protected.clone(), blocked: self.blocked.clone() }
+    }
+
+    /// Whether anything is said of an account: it is neither blocked nor protected, nor one of these.
+    pub(crate) fn is_said(&self, login: &String, unsaid: &BTreeSet<String>) -> bool {
+        ![unsaid, &self.blocked, &self.protected].iter().any(|set| set.contains(login))
+    }
+
+    pub(crate) fn limit(&self) -> Option<u32> {
+        self.limit
+    }
+
     pub(crate) fn blocked(&self) -> &BTreeSet<String> {
         &self.blocked
     }
@@ -109,10 +156,11 @@ impl File {
     /// The file with one change, and what it is; somebody with an account is blocked or protected, or is so no more.
     pub(crate) fn changed(&self, dice: &mut Dice, accounts: BTreeSet<String>) -> (Self, String) {
         let mut file = self.clone();
-        let logins = accounts.iter().chain(&self.blocked).chain(&self.protected).filter(|login| **login != email(ADMIN));
+        let logins =
+            accounts.iter().chain(&self.blocked).chain(&self.protected).filter(|login| ![ADMIN, PARTNER].map(email).contains(login));
         let logins: Vec<&String> = logins.collect();
         let login = if logins.is_empty() { email("ada") } else { (*dice.one_of(&logins)).clone() };
-        let told = match dice.below(12) {
+        let told = match dice.below(13) {
             0..3 if self.is_multi => file.come_or_go("GAMMA"),
             3 | 4 if self.is_multi => file.come_or_go("BETA"),
             5 if self.is_multi && self.tenants.contains_key("BETA") => {
@@ -137,6 +185,10 @@ impl File {
                 format!("{login} is protected: {}", come_or_go(&mut file.protected, &login))
             }
             10 => {
+                file.limit = *dice.one_of(&[Some(1), Some(3), None]);
+                format!("the limit is {:?}", file.limit)
+            }
+            11 => {
                 file.mode = *dice.one_of(&["paused", "simulate", "enforce"]);
                 format!("the mode is {}", file.mode)
             }
@@ -163,11 +215,31 @@ impl File {
         let customer = self.lines.iter().fold(customer, |customer, line| customer.line(line)).prefix(self.prefix).mode(self.mode);
         let customer = if self.is_reserved { customer.line(&format!("reserved_roles = [\"superAdmin\", {RESERVED:?}]")) } else { customer };
         let customer = customer.line(&format!("blocked = {:?}", self.blocked.iter().collect::<Vec<_>>()));
-        let customer = customer.line(&format!("protected = {:?}", self.protected.iter().collect::<Vec<_>>()));
+        let protected = self.protected.iter().map(String::as_str).filter(|login| *login != PARTNER).chain([PARTNERS]);
+        let customer = customer.line(&format!("protected = {:?}", protected.collect::<Vec<_>>()));
         let alias = |(tenant, alias): (&&'static str, &Option<&'static str>)| Some((*tenant, format!("alias = {:?}", (*alias)?)));
         let mode = self.tenant_mode.map(|mode| (tenants[tenants.len() - 1], format!("mode = {mode:?}")));
         let lines = self.tenants.iter().filter_map(alias).chain(mode);
-        lines.fold(customer, |customer, (tenant, line)| customer.tenant_line(tenant, &line)).section(self.section)
+        lines.fold(customer, |customer, (tenant, line)| customer.tenant_line(tenant, &line)).section(&match self.limit {
+            None => "[limits]\nremovals_percent = 100\nremovals_floor = 100".to_owned(),
+            Some(limit) => format!("[limits]\nremovals_percent = 0\nremovals_floor = {limit}"),
+        })
+    }
+
+    /// The directory that it names.
+    pub(crate) fn directory(&self) -> String {
+        let first = self.customer().directory();
+        if self.n_moves == 0 { first } else { format!("{first}{}", self.n_moves) }
+    }
+
+    /// The file itself.
+    pub(crate) fn toml(&self) -> String {
+        let customer = self.customer();
+        customer.toml().replace(&customer.directory(), &self.directory())
+    }
+
+    pub(crate) fn integration(&self) -> Integration {
+        Integration::parse(&self.toml()).unwrap()
     }
 }
 

@@ -8,11 +8,11 @@ use standins::workos::UserSpec;
 
 use crate::dice::Dice;
 use crate::stage::{Outgoing, Stage};
-use crate::weather::{Passing, Storm};
+use crate::weather::{Passing, storm_of};
 use crate::wire::{Kill, Side};
 use crate::words::{account, email};
 
-const NAMES: [&str; 8] = ["ada", "bob", "cy", "di", "ed", "flo", "gus", "hal"];
+pub(crate) const NAMES: [&str; 8] = ["ada", "bob", "cy", "di", "ed", "flo", "gus", "hal"];
 const ROLES: [&str; 4] = ["user", "admin", "Retail", "Tech"];
 /// Calls at which another thing may happen meanwhile. No write to Orgvue is among them: a request that hangs for longer than its time is given up.
 const HELD: [&str; 9] =
@@ -47,6 +47,16 @@ impl<'a> History<'a> {
         let steady = stage.steady();
         stage.play().steady = Some(steady);
         Self { stage, dice, told: Vec::new(), adds_in_mid_run, is_silent }
+    }
+
+    /// Something happens that is a story by itself, while nothing else goes wrong; everything is in step before. Of five seeds each has its own, so
+    /// that every customer meets all of them.
+    pub(crate) async fn an_episode(&mut self, seed: u64) {
+        match seed % 5 {
+            0 => Box::pin(self.a_bad_run_is_put_back()).await,
+            1 => Box::pin(self.the_customer_moves()).await,
+            _ => Box::pin(self.something_is_decided()).await,
+        }
     }
 
     /// The next thing happens.
@@ -262,27 +272,6 @@ async fn people_act(stage: &Stage, mut dice: Dice, is_silent: bool) {
     }
 }
 
-/// How a call of a service fails.
-fn storm_of(service: &str, dice: &mut Dice) -> Storm {
-    let json = |status, kind: &str| {
-        Storm::Answered(
-            status,
-            vec![("content-type", "application/json".to_owned())],
-            json!({"__type": kind, "code": kind, "message": "x"}).to_string(),
-        )
-    };
-    match (dice.below(7), service) {
-        (0, "DynamoDB") => json(400, "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException"),
-        (0, _) => json(429, "ThrottlingException"),
-        (1, _) => json(500, "InternalServerError"),
-        (2, _) => Storm::Reset,
-        (3, _) => Storm::CutAfterCommit,
-        (4, _) => Storm::CutBody,
-        (5, _) => Storm::Covered(500, "{}".to_owned()),
-        _ => Storm::Truncated,
-    }
-}
-
 /// One change of the directory, unless it is away. `root` stays as it is, for somebody has to be the administrator.
 fn change_directory(stage: &Stage, dice: &mut Dice) -> String {
     if stage.is_away() {
@@ -379,6 +368,7 @@ fn change_once(stage: &Stage, dice: &mut Dice) -> Option<String> {
 
 /// A person edits the Users list, or adds to it.
 fn edit_orgvue(stage: &Stage, dice: &mut Dice, adds: bool) -> String {
+    stage.play().consent.accounts_change();
     let tenants: Vec<String> = stage.customers()[0].tenants().map(str::to_owned).collect();
     let tenant = dice.one_of(&tenants).as_str();
     let (name, role) = (*dice.one_of(&["root", "ada", "bob", "cy", "di", "ed", "flo", "ghost"]), *dice.one_of(&ROLES));

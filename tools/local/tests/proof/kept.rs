@@ -2,7 +2,6 @@
 //!
 //! Kept are the table, what both vendors have, the customers and the time. What is on its way is not, so that nothing may be.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -11,6 +10,7 @@ use tempfile::TempDir;
 
 use crate::customer::Customer;
 use crate::stage::{Play, Stage};
+use crate::taboo::Taboo;
 
 /// The name of the table's copy.
 const TABLES: &str = "tables.db";
@@ -63,7 +63,7 @@ impl Stage {
         });
         *self.play() = Play { customers: kept.customers.clone(), next_sweep_ms: self.now_ms(), ..Play::default() };
         self.seen.clear();
-        self.seen.leave_alone(BTreeSet::new());
+        self.seen.puts_in_force(Taboo::default());
         self.wire.begin(None);
     }
 }

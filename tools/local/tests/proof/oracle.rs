@@ -8,6 +8,7 @@ use local::aws::Depth;
 use local::system::{DEAD_LETTERS, QUEUE};
 
 use crate::stage::Stage;
+use crate::taboo::Taboo;
 use crate::wire::Side;
 
 /// The accounts of each tenant, each as `name roles`.
@@ -20,37 +21,57 @@ pub(crate) struct Seen(Arc<Mutex<Book>>);
 #[derive(Default)]
 struct Book {
     writes: Vec<Write>,
-    absent: BTreeSet<String>,
+    n_judged: usize,
+    /// What the file in force forbids, and what every file has since the run at work began.
+    in_force: Taboo,
+    lasting: Taboo,
     is_by_a_person: bool,
 }
 
 /// The accounts before a write and behind it.
+#[derive(Clone)]
 pub(crate) struct Write {
     pub(crate) before: Rows,
     pub(crate) after: Option<Rows>,
-    /// Tenants that were no concern of it.
-    pub(crate) absent: BTreeSet<String>,
+    /// What it may not do.
+    pub(crate) taboo: Taboo,
     /// A person puts something back, and no run is at work.
     pub(crate) is_by_a_person: bool,
 }
 
 impl Seen {
     pub(crate) fn add(&self, side: Side, rows: Rows) {
-        let Book { writes, absent, is_by_a_person } = &mut *self.0.lock().unwrap();
+        let Book { writes, lasting, is_by_a_person, .. } = &mut *self.0.lock().unwrap();
         match side {
-            Side::Before => writes.push(Write { before: rows, after: None, absent: absent.clone(), is_by_a_person: *is_by_a_person }),
+            Side::Before => writes.push(Write { before: rows, after: None, taboo: lasting.clone(), is_by_a_person: *is_by_a_person }),
             // Of two at the same time the later one is judged by what both did.
             Side::After => writes.iter_mut().rev().filter(|write| write.after.is_none()).for_each(|write| write.after = Some(rows.clone())),
         }
     }
 
     pub(crate) fn clear(&self) {
-        self.0.lock().unwrap().writes.clear();
+        self.take();
     }
 
-    /// From now on these tenants are nobody's.
-    pub(crate) fn leave_alone(&self, absent: BTreeSet<String>) {
-        self.0.lock().unwrap().absent = absent;
+    /// A file that forbids this is in force from now on.
+    pub(crate) fn puts_in_force(&self, taboo: Taboo) {
+        let mut book = self.0.lock().unwrap();
+        book.lasting = book.lasting.then(&taboo);
+        book.in_force = taboo;
+    }
+
+    /// A run begins, and reads the file in force.
+    pub(crate) fn begins(&self) {
+        let mut book = self.0.lock().unwrap();
+        book.lasting = book.in_force.clone();
+    }
+
+    /// The writes since this was last asked, as far as they are done.
+    pub(crate) fn unjudged(&self) -> Vec<Write> {
+        let mut book = self.0.lock().unwrap();
+        let done: Vec<Write> = book.writes.iter().skip(book.n_judged).take_while(|write| write.after.is_some()).cloned().collect();
+        book.n_judged += done.len();
+        done
     }
 
     /// From now on it is a person who writes, or a run again.
@@ -59,7 +80,9 @@ impl Seen {
     }
 
     pub(crate) fn take(&self) -> Vec<Write> {
-        std::mem::take(&mut self.0.lock().unwrap().writes)
+        let mut book = self.0.lock().unwrap();
+        book.n_judged = 0;
+        std::mem::take(&mut book.writes)
     }
 
     /// The accounts behind each write; of one that was not done there is none.

@@ -16,7 +16,7 @@ use crate::clockwork::Killed;
 use crate::dice::Dice;
 use crate::file::File;
 use crate::history::History;
-use crate::stage::Stage;
+use crate::stage::{Play, Stage};
 
 /// Longest work of a person's process.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -31,17 +31,18 @@ impl Stage {
 
     /// A person puts a file in force. Not while a run is at work on a tenant that it gives up.
     pub(crate) async fn put_in_force(&self, file: File, after: AfterApply) -> bool {
-        let customer = file.customer();
-        let (integration, text, delays) = (customer.integration(), customer.toml(), Delays::default());
+        let (integration, text, delays) = (file.integration(), file.toml(), Delays::default());
         match self.by_hand(self.operator().apply(&integration, &text, after, &delays)).await {
             Ok(_) => {}
             Err(OperateError::Apply(ApplyError::Running)) => return false,
             Err(error) => panic!("{error:?}"),
         }
-        self.seen.leave_alone(file.absent());
+        self.seen.puts_in_force(file.taboo());
+        let now_ms = self.now_ms();
         {
             let mut play = self.play();
-            play.customers[0] = customer;
+            play.consent.file_changes(now_ms, &file);
+            play.customers[0] = file.customer();
             play.file = Some(file);
         }
         self.note_desired();
@@ -52,30 +53,62 @@ impl Stage {
     pub(crate) async fn file_changes(&self, dice: &mut Dice, is_silent: bool) -> String {
         let accounts = self.desired().into_values().flat_map(BTreeMap::into_keys).collect();
         let (file, told) = self.file().changed(dice, accounts);
-        let gives_up = file.absent().difference(&self.file().absent()).next().is_some();
+        let moves = dice.percent(10);
+        let gives_up = moves || file.absent().difference(&self.file().absent()).next().is_some();
         // By the clock of the table the run at work may have lost its lease, and not know it by its own.
         if gives_up && self.play().skew_ms < 0 {
             return "nothing".to_owned();
         }
         let after = if is_silent && dice.percent(30) { AfterApply::Wait } else { AfterApply::Sync };
+        if moves {
+            return format!("another directory, in force: {}", self.moves(&[], after).await);
+        }
         let is_done = self.put_in_force(file, after).await;
         format!("{told}, in force: {is_done}")
     }
 
     /// A person approves or rejects what is held.
     pub(crate) async fn decide(&self, dice: &mut Dice) -> String {
-        let id = self.customers()[0].integration_id();
         let mut told = Vec::new();
         for tenant in self.file().tenants() {
-            let Some(held) = self.state(tenant).await.held else { continue };
-            let verdict = if dice.percent(60) { Verdict::Approved } else { Verdict::Rejected };
-            match self.by_hand(self.operator().decide(&id, None, held.hash.as_str(), verdict)).await {
-                Ok(_) => told.push(format!("{verdict:?} in {tenant}")),
-                Err(OperateError::LeftAlone(_)) => told.push(format!("{tenant} is left alone")),
-                Err(error) => panic!("{error:?}"),
+            if self.state(tenant).await.held.is_none() {
+                continue;
             }
+            let verdict = if dice.percent(60) { Verdict::Approved } else { Verdict::Rejected };
+            told.push(match self.says(tenant, verdict).await {
+                Ok(()) => format!("{verdict:?} in {tenant}"),
+                Err(why) => why,
+            });
         }
         format!("decides: {told:?}")
+    }
+
+    /// A person decides about what a tenant holds, as it is shown.
+    pub(crate) async fn says(&self, tenant: &str, verdict: Verdict) -> Result<(), String> {
+        let id = self.customers()[0].integration_id();
+        let (set, desired) = (self.shown_held(tenant).await.expect("something is held"), self.desired());
+        match self.by_hand(self.operator().decide(&id, None, set.hash().as_str(), verdict)).await {
+            Ok(_) => {}
+            Err(OperateError::LeftAlone(_)) => return Err(format!("{tenant} is left alone")),
+            Err(error) => panic!("{error:?}"),
+        }
+        let mut play = self.play();
+        let is_at_work = play.n_at_work > 0;
+        play.consent.decides(verdict, &set, &desired, is_at_work);
+        Ok(())
+    }
+
+    /// What was written since this was last asked is nothing that the file forbids, nor more than people agreed to.
+    pub(crate) fn judge(&self) {
+        let (is_history, now_ms) = (self.play().file.is_some(), self.now_ms());
+        for write in self.seen.unjudged().iter().filter(|_| is_history) {
+            let Some(after) = &write.after else { continue };
+            write.taboo.assert_kept(&write.before, after);
+            if !write.is_by_a_person {
+                let Play { consent, had, .. } = &mut *self.play();
+                consent.judge(now_ms, write, after, had);
+            }
+        }
     }
 
     /// A person lets the integration run again; not without a look at a directory for which it was suspended.
@@ -98,10 +131,7 @@ impl Stage {
             return "nothing to put back".to_owned();
         }
         let (run, agrees) = (dice.one_of(&runs), dice.percent(70));
-        self.seen.by_a_person(true);
-        let restored = self.invoke(&self.beside.line, "restore", Box::pin(self.put_back(run, agrees))).await;
-        self.seen.by_a_person(false);
-        let told = match restored {
+        let told = match self.is_put_back(run, agrees).await {
             Ok(Ok(())) => "is put back",
             Ok(Err(RestoreError::Busy)) => "is not put back: a run is at work",
             // What the table cannot tell is told to the person.
@@ -110,6 +140,14 @@ impl Stage {
             Err(Killed) => "was being put back when the process died",
         };
         format!("run {run} {told}")
+    }
+
+    pub(crate) async fn is_put_back(&self, run: &RunId, agrees: bool) -> Result<Result<(), RestoreError>, Killed> {
+        self.seen.by_a_person(true);
+        self.play().consent.accounts_change();
+        let restored = self.invoke(&self.beside.line, "restore", Box::pin(self.put_back(run, agrees))).await;
+        self.seen.by_a_person(false);
+        restored
     }
 
     async fn put_back(&self, run: &RunId, agrees: bool) -> Result<(), RestoreError> {

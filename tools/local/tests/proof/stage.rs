@@ -27,6 +27,7 @@ use sync::Operator;
 
 use crate::bench;
 use crate::census::Steady;
+use crate::consent::Consent;
 use crate::customer::{API_ACCOUNT, Customer, dataset};
 use crate::file::File;
 use crate::kept::Kept;
@@ -103,6 +104,9 @@ pub(crate) struct Play {
     pub(crate) steady: Option<Steady>,
     /// The file of the first customer, in a history.
     pub(crate) file: Option<File>,
+    pub(crate) consent: Consent,
+    /// How many processes are at work, one of them in the call of another.
+    pub(crate) n_at_work: usize,
     /// Every address that somebody had, by name.
     pub(crate) had: BTreeMap<String, BTreeSet<String>>,
     /// What WorkOS had when the directory went away, while it is away.
@@ -316,7 +320,8 @@ impl Stage {
 
     /// The first customer's directory, which most stories are about.
     pub(crate) fn directory(&self) -> String {
-        self.play().customers[0].directory()
+        let play = self.play();
+        play.file.as_ref().map_or_else(|| play.customers[0].directory(), File::directory)
     }
 
     /// Adds a user to the first customer's directory, or changes the one of this name.

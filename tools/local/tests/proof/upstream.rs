@@ -32,20 +32,29 @@ impl Stage {
         if self.is_away() || self.play().is_calm {
             return "as it was";
         }
-        let directory = self.directory();
-        let kept = self.workos.edit(|model| serde_json::to_string(model)).unwrap();
-        self.play().away = Some(kept);
         self.workos.switches(|switches| {
             switches.unlinked_keeps_rows = dice.percent(30);
             switches.unknown_filter = if dice.percent(50) { UnknownFilter::Empty } else { UnknownFilter::NotFound };
         });
-        if dice.percent(40) {
-            self.workos.delete_directory(&directory);
-            return "deleted";
-        }
         let state = *dice.one_of(&STATES);
-        self.workos.set_directory_state(&directory, state);
-        state
+        self.directory_becomes(if dice.percent(40) { "deleted" } else { state })
+    }
+
+    /// The directory goes for good.
+    pub(crate) fn directory_ends(&self, dice: &mut Dice) -> &'static str {
+        let end = *dice.one_of(&["deleted", "unlinked"]);
+        self.directory_becomes(end)
+    }
+
+    fn directory_becomes(&self, what: &'static str) -> &'static str {
+        let directory = self.directory();
+        let kept = self.workos.edit(|model| serde_json::to_string(model)).unwrap();
+        self.play().away = Some(kept);
+        match what {
+            "deleted" => self.workos.delete_directory(&directory),
+            state => self.workos.set_directory_state(&directory, state),
+        }
+        what
     }
 
     /// The directory comes back as it was, and an event tells of it.

@@ -6,7 +6,9 @@ use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures::{StreamExt, stream};
+use serde_json::json;
 
+use crate::dice::Dice;
 use crate::wire::Call;
 
 /// Says what becomes of each call that is neither held nor heard for the last time.
@@ -87,6 +89,27 @@ impl Storm {
                 std::future::pending().await
             }
         }
+    }
+}
+
+/// How a call of a service fails, by dice.
+pub(crate) fn storm_of(service: &str, dice: &mut Dice) -> Storm {
+    let json = |status, kind: &str| {
+        Storm::Answered(
+            status,
+            vec![("content-type", "application/json".to_owned())],
+            json!({"__type": kind, "code": kind, "message": "x"}).to_string(),
+        )
+    };
+    match (dice.below(7), service) {
+        (0, "DynamoDB") => json(400, "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException"),
+        (0, _) => json(429, "ThrottlingException"),
+        (1, _) => json(500, "InternalServerError"),
+        (2, _) => Storm::Reset,
+        (3, _) => Storm::CutAfterCommit,
+        (4, _) => Storm::CutBody,
+        (5, _) => Storm::Covered(500, "{}".to_owned()),
+        _ => Storm::Truncated,
     }
 }
 
