@@ -7,6 +7,7 @@
 //! It holds personal data and belongs in answers to people, never in a log.
 
 mod answers;
+mod approved;
 mod decided;
 mod display;
 mod stored;

@@ -21,7 +21,8 @@ impl Explanation {
             let records = Records { login: &self.login, tenant: &told.tenant, last };
             let answers = records.answers(told.decision, read_by);
             let has = |outcome| answers.iter().any(|answer| answer.outcome == outcome);
-            if told.held.is_none() && has(AnswerOutcome::Held) {
+            // A look at the tenant knows better what is held now.
+            if told.held.is_none() && told.now.is_none() && has(AnswerOutcome::Held) {
                 told.held = records.held();
             }
             if has(AnswerOutcome::Refused) {

@@ -145,7 +145,7 @@ impl fmt::Display for HeldSeen {
             write!(f, "; hash {}", hash.short())?;
         }
         match self.verdict {
-            Some(Verdict::Approved) => write!(f, "; approved"),
+            Some(Verdict::Approved) => write!(f, "; approved: the next run does it"),
             Some(Verdict::Rejected) => write!(f, "; rejected by a person"),
             None => Ok(()),
         }

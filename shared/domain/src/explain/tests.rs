@@ -8,6 +8,7 @@ use super::*;
 use crate::finding::{Finding, FindingCode};
 use crate::group_name::Role;
 use crate::guard::HoldReason;
+use crate::held::{HeldAction, HeldSet, Verdict};
 use crate::ids::{GroupId, ItemId, UserId};
 use crate::plan::{Change, Verb};
 use crate::row::Row;
@@ -156,6 +157,28 @@ fn what_is_held_is_told_with_its_reason_and_hash_and_the_users_new_address() {
     let held_seen = explanation.tenants[0].held.as_ref().unwrap();
     assert_eq!((held_seen.why, held_seen.hash.as_ref().unwrap().short()), (HoldReason::OverLimit, "0123456789ab"));
     assert_eq!(told(&stored("ada.king", &["ada: user"], &[held])), "One Desired [user] [] [RightAlready@r5]");
+}
+
+#[test]
+fn what_was_approved_since_is_told_as_such_unless_the_approval_does_not_reach_so_far() {
+    let action = |why| HeldAction { tenant: tenant(), login: login("ada"), action: Verb::Remove, lost_roles: [Role::user()].into(), why };
+    let verdict = |held: HoldReason, approved: HoldReason| {
+        let held = HeldRecord {
+            login: login("ada"),
+            action: Verb::Remove,
+            lost_roles: vec![Role::user()],
+            why: held,
+            renamed_to: None,
+            message: String::new(),
+        };
+        let set: HeldSet = serde_json::from_value(serde_json::json!([action(approved)])).unwrap();
+        let told = stored("ada", &[], &[run("r5", Status::PartlyHeld, |record| record.held.push(held))]);
+        told.with_approvals(&[(tenant(), set)].into()).tenants[0].held.as_ref().unwrap().verdict
+    };
+    assert_eq!(verdict(HoldReason::OverLimit, HoldReason::NewScope), Some(Verdict::Approved));
+    assert_eq!(verdict(HoldReason::LastAdmin, HoldReason::LastAdmin), Some(Verdict::Approved));
+    assert_eq!(verdict(HoldReason::LastAdmin, HoldReason::OverLimit), None);
+    assert_eq!(verdict(HoldReason::Unconfirmed, HoldReason::OverLimit), None);
 }
 
 #[test]

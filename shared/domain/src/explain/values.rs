@@ -174,7 +174,7 @@ pub enum Decided {
     NotKnown,
 }
 
-/// An action about the login that waits for a person.
+/// An action about the login that waits for a person, or that a person approved and no run has done yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct HeldSeen {
     /// What would be done.
