@@ -223,7 +223,9 @@ impl ReadError {
             Self::Gone { .. } => "nobody was removed and the integration is suspended; ask the customer, and link the directory again",
             Self::NotFound => "compare the directory id with WorkOS, and check that the API key is of the same environment",
             Self::Unsettled { .. } => "nothing to do; ask the customer to mend the connection in WorkOS if it lasts",
-            Self::TooLarge { .. } => "have fewer users synced to WorkOS, or two directories: the function has the most time that Lambda gives",
+            Self::TooLarge { .. } => {
+                "have fewer users synced to WorkOS, or two directories: the function has the most time that Lambda gives"
+            }
             Self::Refused { .. } => "store a valid WorkOS API key; every customer is concerned",
             Self::Key(SecretError::NotFound { .. }) => {
                 "restore it in Secrets Manager, or deploy with the ARN of a new one; every customer is concerned"

@@ -14,6 +14,7 @@ mod findings;
 mod fleet;
 mod held;
 mod integration;
+mod last_read;
 mod modes;
 mod plan;
 mod restore;

@@ -14,7 +14,7 @@ impl Explanation {
     #[must_use]
     pub fn with_runs(mut self, last: &[RunRecord]) -> Self {
         let read_by = match &self.source {
-            Source::Snapshot { run, at_ms: _ } => Some(run),
+            Source::Snapshot { run, at_ms: _, unchanged_since: _ } => Some(run),
             Source::Live => None,
         };
         for told in &mut self.tenants {

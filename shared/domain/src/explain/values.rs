@@ -39,10 +39,13 @@ pub struct Explanation {
 pub enum Source {
     /// From what the last read saw.
     Snapshot {
-        /// The run that read.
+        /// The last run that read.
         run: RunId,
         /// When, in milliseconds since 1970.
         at_ms: i64,
+        /// The run that saw it so first, if that was another one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        unchanged_since: Option<RunId>,
     },
     /// From the directory and the datasets as they are.
     Live,

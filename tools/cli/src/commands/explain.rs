@@ -17,6 +17,7 @@ use serde::Serialize;
 use sync::{Deps, Obstacle, TenantPreview};
 
 use super::fleet::READS_AT_ONCE;
+use super::last_read::LastRead;
 use super::plan::in_force;
 use crate::args::ExplainArgs;
 use crate::context::Context;
@@ -45,6 +46,8 @@ pub(crate) async fn explain(cx: &Context, args: &ExplainArgs) -> Result<Explaine
     let unread = || Advice::new(format!("no run has read the directory of {} yet", args.id), "ask with --live");
     let snapshot = store.snapshot(&args.id).await?.ok_or_else(unread)?;
     let explanation = Explanation::from_snapshot(&args.login, &integration, &snapshot, &runs);
+    let LastRead { run, at_ms, unchanged_since } = LastRead::of(&store, &args.id, &snapshot).await?;
+    let explanation = if unchanged_since.is_some() { explanation.read_again(run, at_ms) } else { explanation };
     Ok(Explained(explanation.with_approvals(&approvals(&store, &args.id).await?)))
 }
 

@@ -8,6 +8,7 @@ use domain::run::RunRecord;
 use serde::Serialize;
 use sync::{Deps, RestoreError};
 
+use super::last_read::LastRead;
 use super::plan::{in_force, tenant_of};
 use super::run_text::RunView;
 use super::stop::Stop;
@@ -60,9 +61,13 @@ pub(crate) async fn restore(cx: &Context, args: &RestoreArgs) -> Result<Restored
     progress.say(format!("comparing what run {} saved with the datasets of {}", args.run, args.id));
     let restoration = sync::restoration(&deps, &args.id, &args.run, args.tenant.as_ref(), args.patience.deadline()).await?;
     let applied_at_ms = store.integration_in_force(&args.id).await?.map(|in_force| in_force.applied_at_ms);
+    let seen = match store.snapshot(&args.id).await? {
+        Some(snapshot) => Some((LastRead::of(&store, &args.id, &snapshot).await?, snapshot)),
+        None => None,
+    };
     // What was read under a file of before does not tell what the next run will see.
-    let snapshot = store.snapshot(&args.id).await?.filter(|snapshot| applied_at_ms.is_none_or(|applied| applied <= snapshot.at_ms));
-    Ok(Restored::Shown(Proposal::new(&integration, &args.run, restoration, snapshot.as_ref(), running)))
+    let seen = seen.filter(|(read, _)| applied_at_ms.is_none_or(|applied| applied <= read.at_ms));
+    Ok(Restored::Shown(Proposal::new(&integration, &args.run, restoration, seen, running)))
 }
 
 async fn put_back(cx: &Context, args: &RestoreArgs, deps: &Deps, running: Running) -> Result<Restored, CliError> {

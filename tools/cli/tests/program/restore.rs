@@ -78,6 +78,28 @@ async fn accounts_that_a_slip_in_the_prefix_removed_come_back_with_all_they_had(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_read_that_saw_nothing_new_is_the_last_read_all_the_same() {
+    let deployment = Deployment::start().await;
+    deployment.customer("acme", &["ada admin", "cid HR"]);
+    deployment.account("bob");
+    deployment.put_in_force("acme", "enforce").await;
+    let first = last_run(&deployment).await;
+    deployment.run(&["approve", "acme", &deployment.hash().await, "--wait"]).await;
+    let bad = last_run(&deployment).await;
+    let path = deployment.write("acme.toml", &format!("protected = [\"@orgvue.com\"]\n{}", file("acme", "enforce")));
+    assert_eq!(deployment.run(&["integration", "apply", &path, "--wait"]).await.code, 0);
+    let last = last_run(&deployment).await;
+
+    let shown = deployment.run(&["restore", "acme", &bad]).await;
+    assert!(shown.stdout.contains(&format!("would undo again, as run {last} read")), "{} {}", shown.stdout, shown.stderr);
+    assert!(!shown.stderr.contains("has not been read since"), "{}", shown.stderr);
+    let findings = deployment.json(&["findings", "acme"]).await;
+    assert_eq!(findings["integrations"][0]["run"], json!(last));
+    let explained = deployment.json(&["explain", "acme", "ada@acme.com"]).await;
+    assert_eq!((&explained["source"]["run"], &explained["source"]["unchanged_since"]), (&json!(last), &json!(first)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_takes_from_somebody_is_done_only_with_its_hash() {
     let deployment = Deployment::with_acme("enforce", &["grace user"]).await;
     deployment.workos.edit(|model| {

@@ -12,6 +12,7 @@ use serde::Serialize;
 use sync::{Obstacle, Restoration, TenantRestoration};
 
 use super::Running;
+use crate::commands::last_read::LastRead;
 use crate::commands::plan::{obstacles, painted};
 use crate::commands::run_text::held_table;
 use crate::output::{Answer, At, Exit, Page, Tone, utc};
@@ -56,16 +57,17 @@ impl Proposal {
         integration: &Integration,
         run: &RunId,
         restoration: Restoration,
-        snapshot: Option<&Snapshot>,
+        seen: Option<(LastRead, Snapshot)>,
         running: Running,
     ) -> Self {
-        let of = |(tenant, outcome)| OfTenant::new(tenant, outcome, integration, snapshot);
+        let (read, snapshot) = seen.unzip();
+        let of = |(tenant, outcome)| OfTenant::new(tenant, outcome, integration, snapshot.as_ref());
         Self {
             integration: integration.id.clone(),
             run: run.clone(),
             running,
             tenants: restoration.tenants.into_iter().map(of).collect(),
-            seen: snapshot.map(|snapshot| Seen { run: snapshot.run.clone(), at: At(snapshot.at_ms) }),
+            seen: read.map(|LastRead { run, at_ms, unchanged_since: _ }| Seen { run, at: At(at_ms) }),
         }
     }
 
