@@ -9,7 +9,7 @@ use domain::ids::{DirectoryId, RunId};
 use serde_json::{Value, json};
 use standins::{Fault, FaultKind, Matcher, Nth};
 
-use crate::deployment::{Deployment, directory, end, file};
+use crate::deployment::{Deployment, directory, end, file, two_tenants};
 
 const NAMES: [&str; 4] = ["ann", "ben", "cat", "dov"];
 
@@ -159,6 +159,27 @@ async fn a_run_that_is_not_there_is_told_before_any_vendor_is_asked() {
     let run = last_run(&deployment).await;
     let nothing = deployment.run(&["restore", "acme", &run]).await;
     assert_eq!((nothing.code, nothing.stderr), (0, format!("nothing to put back: run {run} overwrote no account\n")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn accounts_of_a_tenant_that_has_gone_from_the_file_are_told() {
+    let deployment = Deployment::start().await;
+    deployment.customer("acme", &["ada ACME_user", "eve EU_user"]);
+    deployment.second_tenant();
+    deployment.orgvue.insert_row("EU", json!({"Login": "eve@acme.com", "Role": "", "Enabled": true}));
+    let both = deployment.write("both.toml", &two_tenants("enforce", "enforce"));
+    deployment.run(&["integration", "apply", &both, "--wait"]).await;
+    let run = last_run(&deployment).await;
+    let other = deployment.run(&["restore", "acme", &run, "--tenant", "ACME"]).await;
+    assert_eq!((other.code, other.stderr), (0, format!("nothing to put back: run {run} overwrote no account of ACME\n")));
+
+    let one = deployment.write("one.toml", &file("acme", "enforce").replace("\"single\"", "\"multi\""));
+    deployment.run(&["integration", "apply", &one, "--wait"]).await;
+    for command in [&["restore", "acme", &run][..], &["restore", "acme", &run, "--yes"]] {
+        let ended = deployment.run(command).await;
+        let told = format!("run {run} overwrote accounts of EU, which the file no longer has: apply a file that has it\n");
+        assert_eq!((ended.code, ended.stderr), (2, format!("nothing to put back: {told}")), "{command:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
