@@ -23,7 +23,7 @@ use local::system::{Options, StartError, System, TABLE, short_delays};
 use secrecy::SecretString;
 use sync::Tokens;
 
-use crate::args::Args;
+use crate::args::{Args, WEBHOOK_SECRET};
 use crate::vendors::{Folder, Vendors, unheard};
 
 type Error = Box<dyn std::error::Error>;
@@ -115,14 +115,16 @@ fn options(args: &Args, vendors: &Vendors, folder: &Folder) -> Options {
     }
 }
 
+/// What programs and people are told: secrets of stand-ins only, for what is given may be somebody's real one.
 fn ready(args: &Args, vendors: &Vendors, system: &System, operator_env: &Path) -> Ready {
+    let shown = |secret: &str, is_given: bool| if is_given { "as given" } else { secret }.to_owned();
     Ready {
         webhook_url: system.webhook_url.clone(),
-        webhook_secret: args.webhook_secret.first().cloned().unwrap_or_default(),
+        webhook_secret: shown(WEBHOOK_SECRET, args.webhook_secret != [WEBHOOK_SECRET]),
         workos_url: vendors.workos_url.clone(),
-        workos_key: vendors.workos_key.clone(),
+        workos_key: shown(&vendors.workos_key, args.workos_key.is_some()),
         orgvue_url: vendors.orgvue_url.clone(),
-        orgvue_token: vendors.orgvue_token.clone(),
+        orgvue_token: shown(&vendors.orgvue_token, args.orgvue_token.is_some()),
         aws_endpoint_url_dynamodb: system.dynamodb.url().to_owned(),
         aws_endpoint_url_sqs: system.sqs.url().to_owned(),
         aws_endpoint_url_scheduler: system.scheduler.url().to_owned(),
