@@ -73,6 +73,15 @@ async fn findings_go_to_a_spreadsheet_row_by_row() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_spreadsheet_without_rows_says_why() {
+    let deployment = Deployment::start().await;
+    let path = deployment.write("acme.toml", &file("acme", "paused"));
+    deployment.run(&["integration", "apply", &path]).await;
+    let csv = deployment.run(&["findings", "acme", "--csv"]).await;
+    assert_eq!((csv.stdout.lines().count(), csv.stderr.as_str()), (1, "no run has read the directory of acme yet\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_tenant_is_only_simulated_is_not_counted_as_done() {
     let deployment = Deployment::start().await;
     deployment.customer("acme", &["ada ACME_user", "bob ACME_user", "eve EU_user"]);
