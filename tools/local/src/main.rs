@@ -87,7 +87,7 @@ async fn run(args: Args) -> Result<ExitCode, Error> {
     if args.json {
         out.program(&ready)?;
     }
-    stay(&system, &vendors, &integrations, began_ms, &out).await
+    stay(&system, &vendors, began_ms, &out).await
 }
 
 fn input(args: &Args) -> Result<Input, Error> {
@@ -195,11 +195,12 @@ async fn once(
 }
 
 /// Shows each run when it has ended, until the process is stopped.
-async fn stay(system: &System, vendors: &Vendors, integrations: &[Integration], began_ms: i64, out: &Out) -> Result<ExitCode, Error> {
+async fn stay(system: &System, vendors: &Vendors, began_ms: i64, out: &Out) -> Result<ExitCode, Error> {
     let mut shown = BTreeSet::new();
     loop {
         let mut new = false;
-        for integration in integrations {
+        let integrations = play::in_force(&system.store).await?;
+        for integration in &integrations {
             for run in play::runs_since(&system.store, &integration.id, began_ms).await? {
                 if shown.insert(run.id.clone()) {
                     out.people(&report::run_text(&run));
@@ -208,7 +209,7 @@ async fn stay(system: &System, vendors: &Vendors, integrations: &[Integration], 
             }
         }
         if new {
-            show_datasets(vendors, integrations, out);
+            show_datasets(vendors, &integrations, out);
         }
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
