@@ -89,6 +89,12 @@ fn reads_as_five_numbered_steps() {
 }
 
 #[test]
+fn a_later_read_that_saw_the_same_is_named_beside_the_first() {
+    let told = stored("testuser1", &["testuser1: user"], &[]).read_again(RunId::new("r7"), AT_MS + 3_600_000).to_string();
+    assert_eq!(told.lines().next(), Some("testuser1@testOrg.com as run r7 read it at 2026-11-22 10:30:00Z, unchanged since run r5"));
+}
+
+#[test]
 fn the_newest_mention_is_the_answer_unless_a_later_run_found_all_well() {
     let failed = run("r5", Status::Failed, |record| record.failed.push(login("ada")));
     let created = run("r4", Status::Applied, |record| record.created.push(login("ada")));
