@@ -39,7 +39,7 @@ use tracing::field::Empty;
 
 pub use config::{Config, TokenSource, Tokens};
 pub use operate::{DecidedOn, OperateError, Operator};
-pub use preview::{Obstacle, Preview, PreviewError, TenantPreview, check_directory, groups_of, preview};
+pub use preview::{Obstacle, Preview, PreviewError, TenantPreview, agreed, check_directory, groups_of, preview};
 pub use restore::{Restoration, RestoreError, TenantRestoration, restoration, restore};
 pub use sweep::{Swept, sweep};
 

@@ -3,17 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use adapters::aws::chain;
+use adapters::clock::now_ms;
 use adapters::http::Deadline;
 use adapters::orgvue::UsersDataset;
-use adapters::store::StoreError;
+use adapters::store::{Store, StoreError};
 use adapters::workos::ReadError;
 use domain::current::Current;
 use domain::desired::Decision;
 use domain::directory::{Directory, Group};
 use domain::finding::Finding;
 use domain::guard::Held;
-use domain::held::HeldSet;
-use domain::ids::{TenantId, UserId};
+use domain::held::{self, HeldSet};
+use domain::ids::{IntegrationId, TenantId, UserId};
 use domain::integration::{Integration, Tenant};
 use domain::onboarding::looks_like_ours;
 use domain::plan::{Action, Plan};
@@ -115,13 +116,11 @@ async fn look_at(look: &Look<'_>, tenant: &Tenant, state: TenantState) -> (Tenan
         Ok(dataset) => dataset,
         Err(fault) => return (tenant.id.clone(), Err(fault.into()), 0),
     };
-    let (waiting, begun) = match kept(look, tenant, &state).await {
+    let Kept { agreed, waiting, begun } = match kept(look, tenant, &state).await {
         Ok(kept) => kept,
         Err(error) => return (tenant.id.clone(), Err(TenantFault::from(error).into()), 0),
     };
-    // An approval waits for a run: a dry run shows what it is about as held still.
-    let approved = HeldSet::default();
-    let known = Known { scope: state.scope(look.integration), approved: &approved, waiting: &waiting, harm: &state.harm, begun: &begun };
+    let known = Known { scope: state.scope(look.integration), approved: &agreed, waiting: &waiting, harm: &state.harm, begun: &begun };
     let outcome = look.tenant(tenant, &dataset, known, Plan::clone).await.map(|looked| {
         let Looked { plan, current, approved, held, findings, confirmed, renamed: _, harm: _ } = looked.expect("the directory is whole");
         TenantPreview { current, plan, approved: approved.actions().cloned().collect(), held, findings, confirmed }
@@ -129,11 +128,39 @@ async fn look_at(look: &Look<'_>, tenant: &Tenant, state: TenantState) -> (Tenan
     (tenant.id.clone(), outcome.map_err(Obstacle::from), dataset.calls())
 }
 
-/// What waits for a decision in the tenant, and what an interrupted run saved.
-async fn kept(look: &Look<'_>, tenant: &Tenant, state: &TenantState) -> Result<(HeldSet, Vec<Row>), StoreError> {
+/// What people and earlier runs left for a run of the tenant to know.
+struct Kept {
+    agreed: HeldSet,
+    /// What waits for a decision.
+    waiting: HeldSet,
+    /// What an interrupted run saved.
+    begun: Vec<Row>,
+}
+
+async fn kept(look: &Look<'_>, tenant: &Tenant, state: &TenantState) -> Result<Kept, StoreError> {
     let Look { deps, integration, .. } = *look;
     let decision = deps.store.decision(&integration.id, &tenant.id).await?;
-    Ok((waiting(deps, integration, tenant, state, decision.as_ref()).await?, begun(deps, tenant, &state.harm).await?))
+    Ok(Kept {
+        agreed: agreed(&deps.store, (&integration.id, &tenant.id), state, decision.as_ref()).await?,
+        waiting: waiting(deps, integration, tenant, state, decision.as_ref()).await?,
+        begun: begun(deps, tenant, &state.harm).await?,
+    })
+}
+
+/// What of the tenant the next run may do without holding it, by the newest decision about it; nothing where no approval counts any more.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn agreed(
+    store: &Store,
+    (integration, tenant): (&IntegrationId, &TenantId),
+    state: &TenantState,
+    decision: Option<&held::Decision>,
+) -> Result<HeldSet, StoreError> {
+    match decision.and_then(|decision| decision.approves(state.decisions_used_ms, now_ms())) {
+        Some(hash) => Ok(store.held(integration, tenant, hash).await?.unwrap_or_default()),
+        None => Ok(HeldSet::default()),
+    }
 }
 
 /// Reads all groups that a user is in now, ours or not.

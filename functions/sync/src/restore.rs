@@ -34,7 +34,7 @@ use crate::run::{Opening, beside_heartbeat, is_ours, log_ended, new_id, new_reco
 use crate::tenant::{Progress, Writer};
 
 /// What putting back a run would do now, tenant by tenant; tenants of which it saved nothing are not there.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Restoration {
     /// What would be done, or what stands in the way.
     pub tenants: BTreeMap<TenantId, Result<TenantRestoration, Obstacle>>,

@@ -147,8 +147,8 @@ pub enum ReadError {
         /// WorkOS's state.
         state: String,
     },
-    /// Even without any delay, WorkOS's limit of calls does not let the read fit into the time there is. A person must give it more time;
-    /// trying again is in vain.
+    /// Even without any delay, WorkOS's limit of calls does not let the read fit into the time there is. A person must make the
+    /// directory smaller; trying again is in vain.
     ///
     /// Judged by what is known at the moment: pages of users counted in the directory's metadata, pages read, one page for every list that has not
     /// ended. If these fill nine tenths of the time that the read had at its start, it is too large; if they do not but the time is
@@ -223,7 +223,9 @@ impl ReadError {
             Self::Gone { .. } => "nobody was removed and the integration is suspended; ask the customer, and link the directory again",
             Self::NotFound => "compare the directory id with WorkOS, and check that the API key is of the same environment",
             Self::Unsettled { .. } => "nothing to do; ask the customer to mend the connection in WorkOS if it lasts",
-            Self::TooLarge { .. } => "give the sync function more time, or have fewer users synced to WorkOS",
+            Self::TooLarge { .. } => {
+                "have fewer users synced to WorkOS, or two directories: the function has the most time that Lambda gives"
+            }
             Self::Refused { .. } => "store a valid WorkOS API key; every customer is concerned",
             Self::Key(SecretError::NotFound { .. }) => {
                 "restore it in Secrets Manager, or deploy with the ARN of a new one; every customer is concerned"

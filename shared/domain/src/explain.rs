@@ -7,6 +7,7 @@
 //! It holds personal data and belongs in answers to people, never in a log.
 
 mod answers;
+mod approved;
 mod decided;
 mod display;
 mod stored;
@@ -18,7 +19,7 @@ use crate::directory::{Directory, User};
 use crate::finding::Finding;
 use crate::guard::Held;
 use crate::held::HeldHash;
-use crate::ids::TenantId;
+use crate::ids::{RunId, TenantId};
 use crate::integration::Integration;
 use crate::login::Login;
 use crate::plan::Action;
@@ -73,9 +74,19 @@ impl Explanation {
         let decision = desired(&directory, integration);
         let findings = stored::findings(&decision, snapshot);
         let found = decided::found(&users, Found::NotStored);
-        let source = Source::Snapshot { run: snapshot.run.clone(), at_ms: snapshot.at_ms };
+        let source = Source::Snapshot { run: snapshot.run.clone(), at_ms: snapshot.at_ms, unchanged_since: None };
         let sight = decided::Sight { login, integration, directory: &directory, decision: &decision, findings: &findings, users, found };
         sight.explain(source).with_runs(last)
+    }
+
+    /// Says that a later run read the same as the snapshot shows. Whatever else is told stays: it is as it was when it was first seen so.
+    #[must_use]
+    pub fn read_again(mut self, by: RunId, when_ms: i64) -> Self {
+        if let Source::Snapshot { run, at_ms, unchanged_since } = &mut self.source {
+            *unchanged_since = Some(std::mem::replace(run, by));
+            *at_ms = when_ms;
+        }
+        self
     }
 
     /// Explains from the directory as it is, what it asks for, and one look at each tenant. What runs did before is not told; see

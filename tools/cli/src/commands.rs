@@ -14,6 +14,7 @@ mod findings;
 mod fleet;
 mod held;
 mod integration;
+mod last_read;
 mod modes;
 mod plan;
 mod restore;
@@ -29,7 +30,7 @@ mod wait;
 use crate::args::{Command, DiffArgs, IntegrationCommand, RunCommand};
 use crate::context::Context;
 use crate::error::CliError;
-use crate::output::{Answer as _, Exit, Screen};
+use crate::output::{Exit, Screen};
 
 /// Does what was asked, and shows the answer.
 pub(crate) async fn run(command: Command, cx: &Context, screen: &Screen) -> Result<Exit, CliError> {
@@ -50,7 +51,7 @@ pub(crate) async fn run(command: Command, cx: &Context, screen: &Screen) -> Resu
         Command::Run(RunCommand::Show { run }) => screen.show(&runs::show(cx, &run).await?),
         Command::Findings(args) => {
             let findings = findings::findings(cx, &args.which).await?;
-            if args.csv { screen.print(&findings.csv()?).map(|()| findings.exit()) } else { screen.show(&findings) }
+            if args.csv { screen.show_as(&findings.csv()?, &findings) } else { screen.show(&findings) }
         }
         Command::Explain(args) => screen.show(&explain::explain(cx, &args).await?),
         Command::Held(args) => screen.show(&held::held(cx, args.id.as_ref()).await?),

@@ -83,10 +83,20 @@ impl Screen {
                 self.print(&json)?;
             }
         }
+        Ok(Self::end(answer))
+    }
+
+    /// Shows an answer in a form of its own.
+    pub(crate) fn show_as(&self, text: &str, answer: &impl Answer) -> Result<Exit, CliError> {
+        self.print(text)?;
+        Ok(Self::end(answer))
+    }
+
+    fn end(answer: &impl Answer) -> Exit {
         if let Some(hint) = answer.hint() {
             eprintln!("{hint}");
         }
-        Ok(answer.exit())
+        answer.exit()
     }
 
     /// Writes a text as it is.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Parser;
 
 /// What webhooks are signed with unless told otherwise. Everything listens on loopback only.
-const WEBHOOK_SECRET: &str = "whsec_local";
+pub(crate) const WEBHOOK_SECRET: &str = "whsec_local";
 
 /// Runs the whole Orgvue SCIM sync on this machine: webhook in, Users dataset out.
 ///
@@ -34,16 +34,23 @@ pub(crate) struct Args {
     #[arg(long, value_name = "URL", requires = "workos_key")]
     pub(crate) workos_url: Option<String>,
     /// Its API key
-    #[arg(long, value_name = "KEY", requires = "workos_url")]
+    #[arg(long, value_name = "KEY", requires = "workos_url", env = "LOCAL_WORKOS_KEY", hide_env_values = true)]
     pub(crate) workos_key: Option<String>,
     /// Use this server for Orgvue instead of the stand-in
     #[arg(long, value_name = "URL", requires = "orgvue_token")]
     pub(crate) orgvue_url: Option<String>,
     /// Its API token, for every tenant
-    #[arg(long, value_name = "TOKEN", requires = "orgvue_url")]
+    #[arg(long, value_name = "TOKEN", requires = "orgvue_url", env = "LOCAL_ORGVUE_TOKEN", hide_env_values = true)]
     pub(crate) orgvue_token: Option<String>,
     /// A webhook secret to accept (repeatable)
-    #[arg(long, value_name = "SECRET", default_value = WEBHOOK_SECRET, value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    #[arg(
+        long,
+        value_name = "SECRET",
+        default_value = WEBHOOK_SECRET,
+        value_parser = clap::builder::NonEmptyStringValueParser::new(),
+        env = "LOCAL_WEBHOOK_SECRET",
+        hide_env_values = true
+    )]
     pub(crate) webhook_secret: Vec<String>,
     /// Keep all state in this folder, so that a restart goes on where it stopped; without it, everything is fresh
     #[arg(long, value_name = "DIR")]

@@ -23,7 +23,7 @@ use local::system::{Options, StartError, System, TABLE, short_delays};
 use secrecy::SecretString;
 use sync::Tokens;
 
-use crate::args::Args;
+use crate::args::{Args, WEBHOOK_SECRET};
 use crate::vendors::{Folder, Vendors, unheard};
 
 type Error = Box<dyn std::error::Error>;
@@ -87,7 +87,7 @@ async fn run(args: Args) -> Result<ExitCode, Error> {
     if args.json {
         out.program(&ready)?;
     }
-    stay(&system, &vendors, &integrations, began_ms, &out).await
+    stay(&system, &vendors, began_ms, &out).await
 }
 
 fn input(args: &Args) -> Result<Input, Error> {
@@ -115,14 +115,16 @@ fn options(args: &Args, vendors: &Vendors, folder: &Folder) -> Options {
     }
 }
 
+/// What programs and people are told: secrets of stand-ins only, for what is given may be somebody's real one.
 fn ready(args: &Args, vendors: &Vendors, system: &System, operator_env: &Path) -> Ready {
+    let shown = |secret: &str, is_given: bool| if is_given { "as given" } else { secret }.to_owned();
     Ready {
         webhook_url: system.webhook_url.clone(),
-        webhook_secret: args.webhook_secret.first().cloned().unwrap_or_default(),
+        webhook_secret: shown(WEBHOOK_SECRET, args.webhook_secret != [WEBHOOK_SECRET]),
         workos_url: vendors.workos_url.clone(),
-        workos_key: vendors.workos_key.clone(),
+        workos_key: shown(&vendors.workos_key, args.workos_key.is_some()),
         orgvue_url: vendors.orgvue_url.clone(),
-        orgvue_token: vendors.orgvue_token.clone(),
+        orgvue_token: shown(&vendors.orgvue_token, args.orgvue_token.is_some()),
         aws_endpoint_url_dynamodb: system.dynamodb.url().to_owned(),
         aws_endpoint_url_sqs: system.sqs.url().to_owned(),
         aws_endpoint_url_scheduler: system.scheduler.url().to_owned(),
@@ -193,11 +195,12 @@ async fn once(
 }
 
 /// Shows each run when it has ended, until the process is stopped.
-async fn stay(system: &System, vendors: &Vendors, integrations: &[Integration], began_ms: i64, out: &Out) -> Result<ExitCode, Error> {
+async fn stay(system: &System, vendors: &Vendors, began_ms: i64, out: &Out) -> Result<ExitCode, Error> {
     let mut shown = BTreeSet::new();
     loop {
         let mut new = false;
-        for integration in integrations {
+        let integrations = play::in_force(&system.store).await?;
+        for integration in &integrations {
             for run in play::runs_since(&system.store, &integration.id, began_ms).await? {
                 if shown.insert(run.id.clone()) {
                     out.people(&report::run_text(&run));
@@ -206,7 +209,7 @@ async fn stay(system: &System, vendors: &Vendors, integrations: &[Integration], 
             }
         }
         if new {
-            show_datasets(vendors, integrations, out);
+            show_datasets(vendors, &integrations, out);
         }
         tokio::time::sleep(Duration::from_millis(500)).await;
     }

@@ -194,6 +194,19 @@ async fn settled_how(store: &Store, integration: &Integration) -> Result<Option<
     Ok(failing.iter().all(|attempts| *attempts >= ATTEMPTS_MAX).then_some(Settled::GivenUp))
 }
 
+/// The integrations in force, also those that came while the system was running; what cannot be read as one is left out.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn in_force(store: &Store) -> Result<Vec<Integration>, StoreError> {
+    let mut integrations = Vec::new();
+    for (id, _) in store.each_integration().await?.into_iter().flatten() {
+        let file = store.integration_file(&id).await?;
+        integrations.extend(file.and_then(|file| Integration::parse(&file).ok()));
+    }
+    Ok(integrations)
+}
+
 /// The runs of an integration that began at this time or later, oldest first.
 ///
 /// # Errors

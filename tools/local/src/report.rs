@@ -22,15 +22,15 @@ const WIDTH: u16 = 140;
 pub struct Ready {
     /// Where webhooks go.
     pub webhook_url: String,
-    /// What they are signed with.
+    /// What they are signed with; `as given` where it is not the default.
     pub webhook_secret: String,
     /// WorkOS, or its stand-in.
     pub workos_url: String,
-    /// Its key.
+    /// Its key; that of another server is `as given`.
     pub workos_key: String,
     /// Orgvue, or its stand-in.
     pub orgvue_url: String,
-    /// Its token.
+    /// Its token; that of another server is `as given`.
     pub orgvue_token: String,
     /// DynamoDB.
     pub aws_endpoint_url_dynamodb: String,

@@ -120,7 +120,7 @@ impl TooLarge {
 
     fn remedy(&self) -> &'static str {
         match self {
-            Self::Bytes(_) | Self::Rows(_) => "have the tenant split, or the limit raised together with SyncMemorySize",
+            Self::Bytes(_) | Self::Rows(_) => "have the tenant split: the limit is in the code",
             Self::ExportRefused(_) => "let the api_account export the dataset; if it may, give Orgvue's support the trace id",
             Self::Perhaps(why) => why.remedy(),
             Self::ExportFailed { .. } | Self::ExportGone | Self::ExportLate { .. } => {

@@ -14,14 +14,15 @@ impl Explanation {
     #[must_use]
     pub fn with_runs(mut self, last: &[RunRecord]) -> Self {
         let read_by = match &self.source {
-            Source::Snapshot { run, at_ms: _ } => Some(run),
+            Source::Snapshot { run, at_ms: _, unchanged_since: _ } => Some(run),
             Source::Live => None,
         };
         for told in &mut self.tenants {
             let records = Records { login: &self.login, tenant: &told.tenant, last };
             let answers = records.answers(told.decision, read_by);
             let has = |outcome| answers.iter().any(|answer| answer.outcome == outcome);
-            if told.held.is_none() && has(AnswerOutcome::Held) {
+            // A look at the tenant knows better what is held now.
+            if told.held.is_none() && told.now.is_none() && has(AnswerOutcome::Held) {
                 told.held = records.held();
             }
             if has(AnswerOutcome::Refused) {

@@ -14,7 +14,11 @@ use crate::plan::role_list;
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.source {
-            Source::Snapshot { run, at_ms } => writeln!(f, "{} as run {run} read it at {}", self.login, utc(*at_ms)),
+            Source::Snapshot { run, at_ms, unchanged_since } => {
+                write!(f, "{} as run {run} read it at {}", self.login, utc(*at_ms))?;
+                unchanged_since.iter().try_for_each(|since| write!(f, ", unchanged since run {since}"))?;
+                writeln!(f)
+            }
             Source::Live => writeln!(f, "{} as it is now", self.login),
         }?;
         writeln!(f, "1. Found in the directory: {}", found(self.found))?;
@@ -145,7 +149,7 @@ impl fmt::Display for HeldSeen {
             write!(f, "; hash {}", hash.short())?;
         }
         match self.verdict {
-            Some(Verdict::Approved) => write!(f, "; approved"),
+            Some(Verdict::Approved) => write!(f, "; approved: the next run does it"),
             Some(Verdict::Rejected) => write!(f, "; rejected by a person"),
             None => Ok(()),
         }

@@ -8,6 +8,7 @@ use super::*;
 use crate::finding::{Finding, FindingCode};
 use crate::group_name::Role;
 use crate::guard::HoldReason;
+use crate::held::{HeldAction, HeldSet, Verdict};
 use crate::ids::{GroupId, ItemId, UserId};
 use crate::plan::{Change, Verb};
 use crate::row::Row;
@@ -88,6 +89,12 @@ fn reads_as_five_numbered_steps() {
 }
 
 #[test]
+fn a_later_read_that_saw_the_same_is_named_beside_the_first() {
+    let told = stored("testuser1", &["testuser1: user"], &[]).read_again(RunId::new("r7"), AT_MS + 3_600_000).to_string();
+    assert_eq!(told.lines().next(), Some("testuser1@testOrg.com as run r7 read it at 2026-11-22 10:30:00Z, unchanged since run r5"));
+}
+
+#[test]
 fn the_newest_mention_is_the_answer_unless_a_later_run_found_all_well() {
     let failed = run("r5", Status::Failed, |record| record.failed.push(login("ada")));
     let created = run("r4", Status::Applied, |record| record.created.push(login("ada")));
@@ -156,6 +163,28 @@ fn what_is_held_is_told_with_its_reason_and_hash_and_the_users_new_address() {
     let held_seen = explanation.tenants[0].held.as_ref().unwrap();
     assert_eq!((held_seen.why, held_seen.hash.as_ref().unwrap().short()), (HoldReason::OverLimit, "0123456789ab"));
     assert_eq!(told(&stored("ada.king", &["ada: user"], &[held])), "One Desired [user] [] [RightAlready@r5]");
+}
+
+#[test]
+fn what_was_approved_since_is_told_as_such_unless_the_approval_does_not_reach_so_far() {
+    let action = |why| HeldAction { tenant: tenant(), login: login("ada"), action: Verb::Remove, lost_roles: [Role::user()].into(), why };
+    let verdict = |held: HoldReason, approved: HoldReason| {
+        let held = HeldRecord {
+            login: login("ada"),
+            action: Verb::Remove,
+            lost_roles: vec![Role::user()],
+            why: held,
+            renamed_to: None,
+            message: String::new(),
+        };
+        let set: HeldSet = serde_json::from_value(serde_json::json!([action(approved)])).unwrap();
+        let told = stored("ada", &[], &[run("r5", Status::PartlyHeld, |record| record.held.push(held))]);
+        told.with_approvals(&[(tenant(), set)].into()).tenants[0].held.as_ref().unwrap().verdict
+    };
+    assert_eq!(verdict(HoldReason::OverLimit, HoldReason::NewScope), Some(Verdict::Approved));
+    assert_eq!(verdict(HoldReason::LastAdmin, HoldReason::LastAdmin), Some(Verdict::Approved));
+    assert_eq!(verdict(HoldReason::LastAdmin, HoldReason::OverLimit), None);
+    assert_eq!(verdict(HoldReason::Unconfirmed, HoldReason::OverLimit), None);
 }
 
 #[test]

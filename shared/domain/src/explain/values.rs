@@ -39,10 +39,13 @@ pub struct Explanation {
 pub enum Source {
     /// From what the last read saw.
     Snapshot {
-        /// The run that read.
+        /// The last run that read.
         run: RunId,
         /// When, in milliseconds since 1970.
         at_ms: i64,
+        /// The run that saw it so first, if that was another one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        unchanged_since: Option<RunId>,
     },
     /// From the directory and the datasets as they are.
     Live,
@@ -174,7 +177,7 @@ pub enum Decided {
     NotKnown,
 }
 
-/// An action about the login that waits for a person.
+/// An action about the login that waits for a person, or that a person approved and no run has done yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct HeldSeen {
     /// What would be done.

@@ -51,6 +51,11 @@ impl Asked {
         self.generation.is_some() && self.stopped.is_none() && self.run.is_none()
     }
 
+    /// Whether the file alone keeps the run from beginning, and nobody waited for it.
+    pub(crate) fn is_paused_by_file(&self) -> bool {
+        self.stopped == Some(Stop::File) && self.run.is_none()
+    }
+
     /// For people.
     pub(crate) fn text(&self, id: &IntegrationId, page: &Page) -> String {
         match (&self.run, &self.stopped, self.generation) {

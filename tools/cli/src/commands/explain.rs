@@ -1,12 +1,14 @@
 //! `explain`: what happened to one login, step by step.
 
+use std::collections::BTreeMap;
+
 use adapters::http::Deadline;
 use adapters::store::Store;
 use domain::desired::desired;
 use domain::directory::Directory;
 use domain::explain::{Explanation, LiveState, LiveTenant, Source};
 use domain::held::{HeldHash, HeldSet};
-use domain::ids::{TenantId, UserId};
+use domain::ids::{IntegrationId, TenantId, UserId};
 use domain::integration::Integration;
 use domain::login::Login;
 use domain::run::RunRecord;
@@ -15,6 +17,7 @@ use serde::Serialize;
 use sync::{Deps, Obstacle, TenantPreview};
 
 use super::fleet::READS_AT_ONCE;
+use super::last_read::LastRead;
 use super::plan::in_force;
 use crate::args::ExplainArgs;
 use crate::context::Context;
@@ -38,11 +41,26 @@ pub(crate) async fn explain(cx: &Context, args: &ExplainArgs) -> Result<Explaine
     if args.live {
         let deps = vendors::connect(cx, "explain --live").await?;
         let explanation = live(&deps, &integration, &args.login, args.patience.deadline()).await?;
-        return Ok(Explained(explanation.with_runs(&runs)));
+        return Ok(Explained(explanation.with_runs(&runs).with_approvals(&approvals(&store, &args.id).await?)));
     }
     let unread = || Advice::new(format!("no run has read the directory of {} yet", args.id), "ask with --live");
     let snapshot = store.snapshot(&args.id).await?.ok_or_else(unread)?;
-    Ok(Explained(Explanation::from_snapshot(&args.login, &integration, &snapshot, &runs)))
+    let explanation = Explanation::from_snapshot(&args.login, &integration, &snapshot, &runs);
+    let LastRead { run, at_ms, unchanged_since } = LastRead::of(&store, &args.id, &snapshot).await?;
+    let explanation = if unchanged_since.is_some() { explanation.read_again(run, at_ms) } else { explanation };
+    Ok(Explained(explanation.with_approvals(&approvals(&store, &args.id).await?)))
+}
+
+/// What people agreed to in each tenant, and no run has used up.
+async fn approvals(store: &Store, id: &IntegrationId) -> Result<BTreeMap<TenantId, HeldSet>, CliError> {
+    let states = store.tenant_states(id).await?;
+    let mut approvals = BTreeMap::new();
+    for (tenant, decision) in store.decisions(id).await? {
+        let state = states.get(&tenant).cloned().unwrap_or_default();
+        let set = sync::agreed(store, (id, &tenant), &state, Some(&decision)).await?;
+        approvals.insert(tenant, set);
+    }
+    Ok(approvals)
 }
 
 /// The latest records, newest first, until every tenant has one that mentions the login.

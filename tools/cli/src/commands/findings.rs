@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::finding_text::{COLUMNS, findings_table, row};
 use super::fleet;
+use super::last_read::LastRead;
 use crate::args::Which;
 use crate::context::Context;
 use crate::error::CliError;
@@ -23,7 +24,7 @@ pub(crate) struct Findings {
 #[derive(Debug, Serialize)]
 struct OfIntegration {
     id: IntegrationId,
-    /// The run that read; none if no run has read the directory yet.
+    /// The last run that read; none if no run has read the directory yet.
     run: Option<RunId>,
     read_at: Option<At>,
     findings: Vec<Found>,
@@ -49,8 +50,9 @@ async fn last_seen(store: &Store, id: IntegrationId) -> Result<OfIntegration, Cl
     let Some(seen) = store.snapshot(&id).await? else {
         return Ok(OfIntegration { id, run: None, read_at: None, findings: Vec::new() });
     };
+    let LastRead { run, at_ms, unchanged_since: _ } = LastRead::of(store, &id, &seen).await?;
     let findings = seen.findings.into_iter().map(|finding| Found { since: finding.since_ms.map(At), finding });
-    Ok(OfIntegration { id, run: Some(seen.run), read_at: Some(At(seen.at_ms)), findings: findings.collect() })
+    Ok(OfIntegration { id, run: Some(run), read_at: Some(At(at_ms)), findings: findings.collect() })
 }
 
 impl Findings {

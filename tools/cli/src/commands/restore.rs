@@ -3,11 +3,13 @@
 mod proposal;
 
 use adapters::store::Store;
+use domain::ids::{RunId, TenantId};
 use domain::integration::{Integration, Mode};
-use domain::run::RunRecord;
+use domain::run::{RunRecord, TenantRecord};
 use serde::Serialize;
-use sync::{Deps, RestoreError};
+use sync::{Deps, Restoration, RestoreError};
 
+use super::last_read::LastRead;
 use super::plan::{in_force, tenant_of};
 use super::run_text::RunView;
 use super::stop::Stop;
@@ -28,6 +30,8 @@ pub(crate) enum Restored {
     Done {
         #[serde(flatten)]
         run: Box<RunView>,
+        /// Tenants of which that run overwrote accounts, too, and which the file no longer has.
+        gone: Vec<TenantId>,
         #[serde(skip)]
         hint: Option<String>,
     },
@@ -41,6 +45,23 @@ enum Running {
     Stopped,
 }
 
+/// What is to be put back.
+struct About<'a> {
+    integration: &'a Integration,
+    run: &'a RunId,
+    only: Option<&'a TenantId>,
+    /// Tenants of which the run overwrote accounts, too, and which the file no longer has.
+    gone: Vec<TenantId>,
+    running: Running,
+}
+
+/// What of a run cannot be put back, and what to do.
+fn gone_text(run: &RunId, gone: &[TenantId]) -> Option<String> {
+    let names: Vec<_> = gone.iter().map(TenantId::as_str).collect();
+    let told = || format!("run {run} overwrote accounts of {}, which the file no longer has: apply a file that has it", names.join(", "));
+    (!gone.is_empty()).then(told)
+}
+
 /// Shows what would be put back, or puts it back.
 pub(crate) async fn restore(cx: &Context, args: &RestoreArgs) -> Result<Restored, CliError> {
     let store = cx.store().await?;
@@ -48,24 +69,44 @@ pub(crate) async fn restore(cx: &Context, args: &RestoreArgs) -> Result<Restored
     if let Some(tenant) = &args.tenant {
         tenant_of(&integration, tenant)?;
     }
-    if store.run(&args.run).await?.is_none_or(|run| run.integration != args.id) {
-        return Err(CliError::UnknownRun(args.run.clone()));
-    }
+    let record = store.run(&args.run).await?.filter(|run| run.integration == args.id);
+    let record = record.ok_or_else(|| CliError::UnknownRun(args.run.clone()))?;
+    let gone = match &args.tenant {
+        Some(_) => Vec::new(),
+        None => gone(&store, &integration, &record).await?,
+    };
     let running = running(&store, &integration).await?;
     let deps = vendors::connect(cx, "restore").await?;
+    let about = About { integration: &integration, run: &args.run, only: args.tenant.as_ref(), gone, running };
     if args.yes {
-        return put_back(cx, args, &deps, running).await;
+        return put_back(cx, args, &deps, about).await;
     }
     let progress = Progress::start();
     progress.say(format!("comparing what run {} saved with the datasets of {}", args.run, args.id));
     let restoration = sync::restoration(&deps, &args.id, &args.run, args.tenant.as_ref(), args.patience.deadline()).await?;
     let applied_at_ms = store.integration_in_force(&args.id).await?.map(|in_force| in_force.applied_at_ms);
+    let seen = match store.snapshot(&args.id).await? {
+        Some(snapshot) => Some((LastRead::of(&store, &args.id, &snapshot).await?, snapshot)),
+        None => None,
+    };
     // What was read under a file of before does not tell what the next run will see.
-    let snapshot = store.snapshot(&args.id).await?.filter(|snapshot| applied_at_ms.is_none_or(|applied| applied <= snapshot.at_ms));
-    Ok(Restored::Shown(Proposal::new(&integration, &args.run, restoration, snapshot.as_ref(), running)))
+    let seen = seen.filter(|(read, _)| applied_at_ms.is_none_or(|applied| applied <= read.at_ms));
+    Ok(Restored::Shown(Proposal::new(about, restoration, seen)))
 }
 
-async fn put_back(cx: &Context, args: &RestoreArgs, deps: &Deps, running: Running) -> Result<Restored, CliError> {
+/// Tenants of which a run overwrote accounts, and which the file no longer has.
+async fn gone(store: &Store, integration: &Integration, record: &RunRecord) -> Result<Vec<TenantId>, CliError> {
+    let mut gone = Vec::new();
+    for TenantRecord { tenant, .. } in &record.tenants {
+        let is_there = integration.tenants.iter().any(|known| known.id == *tenant);
+        if !is_there && !store.saved_before(&record.id, tenant).await?.is_empty() {
+            gone.push(tenant.clone());
+        }
+    }
+    Ok(gone)
+}
+
+async fn put_back(cx: &Context, args: &RestoreArgs, deps: &Deps, about: About<'_>) -> Result<Restored, CliError> {
     let hands = cx.hands().await?;
     let tenant = args.tenant.as_ref().map(|tenant| format!(", tenant {tenant}")).unwrap_or_default();
     // Noted first: nothing is to be written without it being known by whom.
@@ -73,9 +114,12 @@ async fn put_back(cx: &Context, args: &RestoreArgs, deps: &Deps, running: Runnin
     let progress = Progress::start();
     progress.say(format!("putting back what run {} overwrote", args.run));
     let agreed = args.agree.iter().cloned().collect();
-    let record = sync::restore(deps, &args.id, &args.run, args.tenant.as_ref(), &agreed, args.patience.deadline()).await?;
-    let hint = hint(&record, running);
-    Ok(Restored::Done { run: Box::new(RunView::new(record)), hint })
+    let record = match sync::restore(deps, &args.id, &args.run, args.tenant.as_ref(), &agreed, args.patience.deadline()).await {
+        Err(RestoreError::NothingSaved(_)) => return Ok(Restored::Shown(Proposal::new(about, Restoration::default(), None))),
+        outcome => outcome?,
+    };
+    let hint = hint(&record, &about);
+    Ok(Restored::Done { run: Box::new(RunView::new(record)), gone: about.gone, hint })
 }
 
 async fn running(store: &Store, integration: &Integration) -> Result<Running, CliError> {
@@ -87,19 +131,19 @@ async fn running(store: &Store, integration: &Integration) -> Result<Running, Cl
 }
 
 /// What is left to do behind it.
-fn hint(record: &RunRecord, running: Running) -> Option<String> {
+fn hint(record: &RunRecord, about: &About<'_>) -> Option<String> {
     let id = &record.integration;
     let hashes: Vec<_> =
         record.tenants.iter().filter_map(|tenant| tenant.held_hash.as_ref()).map(|hash| format!(" --agree {hash}")).collect();
-    let nothing = record.tenants.is_empty().then(|| "nothing was put back: that run overwrote no account".to_owned());
+    let nothing = record.tenants.is_empty().then(|| "nothing was put back: the file in force has changed meanwhile".to_owned());
     let held = (!hashes.is_empty()).then(|| format!("something is held: if it is to be done too, run it again with{}", hashes.concat()));
-    let live = match running {
+    let live = match about.running {
         Running::Live => Some(format!(
             "{id} is live: what the directory does not ask for goes again with the next run; `orgvue-scim pause {id}` keeps it off"
         )),
         Running::Stopped => None,
     };
-    let hints: Vec<_> = nothing.into_iter().chain(held).chain(live).collect();
+    let hints: Vec<_> = nothing.into_iter().chain(held).chain(gone_text(about.run, &about.gone)).chain(live).collect();
     (!hints.is_empty()).then(|| hints.join("\n"))
 }
 
@@ -127,7 +171,8 @@ impl Answer for Restored {
     fn exit(&self) -> Exit {
         match self {
             Self::Shown(proposal) => proposal.exit(),
-            Self::Done { run, .. } => run.exit(),
+            Self::Done { gone, run, .. } if gone.is_empty() => run.exit(),
+            Self::Done { run, .. } => run.exit().max(Exit::Attention),
         }
     }
 

@@ -36,7 +36,7 @@ impl Answer for RunView {
         if !tenants.is_empty() {
             text += &format!("\n{}", summary(page, &self.record));
         }
-        tenants.iter().for_each(|tenant| text += &details(page, tenant));
+        tenants.iter().for_each(|tenant| text += &details(page, &self.record, tenant));
         if !findings.is_empty() {
             text += &format!("\ncould not be synced:\n{}", findings_table(page, findings.iter().map(|finding| (None, finding))));
         }
@@ -97,8 +97,8 @@ fn summary(page: &Page, run: &RunRecord) -> String {
     lines(&table)
 }
 
-/// What stood in a tenant's way, its plan, and what waits for a person.
-fn details(page: &Page, tenant: &TenantRecord) -> String {
+/// What stood in a tenant's way, its plan, how far it came, and what waits for a person.
+fn details(page: &Page, run: &RunRecord, tenant: &TenantRecord) -> String {
     let mut text = String::new();
     let fault = fault(page, tenant.code.as_deref(), tenant.error.as_deref());
     if !fault.is_empty() {
@@ -107,12 +107,33 @@ fn details(page: &Page, tenant: &TenantRecord) -> String {
     if !tenant.plan.trim().is_empty() {
         text += &format!("\nplan for {}\n", page.paint(Tone::Plain, tenant.plan.trim_end()));
     }
+    let told = account_lines(page, run, tenant);
+    if !told.is_empty() {
+        text += &format!("\n{told}");
+    }
     if !tenant.held.is_empty() {
         let hash = tenant.held_hash.as_ref().map(|hash| format!(", hash {}", hash.short())).unwrap_or_default();
         let verdict = tenant.verdict.map(|verdict| format!(", {}", word(&verdict))).unwrap_or_default();
         text += &format!("\nheld in {}{hash}{verdict}:\n{}", tenant.tenant, held_table(page, &tenant.held));
     }
     text
+}
+
+/// Who is not as planned, and behind a run that stopped midway, of which the plan tells no more, who is.
+fn account_lines(page: &Page, run: &RunRecord, tenant: &TenantRecord) -> String {
+    let TenantRecord { created, updated, removed, failed, .. } = tenant;
+    let stopped = match tenant.status {
+        Status::Failed | Status::Refused | Status::Superseded => writes(run, tenant),
+        Status::Applied | Status::Simulated | Status::PartlyHeld => false,
+    };
+    let line = |tone, what, logins: &[Login]| {
+        let names: Vec<_> = logins.iter().map(ToString::to_string).collect();
+        let line = format!("{what} in {}: {}", tenant.tenant, names.join(", "));
+        if names.is_empty() { String::new() } else { format!("{}\n", page.paint(tone, &line)) }
+    };
+    let done = [("created", created), ("updated", updated), ("removed or disabled", removed)];
+    let done: String = done.into_iter().filter(|_| stopped).map(|(what, logins)| line(Tone::Plain, what, logins)).collect();
+    done + &line(Tone::Bad, "not settled", failed)
 }
 
 /// What waits for a person.

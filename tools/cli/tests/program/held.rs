@@ -116,3 +116,21 @@ async fn an_approval_while_nothing_runs_says_so() {
     let resumed = deployment.json(&["resume", "acme", "--wait"]).await;
     assert_eq!((&resumed["run"]["status"], deployment.accounts().len()), (&json!("applied"), 2));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_approved_is_no_longer_shown_as_held() {
+    let deployment = Deployment::holding().await;
+    let hash = deployment.hash().await;
+    deployment.run(&["pause", "acme"]).await;
+    deployment.run(&["approve", "acme", &hash]).await;
+
+    let planned = deployment.json(&["plan", "acme"]).await;
+    let tenant = &planned["tenants"][0];
+    assert_eq!((tenant["removed"].as_array().unwrap().len(), &tenant["held"]), (6, &json!([])), "{planned}");
+    for command in [&["explain", "acme", "kay@acme.com"][..], &["explain", "acme", "kay@acme.com", "--live"]] {
+        let told = deployment.run(command).await.stdout;
+        assert!(told.contains("approved: the next run does it"), "{told}");
+    }
+    let resumed = deployment.json(&["resume", "acme", "--wait"]).await;
+    assert_eq!((&resumed["run"]["tenants"][0]["removed"], deployment.accounts().len()), (&tenant["removed"], 2));
+}

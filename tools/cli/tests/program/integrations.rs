@@ -138,3 +138,24 @@ async fn mistakes_of_a_file_are_a_line_each_above_one_error() {
         assert_eq!((ended.code, error), (1, format!("error: {n} mistakes in 1 of 1 file: nothing was done; correct them").as_str()));
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_whose_run_does_not_begin_says_so() {
+    let deployment = Deployment::with_acme("simulate", &["ada user"]).await;
+    let apply = async |mode: &str| {
+        let path = deployment.write("acme.toml", &file("acme", mode));
+        deployment.run(&["integration", "apply", &path]).await
+    };
+    deployment.run(&["pause", "--all"]).await;
+    let everything = apply("enforce").await;
+    assert!(everything.code == 2 && everything.stdout.contains("no run begins, paused with the whole deployment"), "{}", everything.stdout);
+    deployment.run(&["resume", "--all"]).await;
+    deployment.run(&["pause", "acme"]).await;
+    let by_hand = apply("simulate").await;
+    assert!(by_hand.code == 2 && by_hand.stdout.contains("no run begins, paused by hand"), "{}", by_hand.stdout);
+    assert!(!by_hand.stderr.contains("was asked for"), "{}", by_hand.stderr);
+    // What the file itself wants is no surprise.
+    deployment.run(&["resume", "acme"]).await;
+    let by_file = apply("paused").await;
+    assert_eq!((by_file.code, by_file.stdout.contains("no run begins, paused by its file")), (0, true), "{}", by_file.stdout);
+}

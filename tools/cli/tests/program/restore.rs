@@ -9,7 +9,7 @@ use domain::ids::{DirectoryId, RunId};
 use serde_json::{Value, json};
 use standins::{Fault, FaultKind, Matcher, Nth};
 
-use crate::deployment::{Deployment, directory, end, file};
+use crate::deployment::{Deployment, directory, end, file, two_tenants};
 
 const NAMES: [&str; 4] = ["ann", "ben", "cat", "dov"];
 
@@ -78,6 +78,28 @@ async fn accounts_that_a_slip_in_the_prefix_removed_come_back_with_all_they_had(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_read_that_saw_nothing_new_is_the_last_read_all_the_same() {
+    let deployment = Deployment::start().await;
+    deployment.customer("acme", &["ada admin", "cid HR"]);
+    deployment.account("bob");
+    deployment.put_in_force("acme", "enforce").await;
+    let first = last_run(&deployment).await;
+    deployment.run(&["approve", "acme", &deployment.hash().await, "--wait"]).await;
+    let bad = last_run(&deployment).await;
+    let path = deployment.write("acme.toml", &format!("protected = [\"@orgvue.com\"]\n{}", file("acme", "enforce")));
+    assert_eq!(deployment.run(&["integration", "apply", &path, "--wait"]).await.code, 0);
+    let last = last_run(&deployment).await;
+
+    let shown = deployment.run(&["restore", "acme", &bad]).await;
+    assert!(shown.stdout.contains(&format!("would undo again, as run {last} read")), "{} {}", shown.stdout, shown.stderr);
+    assert!(!shown.stderr.contains("has not been read since"), "{}", shown.stderr);
+    let findings = deployment.json(&["findings", "acme"]).await;
+    assert_eq!(findings["integrations"][0]["run"], json!(last));
+    let explained = deployment.json(&["explain", "acme", "ada@acme.com"]).await;
+    assert_eq!((&explained["source"]["run"], &explained["source"]["unchanged_since"]), (&json!(last), &json!(first)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_takes_from_somebody_is_done_only_with_its_hash() {
     let deployment = Deployment::with_acme("enforce", &["grace user"]).await;
     deployment.workos.edit(|model| {
@@ -137,6 +159,27 @@ async fn a_run_that_is_not_there_is_told_before_any_vendor_is_asked() {
     let run = last_run(&deployment).await;
     let nothing = deployment.run(&["restore", "acme", &run]).await;
     assert_eq!((nothing.code, nothing.stderr), (0, format!("nothing to put back: run {run} overwrote no account\n")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn accounts_of_a_tenant_that_has_gone_from_the_file_are_told() {
+    let deployment = Deployment::start().await;
+    deployment.customer("acme", &["ada ACME_user", "eve EU_user"]);
+    deployment.second_tenant();
+    deployment.orgvue.insert_row("EU", json!({"Login": "eve@acme.com", "Role": "", "Enabled": true}));
+    let both = deployment.write("both.toml", &two_tenants("enforce", "enforce"));
+    deployment.run(&["integration", "apply", &both, "--wait"]).await;
+    let run = last_run(&deployment).await;
+    let other = deployment.run(&["restore", "acme", &run, "--tenant", "ACME"]).await;
+    assert_eq!((other.code, other.stderr), (0, format!("nothing to put back: run {run} overwrote no account of ACME\n")));
+
+    let one = deployment.write("one.toml", &file("acme", "enforce").replace("\"single\"", "\"multi\""));
+    deployment.run(&["integration", "apply", &one, "--wait"]).await;
+    for command in [&["restore", "acme", &run][..], &["restore", "acme", &run, "--yes"]] {
+        let ended = deployment.run(command).await;
+        let told = format!("run {run} overwrote accounts of EU, which the file no longer has: apply a file that has it\n");
+        assert_eq!((ended.code, ended.stderr), (2, format!("nothing to put back: {told}")), "{command:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,7 @@
 //! `sync`, `runs`, `run show` and `findings`: what runs did, and what they could not.
 
 use serde_json::json;
+use standins::{Fault, FaultKind, Matcher, Nth};
 
 use crate::deployment::{Deployment, file, two_tenants};
 use crate::redacted::redacted;
@@ -72,6 +73,15 @@ async fn findings_go_to_a_spreadsheet_row_by_row() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_spreadsheet_without_rows_says_why() {
+    let deployment = Deployment::start().await;
+    let path = deployment.write("acme.toml", &file("acme", "paused"));
+    deployment.run(&["integration", "apply", &path]).await;
+    let csv = deployment.run(&["findings", "acme", "--csv"]).await;
+    assert_eq!((csv.stdout.lines().count(), csv.stderr.as_str()), (1, "no run has read the directory of acme yet\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_tenant_is_only_simulated_is_not_counted_as_done() {
     let deployment = Deployment::start().await;
     deployment.customer("acme", &["ada ACME_user", "bob ACME_user", "eve EU_user"]);
@@ -91,4 +101,21 @@ async fn what_a_tenant_is_only_simulated_is_not_counted_as_done() {
     );
     let runs = deployment.json(&["runs", "acme"]).await;
     assert_eq!((&runs["runs"][0]["created"], &runs["runs"][0]["removed"]), (&json!(1), &json!(0)), "{runs}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_stopped_midway_names_what_it_did_and_what_nobody_knows() {
+    let deployment = Deployment::with_acme("enforce", &["ada user"]).await;
+    deployment.customer("acme", &["grace user"]);
+    deployment.account("zoe");
+    // The write of the removals is lost on its way, and so is every read behind it.
+    let fault = |method, nth, kind| deployment.orgvue.fault(Fault::new(Matcher::path("/items").method(method), nth, kind));
+    fault("PUT", Nth::At(2), FaultKind::Reset);
+    fault("GET", Nth::From(2), FaultKind::Status(403));
+
+    let synced = deployment.run(&["sync", "acme", "--wait"]).await;
+    assert_eq!(synced.code, 2, "{}", synced.stdout);
+    for told in ["created in ACME: grace@acme.com\n", "not settled in ACME: zoe@acme.com\n"] {
+        assert!(synced.stdout.contains(told), "{}", synced.stdout);
+    }
 }

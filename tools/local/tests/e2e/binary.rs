@@ -5,10 +5,15 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use adapters::clock::now_ms;
+use adapters::store::{AfterApply, Store};
+use domain::delays::Delays;
+use domain::integration::Integration;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::task::spawn_blocking;
 
+use crate::home::dynamodb_at;
 use crate::world::{API_ACCOUNT, Customer, account, dataset, email, group, second_secret, single, start_orgvue, start_workos, write};
 
 crate::tests![
@@ -20,7 +25,9 @@ crate::tests![
     a_mistake_in_a_file_ends_with_2_and_names_the_line,
     a_kill_before_the_windows_end_loses_nothing,
     other_servers_take_the_place_of_the_stand_ins,
+    secrets_that_were_given_are_not_shown,
     an_operator_is_given_a_file_of_variables,
+    a_customer_who_comes_while_it_runs_is_shown,
 ];
 
 fn local(arguments: &[&str]) -> Command {
@@ -237,7 +244,6 @@ async fn other_servers_take_the_place_of_the_stand_ins() {
 
     let secret = second_secret();
     let stays = Running::start(local(&[&["--webhook-secret", &secret], &common[..], &servers[..]].concat())).await;
-    assert_eq!(stays.ready["webhook_secret"], json!(secret));
     workos.remove_user(&customer.directory(), "ada");
     let event = workos.emitted().pop().unwrap();
     let delivery = standins::workos::Delivery { secret: Some(secret), ..Default::default() };
@@ -248,6 +254,20 @@ async fn other_servers_take_the_place_of_the_stand_ins() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     stays.kill();
+}
+
+async fn secrets_that_were_given_are_not_shown() {
+    let mut command = local(&["--json", "--workos-url", "http://127.0.0.1:9", "--orgvue-url", "http://127.0.0.1:9"]);
+    command.envs([("LOCAL_WORKOS_KEY", "SECRET1"), ("LOCAL_ORGVUE_TOKEN", "SECRET2"), ("LOCAL_WEBHOOK_SECRET", "SECRET3")]);
+    let running = Running::start(command).await;
+    for name in ["workos_key", "orgvue_token", "webhook_secret"] {
+        assert_eq!(running.ready[name], "as given", "{name}");
+    }
+    running.kill();
+
+    let mut help = local(&["--help"]);
+    help.env("LOCAL_WORKOS_KEY", "SECRET1");
+    assert!(!String::from_utf8(run(help).await.stdout).unwrap().contains("SECRET1"));
 }
 
 async fn an_operator_is_given_a_file_of_variables() {
@@ -275,4 +295,34 @@ async fn an_operator_is_given_a_file_of_variables() {
         assert!(text.lines().any(|line| line == format!("{name}={}", ready(field))), "{name} in {text}");
     }
     running.kill();
+}
+
+async fn a_customer_who_comes_while_it_runs_is_shown() {
+    let mut child = local(&["--json"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let (mut ready, mut told) = (BufReader::new(child.stdout.take().unwrap()), BufReader::new(child.stderr.take().unwrap()));
+    let mut line = String::new();
+    ready.read_line(&mut line).unwrap();
+    let running = Running { child, ready: serde_json::from_str(&line).unwrap() };
+    let url = |name: &str| running.ready[name].as_str().unwrap();
+
+    let customer = single("ACME");
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let tenant = json!({ "dataset_id": dataset("ACME"), "rows": [account(API_ACCOUNT, "admin")] });
+    http.put(format!("{}/_standin/tenants/ACME", url("orgvue_url"))).json(&tenant).send().await.unwrap().error_for_status().unwrap();
+    let described: Value = serde_json::from_str(&directory(&customer, &[("ada", "user")])).unwrap();
+    http.post(format!("{}/_standin/directories", url("workos_url"))).json(&described).send().await.unwrap().error_for_status().unwrap();
+    let store = Store::new(dynamodb_at(url("aws_endpoint_url_dynamodb")), url("table"));
+    let file = customer.toml();
+    let delays = Delays::default();
+    store.apply(&Integration::parse(&file).unwrap(), &file, AfterApply::Sync, "test", now_ms(), &delays).await.unwrap();
+
+    let shown = spawn_blocking(move || {
+        let mut lines = told.by_ref().lines().map_while(Result::ok);
+        let shown = lines.find(|line| line.starts_with("acme: applied"));
+        lines.find(|line| line.contains("Users dataset of ACME")).and(shown)
+    });
+    let shown = tokio::time::timeout(Duration::from_secs(60), shown).await;
+    // The reader ends with the program.
+    running.kill();
+    shown.expect("its run is not shown").unwrap().unwrap();
 }

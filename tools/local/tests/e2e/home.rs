@@ -109,16 +109,19 @@ impl Home {
     /// The table, to reach into it behind the system's back, and its name.
     pub(crate) fn dynamodb(&self) -> (aws_sdk_dynamodb::Client, &str) {
         match self {
-            Self::InProcess(here) => {
-                let config = aws_sdk_dynamodb::Config::builder()
-                    .behavior_version(BehaviorVersion::latest())
-                    .http_client(http_client(&Tls::default()))
-                    .region(Region::new(REGION))
-                    .credentials_provider(Credentials::new("id", "secret", None, None, "test"))
-                    .endpoint_url(here.system().dynamodb.url());
-                (aws_sdk_dynamodb::Client::from_conf(config.build()), TABLE)
-            }
+            Self::InProcess(here) => (dynamodb_at(here.system().dynamodb.url()), TABLE),
             Self::Deployed(stack) => (stack.dynamodb.clone(), stack.table()),
         }
     }
+}
+
+/// The emulator at a URL.
+pub(crate) fn dynamodb_at(url: &str) -> aws_sdk_dynamodb::Client {
+    let config = aws_sdk_dynamodb::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .http_client(http_client(&Tls::default()))
+        .region(Region::new(REGION))
+        .credentials_provider(Credentials::new("id", "secret", None, None, "test"))
+        .endpoint_url(url);
+    aws_sdk_dynamodb::Client::from_conf(config.build())
 }

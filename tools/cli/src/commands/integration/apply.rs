@@ -10,8 +10,9 @@ use sync::OperateError;
 
 use super::diff::{IN_FORCE, painted, unified};
 use crate::args::ApplyArgs;
+use crate::commands::asked::Asked;
 use crate::commands::files::{self, ValidFile};
-use crate::commands::wait::{Waited, Waiter};
+use crate::commands::wait::Waiter;
 use crate::context::{Context, Hands};
 use crate::error::{CliError, Place};
 use crate::output::{Answer, Exit, Page, Progress, Tone};
@@ -30,12 +31,11 @@ struct FileApplied {
     outcome: Outcome,
     /// A unified diff from what was in force.
     diff: String,
-    /// The generation that was asked for.
-    generation: Option<u64>,
+    /// The run that was asked for, and how it ended, where it was waited for.
+    #[serde(flatten)]
+    asked: Asked,
     /// Why it failed, and the next step.
     error: Option<String>,
-    /// How its run ended, where it was waited for.
-    run: Option<Waited>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -62,8 +62,7 @@ pub(crate) async fn apply(cx: &Context, args: &ApplyArgs) -> Result<AppliedFiles
     if args.wait.wait {
         let waiter = Waiter::new(&hands.store, &progress, &args.wait);
         for (row, file) in applied.iter_mut().zip(files) {
-            let Some(generation) = row.generation else { continue };
-            row.run = Some(waiter.run_of(&row.id, &file.integration.directory, generation).await?);
+            row.asked.wait(&waiter, &row.id, &file.integration.directory).await?;
         }
     }
     Ok(AppliedFiles { files: applied })
@@ -76,9 +75,8 @@ async fn apply_one(hands: &Hands, file: &ValidFile, delays: &Delays, place: &Pla
         id: integration.id.clone(),
         outcome: Outcome::Failed,
         diff: String::new(),
-        generation: None,
+        asked: Asked::new(None, None),
         error: None,
-        run: None,
     };
     if let Err(error) = put_in_force(hands, file, delays, &mut row).await {
         row.error = Some(error.advice(place).to_string());
@@ -98,17 +96,16 @@ async fn put_in_force(hands: &Hands, file: &ValidFile, delays: &Delays, row: &mu
         }
         Err(_) => {}
     }
-    row.generation = match applied? {
-        Applied::Changed { generation } => Some(generation),
-        Applied::Unchanged => None,
-    };
+    if let Applied::Changed { generation } = applied? {
+        row.asked = Asked::of(hands, &integration.id, generation, None).await?;
+    }
     Ok(())
 }
 
 impl Answer for AppliedFiles {
     fn text(&self, page: &Page) -> String {
         let mut text = String::new();
-        for FileApplied { file: _, id, outcome, diff, generation: _, error, run } in &self.files {
+        for FileApplied { file: _, id, outcome, diff, asked, error } in &self.files {
             let (tone, what) = match outcome {
                 Outcome::Created => (Tone::Good, "in force, new"),
                 Outcome::Changed => (Tone::Good, "in force, changed"),
@@ -120,16 +117,19 @@ impl Answer for AppliedFiles {
                 text += &painted(diff, page);
             }
             text += &error.as_ref().map(|error| format!("{}\n", page.paint(Tone::Bad, error))).unwrap_or_default();
-            text += &run.as_ref().map(|run| run.text(id, page)).unwrap_or_default();
+            if !asked.is_unwatched() {
+                text += &asked.text(id, page);
+            }
         }
         text
     }
 
     fn exit(&self) -> Exit {
-        let of = |row: &FileApplied| match (&row.error, &row.run) {
-            (Some(_), _) => Exit::Failed,
-            (None, Some(run)) => run.exit(),
-            (None, None) => Exit::Done,
+        let of = |row: &FileApplied| match &row.error {
+            Some(_) => Exit::Failed,
+            // A file that pauses is meant to.
+            None if row.asked.is_paused_by_file() => Exit::Done,
+            None => row.asked.exit(),
         };
         self.files.iter().map(of).max().unwrap_or(Exit::Done)
     }
@@ -137,10 +137,10 @@ impl Answer for AppliedFiles {
     fn hint(&self) -> Option<String> {
         let failure = |row: &FileApplied| match &row.error {
             Some(error) => Some(format!("error: {}: {error}", row.id)),
-            None => row.run.as_ref()?.failure(&row.id),
+            None => row.asked.failure(&row.id),
         };
         let failed: Vec<_> = self.files.iter().filter_map(failure).collect();
-        let asked = self.files.iter().any(|row| row.generation.is_some() && row.run.is_none());
+        let asked = self.files.iter().any(|row| row.asked.is_unwatched());
         match failed.as_slice() {
             [] => asked.then(|| "a sync was asked for: see `orgvue-scim status`".to_owned()),
             failed => Some(failed.join("\n")),

@@ -11,7 +11,8 @@ use domain::snapshot::Snapshot;
 use serde::Serialize;
 use sync::{Obstacle, Restoration, TenantRestoration};
 
-use super::Running;
+use super::{About, Running, gone_text};
+use crate::commands::last_read::LastRead;
 use crate::commands::plan::{obstacles, painted};
 use crate::commands::run_text::held_table;
 use crate::output::{Answer, At, Exit, Page, Tone, utc};
@@ -25,6 +26,10 @@ pub(crate) struct Proposal {
     running: Running,
     /// Tenants of which the run saved nothing are not there.
     tenants: Vec<OfTenant>,
+    /// Tenants of which it overwrote accounts, too, and which the file no longer has.
+    gone: Vec<TenantId>,
+    #[serde(skip)]
+    only: Option<TenantId>,
     /// The read of the directory by which the next run is foreseen; none if there has been none since the file was applied.
     seen: Option<Seen>,
 }
@@ -52,20 +57,18 @@ struct Seen {
 }
 
 impl Proposal {
-    pub(super) fn new(
-        integration: &Integration,
-        run: &RunId,
-        restoration: Restoration,
-        snapshot: Option<&Snapshot>,
-        running: Running,
-    ) -> Self {
-        let of = |(tenant, outcome)| OfTenant::new(tenant, outcome, integration, snapshot);
+    pub(super) fn new(about: About<'_>, restoration: Restoration, seen: Option<(LastRead, Snapshot)>) -> Self {
+        let About { integration, run, only, gone, running } = about;
+        let (read, snapshot) = seen.unzip();
+        let of = |(tenant, outcome)| OfTenant::new(tenant, outcome, integration, snapshot.as_ref());
         Self {
             integration: integration.id.clone(),
             run: run.clone(),
             running,
             tenants: restoration.tenants.into_iter().map(of).collect(),
-            seen: snapshot.map(|snapshot| Seen { run: snapshot.run.clone(), at: At(snapshot.at_ms) }),
+            gone,
+            only: only.cloned(),
+            seen: read.map(|LastRead { run, at_ms, unchanged_since: _ }| Seen { run, at: At(at_ms) }),
         }
     }
 
@@ -141,24 +144,33 @@ impl Answer for Proposal {
     fn exit(&self) -> Exit {
         match self.tenants.iter().any(|tenant| tenant.error.is_some()) {
             true => Exit::Failed,
-            false if self.has_work() => Exit::Attention,
+            false if self.has_work() || !self.gone.is_empty() => Exit::Attention,
             false => Exit::Done,
         }
     }
 
     fn hint(&self) -> Option<String> {
-        let Self { integration, run, running, tenants, .. } = self;
+        let Self { integration, run, running, tenants, only, gone, .. } = self;
+        let gone = gone_text(run, gone);
         let obstacles = obstacles(tenants.iter().map(|tenant| (&tenant.tenant, tenant.code.as_deref(), tenant.error.as_deref())));
         if obstacles.is_some() {
             return obstacles;
         }
         if !self.has_work() {
-            let why = if tenants.is_empty() { "overwrote no account" } else { "overwrote accounts that are as they were" };
-            return Some(format!("nothing to put back: run {run} {why}"));
+            let of = only.as_ref().map(|tenant| format!(" of {tenant}")).unwrap_or_default();
+            let why = match (gone, tenants.is_empty()) {
+                (Some(gone), _) => gone,
+                (None, true) => format!("run {run} overwrote no account{of}"),
+                (None, false) => format!("run {run} overwrote accounts that are as they were"),
+            };
+            return Some(format!("nothing to put back: {why}"));
         }
         let is_held = tenants.iter().any(|tenant| tenant.held_hash.is_some());
         let agree = if is_held { ", and --agree HASH for what is held" } else { "" };
         let mut next = format!("nothing has been put back: add --yes{agree}");
+        if let Some(gone) = gone {
+            next += &format!("\n{gone}");
+        }
         if self.seen.is_none() {
             next += &format!(
                 "\nthe directory has not been read since the file was applied: `orgvue-scim plan {integration}` tells what the next run does"
