@@ -25,6 +25,7 @@ use crate::Deps;
 use crate::fault::TenantFault;
 use crate::look::{Known, Look, Looked, begun, dataset, reading, waiting};
 use crate::metrics;
+use crate::preview::agreed;
 use crate::run::Opening;
 
 /// When what stays held is stored again, although it is there: long before it expires.
@@ -160,7 +161,7 @@ impl Writer<'_> {
         dataset: &UsersDataset,
         state: &TenantState,
     ) -> Result<Option<(Looked<PlanTold>, HeldSet)>, TenantFault> {
-        let agreed = self.agreed(decision, state).await?;
+        let agreed = agreed(&self.deps.store, (&self.integration.id, &self.tenant.id), state, decision).await?;
         let waiting = waiting(self.deps, self.integration, self.tenant, state, decision).await?;
         let begun = begun(self.deps, self.tenant, &state.harm).await?;
         let scope = state.scope(self.integration);
@@ -212,14 +213,6 @@ impl Writer<'_> {
             progress.state.decisions_used_ms = decision.map(|decision| decision.at_ms);
         }
         kept
-    }
-
-    /// What may be done without holding it: what a person approved, whether anything is held still or not.
-    async fn agreed(&self, decision: Option<&Decision>, state: &TenantState) -> Result<HeldSet, TenantFault> {
-        match decision.and_then(|decision| decision.approves(state.decisions_used_ms, now_ms())) {
-            Some(hash) => Ok(self.deps.store.held(&self.integration.id, &self.tenant.id, hash).await?.unwrap_or_default()),
-            None => Ok(HeldSet::default()),
-        }
     }
 
     /// Stores what is held, so that a person can decide about it.
