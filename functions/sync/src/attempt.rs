@@ -12,12 +12,12 @@ use domain::backoff::FaultClass;
 use domain::finding::Finding;
 use domain::fleet::Tally;
 use domain::ids::{DirectoryId, TenantId};
-use domain::integration::{Integration, Tenant};
+use domain::integration::{Integration, Mode, Tenant};
 use domain::notice::{FindingNews, is_newly_held};
 use domain::pending::RunEnd;
 use domain::run::{RunRecord, Status, TenantRecord};
 use domain::snapshot::Snapshot;
-use domain::tenant_state::{Demand, TenantState, earliest_retry, worked_on};
+use domain::tenant_state::{Demand, TenantState, earliest_retry, worked_on, written_to};
 
 use crate::Deps;
 use crate::metrics;
@@ -102,7 +102,7 @@ async fn try_once(deps: &Deps, claim: &Claim, opening: &Opening, deadline: Deadl
     };
     let needs_no_list = |tenant: &&Tenant| {
         let state = state_of(&tenant.id);
-        state.held.is_none() && state.knew_all_users(began_ms, &deps.config.delays)
+        (state.held.is_none() || tenant.mode != Mode::Enforce) && state.knew_all_users(began_ms, &deps.config.delays)
     };
     // Behind a failure no tenant waits for another before the list of users is read.
     let members_will_do = demand != Demand::Person
@@ -120,7 +120,7 @@ async fn try_once(deps: &Deps, claim: &Claim, opening: &Opening, deadline: Deadl
     let mut states = states;
     states.extend(reconciled.iter().map(|one| (one.record.tenant.clone(), one.state.clone())));
     let is_held = |tenant: &Tenant| states.get(&tenant.id).is_some_and(|state| state.held.is_some());
-    let holds = worked_on(&integration).any(is_held) || reconciled.iter().any(|one| !one.record.held.is_empty());
+    let holds = written_to(&integration).any(is_held) || reconciled.iter().any(|one| !one.record.held.is_empty());
     let view = View { run: claim.run(), integration: &integration, directory: &directory, is_whole, before, holds };
     let seen = view.seen(findings, &reconciled);
     let n_findings = seen.n_open;

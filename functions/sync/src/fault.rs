@@ -103,8 +103,9 @@ impl TenantFault {
             Self::Orgvue(error) => error.class(),
             Self::Contradicted { .. } => FaultClass::Own,
             Self::Kept { .. } => FaultClass::Accounts,
+            Self::Store(_) | Self::LeaseLost(_) => FaultClass::Vendor,
             // A quarantine would have every other leaver of the tenant wait for these.
-            Self::Store(_) | Self::LeaseLost(_) | Self::Unconfirmed { .. } | Self::Unsettled { .. } => FaultClass::Vendor,
+            Self::Unconfirmed { .. } | Self::Unsettled { .. } => FaultClass::Vendor,
         }
     }
 

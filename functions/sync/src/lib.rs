@@ -38,8 +38,9 @@ use tracing::Instrument as _;
 use tracing::field::Empty;
 
 pub use config::{Config, TokenSource, Tokens};
+pub use look::approval;
 pub use operate::{DecidedOn, OperateError, Operator};
-pub use preview::{Obstacle, Preview, PreviewError, TenantPreview, agreed, check_directory, groups_of, preview};
+pub use preview::{Obstacle, Preview, PreviewError, TenantPreview, check_directory, groups_of, preview};
 pub use restore::{Restoration, RestoreError, TenantRestoration, restoration, restore};
 pub use sweep::{Swept, sweep};
 

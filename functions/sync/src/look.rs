@@ -7,7 +7,7 @@ use adapters::aws::chain;
 use adapters::clock::now_ms;
 use adapters::http::Deadline;
 use adapters::orgvue::UsersDataset;
-use adapters::store::StoreError;
+use adapters::store::{Store, StoreError};
 use adapters::workos::DirectoryReader;
 use domain::current::{Current, DatasetRefusal, check_properties};
 use domain::desired::{Decision, Desired, desired};
@@ -16,7 +16,7 @@ use domain::finding::Finding;
 use domain::guard::{Approved, Completeness, Facts, Held, Scope, guard, lists_are_believable, still_due};
 use domain::harm::HarmLog;
 use domain::held::{self, HeldSet};
-use domain::ids::UserId;
+use domain::ids::{IntegrationId, TenantId, UserId};
 use domain::integration::{Integration, Tenant};
 use domain::login::Login;
 use domain::plan::{Action, Plan, Users, plan};
@@ -29,7 +29,8 @@ use jiff::tz::TimeZone;
 use crate::Deps;
 use crate::fault::TenantFault;
 
-/// Of how many of a tenant's users who wait for a decision the groups are read again; see [`lists_are_believable`].
+/// Of how many of a tenant's users who wait for a decision the groups are read again: enough to show lists that were not whole, for which four
+/// contradictions do. A call for each at every run would go on for as long as nobody decides.
 const WAITING_ASKED_ABOUT: usize = 10;
 
 /// What the tenants of one read of the directory share.
@@ -107,6 +108,23 @@ pub(crate) async fn begun(deps: &Deps, tenant: &Tenant, harm: &HarmLog) -> Resul
     match harm.begun_by() {
         Some(run) => deps.store.saved_before(run, &tenant.id).await,
         None => Ok(Vec::new()),
+    }
+}
+
+/// What a person approved of the tenant and no run has used up: the next run need not hold it.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn approval(
+    store: &Store,
+    integration: &IntegrationId,
+    tenant: &TenantId,
+    state: &TenantState,
+    decision: Option<&held::Decision>,
+) -> Result<HeldSet, StoreError> {
+    match decision.and_then(|decision| decision.approves(state.decisions_used_ms, now_ms())) {
+        Some(hash) => Ok(store.held(integration, tenant, hash).await?.unwrap_or_default()),
+        None => Ok(HeldSet::default()),
     }
 }
 
@@ -192,7 +210,7 @@ impl<'a> Look<'a> {
     /// The plan, once those who seem to lose something although they are active were looked at again.
     ///
     /// A person who is moved between two groups while they are read is seen in neither; the user's own list of groups tells. Of those who lose
-    /// nothing but what waits for a person's decision a few are enough to find lists that were not whole: it waits whatever the answer.
+    /// nothing but what waits for a person's decision a few are enough to find lists that were not whole; the others wait on unasked.
     async fn confirmed_plan(&self, tenant: &Tenant, current: &Current, known: &Known<'_>) -> Result<Option<Confirmed<'_>>, TenantFault> {
         let users_known = Users { directory: self.directory, former: &self.former };
         let plan_of = |desired: &Desired| plan(desired, current, tenant, self.integration, users_known);
@@ -202,7 +220,7 @@ impl<'a> Look<'a> {
             return Ok(None);
         }
         let nobody = BTreeSet::new();
-        let waits = |action: &Action| known.waiting.holds(&tenant.id, action) && !known.approved.covers(&tenant.id, action);
+        let waits = |action: &Action| known.waiting.holds(&tenant.id, action).is_some() && !known.approved.covers(&tenant.id, action);
         let doubtful = plan_first.actions.iter().filter_map(|action| Some((waits(action), action.takes_from_active(&nobody)?)));
         let (waiting, others): (Vec<_>, Vec<_>) = doubtful.partition(|(waits, _)| *waits);
         let doubtful = others.into_iter().chain(waiting.into_iter().take(WAITING_ASKED_ABOUT));

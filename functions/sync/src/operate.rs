@@ -12,7 +12,7 @@ use domain::ids::{DirectoryId, IntegrationId, TenantId};
 use domain::integration::{Integration, Mode};
 use domain::message::{Reason, SyncMessage};
 use domain::pending::{Pending, Switch};
-use domain::tenant_state::{TenantState, worked_on};
+use domain::tenant_state::{TenantState, written_to};
 
 /// Fewest digits of a hash by which a person may name what is held.
 const HASH_DIGITS_MIN: usize = 8;
@@ -58,7 +58,9 @@ pub enum OperateError {
     #[error("nothing that is held now has the hash {0}: it may have changed since you looked; `orgvue-scim held` shows what is held now")]
     NotHeld(String),
     /// No run would act on the decision.
-    #[error("runs leave the tenant {0} alone: it is paused or gone from the file; apply a file that has it at work, and decide then")]
+    #[error(
+        "runs write nothing to the tenant {0}: it is paused, simulated or gone from the file; apply a file that enforces it, and decide then"
+    )]
     LeftAlone(TenantId),
     /// Several tenants hold something of this hash.
     #[error("the hash {0} stands for more than one held part: write more of its digits")]
@@ -145,7 +147,7 @@ impl Operator<'_> {
         let held = states.iter().filter(|(tenant, _)| only.is_none_or(|only| *tenant == only));
         let (tenant, state, head) = named(held, hash)?;
         let integration = self.in_force(id).await?;
-        if !worked_on(&integration).any(|one| one.id == *tenant) {
+        if !written_to(&integration).any(|one| one.id == *tenant) {
             return Err(OperateError::LeftAlone(tenant.clone()));
         }
         let now_ms = now_ms();

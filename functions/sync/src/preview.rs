@@ -3,18 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use adapters::aws::chain;
-use adapters::clock::now_ms;
 use adapters::http::Deadline;
 use adapters::orgvue::UsersDataset;
-use adapters::store::{Store, StoreError};
+use adapters::store::StoreError;
 use adapters::workos::ReadError;
 use domain::current::Current;
 use domain::desired::Decision;
 use domain::directory::{Directory, Group};
 use domain::finding::Finding;
 use domain::guard::Held;
-use domain::held::{self, HeldSet};
-use domain::ids::{IntegrationId, TenantId, UserId};
+use domain::held::HeldSet;
+use domain::ids::{TenantId, UserId};
 use domain::integration::{Integration, Tenant};
 use domain::onboarding::looks_like_ours;
 use domain::plan::{Action, Plan};
@@ -24,7 +23,7 @@ use futures::{StreamExt, stream};
 
 use crate::Deps;
 use crate::fault::TenantFault;
-use crate::look::{Known, Look, Looked, begun, dataset, waiting};
+use crate::look::{Known, Look, Looked, approval, begun, dataset, waiting};
 
 /// What a run would find and do now.
 #[derive(Debug)]
@@ -116,11 +115,11 @@ async fn look_at(look: &Look<'_>, tenant: &Tenant, state: TenantState) -> (Tenan
         Ok(dataset) => dataset,
         Err(fault) => return (tenant.id.clone(), Err(fault.into()), 0),
     };
-    let Kept { agreed, waiting, begun } = match kept(look, tenant, &state).await {
-        Ok(kept) => kept,
+    let Before { approved, waiting, begun } = match before(look, tenant, &state).await {
+        Ok(before) => before,
         Err(error) => return (tenant.id.clone(), Err(TenantFault::from(error).into()), 0),
     };
-    let known = Known { scope: state.scope(look.integration), approved: &agreed, waiting: &waiting, harm: &state.harm, begun: &begun };
+    let known = Known { scope: state.scope(look.integration), approved: &approved, waiting: &waiting, harm: &state.harm, begun: &begun };
     let outcome = look.tenant(tenant, &dataset, known, Plan::clone).await.map(|looked| {
         let Looked { plan, current, approved, held, findings, confirmed, renamed: _, harm: _ } = looked.expect("the directory is whole");
         TenantPreview { current, plan, approved: approved.actions().cloned().collect(), held, findings, confirmed }
@@ -129,38 +128,22 @@ async fn look_at(look: &Look<'_>, tenant: &Tenant, state: TenantState) -> (Tenan
 }
 
 /// What people and earlier runs left for a run of the tenant to know.
-struct Kept {
-    agreed: HeldSet,
+struct Before {
+    approved: HeldSet,
     /// What waits for a decision.
     waiting: HeldSet,
     /// What an interrupted run saved.
     begun: Vec<Row>,
 }
 
-async fn kept(look: &Look<'_>, tenant: &Tenant, state: &TenantState) -> Result<Kept, StoreError> {
+async fn before(look: &Look<'_>, tenant: &Tenant, state: &TenantState) -> Result<Before, StoreError> {
     let Look { deps, integration, .. } = *look;
     let decision = deps.store.decision(&integration.id, &tenant.id).await?;
-    Ok(Kept {
-        agreed: agreed(&deps.store, (&integration.id, &tenant.id), state, decision.as_ref()).await?,
+    Ok(Before {
+        approved: approval(&deps.store, &integration.id, &tenant.id, state, decision.as_ref()).await?,
         waiting: waiting(deps, integration, tenant, state, decision.as_ref()).await?,
         begun: begun(deps, tenant, &state.harm).await?,
     })
-}
-
-/// What of the tenant the next run may do without holding it, by the newest decision about it; nothing where no approval counts any more.
-///
-/// # Errors
-/// [`StoreError`].
-pub async fn agreed(
-    store: &Store,
-    (integration, tenant): (&IntegrationId, &TenantId),
-    state: &TenantState,
-    decision: Option<&held::Decision>,
-) -> Result<HeldSet, StoreError> {
-    match decision.and_then(|decision| decision.approves(state.decisions_used_ms, now_ms())) {
-        Some(hash) => Ok(store.held(integration, tenant, hash).await?.unwrap_or_default()),
-        None => Ok(HeldSet::default()),
-    }
 }
 
 /// Reads all groups that a user is in now, ours or not.

@@ -23,9 +23,8 @@ use domain::tenant_state::TenantState;
 
 use crate::Deps;
 use crate::fault::TenantFault;
-use crate::look::{Known, Look, Looked, begun, dataset, reading, waiting};
+use crate::look::{Known, Look, Looked, approval, begun, dataset, reading, waiting};
 use crate::metrics;
-use crate::preview::agreed;
 use crate::run::Opening;
 
 /// When what stays held is stored again, although it is there: long before it expires.
@@ -161,7 +160,7 @@ impl Writer<'_> {
         dataset: &UsersDataset,
         state: &TenantState,
     ) -> Result<Option<(Looked<PlanTold>, HeldSet)>, TenantFault> {
-        let agreed = agreed(&self.deps.store, (&self.integration.id, &self.tenant.id), state, decision).await?;
+        let agreed = approval(&self.deps.store, &self.integration.id, &self.tenant.id, state, decision).await?;
         let waiting = waiting(self.deps, self.integration, self.tenant, state, decision).await?;
         let begun = begun(self.deps, self.tenant, &state.harm).await?;
         let scope = state.scope(self.integration);
@@ -217,9 +216,8 @@ impl Writer<'_> {
 
     /// Stores what is held, so that a person can decide about it.
     async fn keep_held(&self, decision: Option<&Decision>, progress: &mut Progress) -> Result<(), TenantFault> {
-        // What was held before still waits when the tenant is written again.
         if self.tenant.mode != Mode::Enforce {
-            return Ok(());
+            return self.keep_what_waits(&progress.state).await;
         }
         let set = HeldSet::of(&self.tenant.id, progress.held.as_deref().unwrap_or_default());
         if set.is_empty() {
@@ -235,6 +233,15 @@ impl Writer<'_> {
         progress.record.verdict = decision.filter(|decision| decision.rejects(&hash)).map(|_| Verdict::Rejected);
         progress.record.held_hash = Some(hash.clone());
         progress.state.held = Some(HeldHead { hash, n_actions: set.len(), run: self.claim.run().clone(), since_ms });
+        Ok(())
+    }
+
+    /// What was held before a simulation still waits when the tenant is written again.
+    async fn keep_what_waits(&self, state: &TenantState) -> Result<(), TenantFault> {
+        let Some(head) = state.held.as_ref().filter(|head| now_ms() - head.since_ms > HELD_AGE_MAX_MS) else { return Ok(()) };
+        if let Some(set) = self.deps.store.held(&self.integration.id, &self.tenant.id, &head.hash).await? {
+            self.deps.store.put_held(&self.integration.id, &set).await?;
+        }
         Ok(())
     }
 

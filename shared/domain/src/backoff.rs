@@ -13,8 +13,8 @@ const SHORT_RETRIES: u32 = 5;
 /// Whose a fault is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FaultClass {
-    /// The vendor's as a whole, or ours: an outage, too many calls, a key that is refused for every customer. Or nobody knows of single accounts
-    /// whether they were written, for which the others must not wait.
+    /// The vendor's as a whole, or ours: an outage, too many calls, a key that is refused for every customer. Also accounts that are unknown or
+    /// were not tried: the others must not wait for them.
     Vendor,
     /// That of single accounts, which the vendor refuses. All else was done, as in a run without a fault.
     Accounts,
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn own_faults_are_in_a_row_though_single_accounts_are_refused_between_them() {
+    fn a_run_that_only_single_accounts_refuse_ends_a_row_of_own_faults() {
         let mut faults = [FaultClass::Own; 7];
         faults[5] = FaultClass::Accounts;
         assert_eq!(waits(&faults), [1, 2, 4, 8, 15, 15, 1]);

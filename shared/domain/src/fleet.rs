@@ -9,7 +9,7 @@ use crate::delays::Delays;
 use crate::ids::TenantId;
 use crate::integration::Integration;
 use crate::pending::{Pending, Switch};
-use crate::tenant_state::{TenantState, worked_on};
+use crate::tenant_state::{TenantState, worked_on, written_to};
 
 /// How long work may be owed before somebody should look: the window, a few retries and a long run, and then twice that.
 const OWED_MS_MAX: i64 = 30 * 60_000;
@@ -106,10 +106,11 @@ impl Tally {
     ) -> Self {
         let known: Vec<(&TenantId, &TenantState)> =
             worked_on(integration).filter_map(|tenant| Some((&tenant.id, states.get(&tenant.id)?))).collect();
+        let is_held = |tenant: &TenantId| states.get(tenant).is_some_and(|state| state.held.is_some());
         // One that never succeeded counts from its first failure.
         let quiet_since = |state: &TenantState| state.succeeded_ms.or(state.fault.as_ref().map(|fault| fault.since_ms));
         Self {
-            n_held: known.iter().filter(|(tenant, state)| state.held.is_some() && !rejected.contains(tenant)).count(),
+            n_held: written_to(integration).filter(|tenant| is_held(&tenant.id) && !rejected.contains(&tenant.id)).count(),
             n_quarantined: known.iter().filter(|(_, state)| state.backoff.is_quarantined()).count(),
             quiet_since_ms: known.iter().filter_map(|(_, state)| quiet_since(state)).min(),
             n_findings,
@@ -272,7 +273,8 @@ mod tests {
                 "[[tenants]]\nid = '{id}'\ndataset = '0B533DE6-7107-9FCD-48FC-31C0856745C{dataset}'\nmode = '{mode}'\napi_account = 'sync@orgvue.com'\n"
             )
         };
-        let tenants = [tenant("A", 'A', "enforce"), tenant("B", 'B', "enforce"), tenant("C", 'C', "paused")].concat();
+        let tenants =
+            [tenant("A", 'A', "enforce"), tenant("B", 'B', "enforce"), tenant("C", 'C', "paused"), tenant("D", 'D', "simulate")].concat();
         Integration::parse(&format!("id = 'a'\ndirectory = 'directory_1'\ntenancy = 'multi'\nprefix = 'p_'\n{tenants}")).unwrap()
     }
 
@@ -295,6 +297,8 @@ mod tests {
         );
         assert_eq!(tally([("A", holding()), ("B", holding())], &["B"]).n_held, 1, "a rejected list asks nobody");
         assert_eq!(tally([("C", holding()), ("GONE", holding())], &[]), Tally::default());
+        let simulated = tally([("C", holding()), ("D", holding())], &[]);
+        assert_eq!((simulated.n_held, simulated.n_quarantined), (0, 1), "nothing is written, so nobody is asked");
     }
 
     #[test]

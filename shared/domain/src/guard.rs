@@ -329,8 +329,8 @@ impl OverLimits {
             return unconfirmed();
         }
         let weight = action.weight();
-        if facts.waiting.holds(&facts.tenant.id, action) {
-            return facts.waiting.why(&facts.tenant.id, action);
+        if let Some(why) = facts.waiting.holds(&facts.tenant.id, action) {
+            return Some(why);
         }
         match weight {
             Weight::None => unconfirmed(),

@@ -103,9 +103,9 @@ impl HeldSet {
         self
     }
 
-    /// Whether the set, of what waits for a decision, keeps this action from being done: what takes nothing waits for nobody.
-    pub fn holds(&self, tenant: &TenantId, action: &Action) -> bool {
-        action.weight() != Weight::None && self.find(tenant, action).is_some()
+    /// Why the set, of what waits for a decision, keeps this action from being done: what takes nothing waits for nobody.
+    pub fn holds(&self, tenant: &TenantId, action: &Action) -> Option<HoldReason> {
+        if action.weight() == Weight::None { None } else { self.why(tenant, action) }
     }
 
     /// Why the set holds this action, or one that takes more from the same account.
@@ -125,20 +125,21 @@ impl HeldSet {
 
     fn find(&self, tenant: &TenantId, action: &Action) -> Option<&HeldAction> {
         // Mostly nothing is held, and then there is nothing to look up.
-        if self.is_empty() {
-            return None;
-        }
+        if self.is_empty() { None } else { self.covering(tenant, &action.login, action.verb(), &action.lost_roles()) }
+    }
+
+    /// What of the set reaches an action: the same one on the same account, with all the roles that it loses.
+    pub(crate) fn covering(&self, tenant: &TenantId, login: &Login, action: Verb, lost_roles: &BTreeSet<Role>) -> Option<&HeldAction> {
         // The set is in the order of tenant and login: a hundred thousand actions are asked about, each several times.
         let first = HeldAction {
             tenant: tenant.clone(),
-            login: action.login.clone(),
+            login: login.clone(),
             action: Verb::Create,
             lost_roles: BTreeSet::new(),
             why: HoldReason::NothingDesired,
         };
-        let (verb, lost) = (action.verb(), action.lost_roles());
-        let of_account = self.0.range(first..).take_while(|held| held.tenant == *tenant && held.login == action.login);
-        of_account.filter(|held| held.action == verb).find(|held| lost.is_subset(&held.lost_roles))
+        let of_account = self.0.range(first..).take_while(|held| held.tenant == *tenant && held.login == *login);
+        of_account.filter(|held| held.action == action).find(|held| lost_roles.is_subset(&held.lost_roles))
     }
 
     /// The same set without one account.

@@ -92,12 +92,11 @@ impl Snapshot {
         let seen = |((user, login), set): ((&User, &Option<Login>), &usize)| {
             let groups = Arc::clone(&sets[*set]);
             let former = former.get(&user.id);
-            let is_kept =
-                !groups.is_empty() || login.iter().chain(former.into_iter().flatten()).any(|login| integration.blocked.contains(login));
-            is_kept.then(|| (user.id.clone(), SeenUser::of(user, login.as_ref(), groups, former, undone.renamed, integration)))
+            (!groups.is_empty()).then(|| (user.id.clone(), SeenUser::of(user, login.as_ref(), groups, former, undone.renamed, integration)))
         };
         let mut users: BTreeMap<UserId, SeenUser> =
             directory.users().iter().zip(directory.logins()).zip(&memberships.of_users).filter_map(seen).collect();
+        // Who is blocked is not forgotten outside these groups, wherever that is: a read of the members alone does not tell.
         for (id, gone) in before.into_iter().flat_map(|before| &before.users).filter(|(_, seen)| seen.is_blocked(integration)) {
             let is_back = || gone.idp_id.is_some() && users.values().any(|user| user.idp_id == gone.idp_id);
             if !users.contains_key(id) && !is_back() {
@@ -115,16 +114,9 @@ impl Snapshot {
     /// The logins under which users of the directory may have an account, as far as this knows, where these are others than that of now. Users
     /// are known again by their id, or by that of the identity provider.
     pub fn former_logins(&self, directory: &Directory) -> FormerLogins {
-        let is_shared = |login: &Login| {
-            let shared = |finding: &Finding| finding.code == FindingCode::DuplicateLogin && finding.login.as_ref() == Some(login);
-            self.findings.iter().any(shared)
-        };
         let changed = |user: &User, login: &Option<Login>, seen: &SeenUser| {
             let is_as_before = seen.login == *login && seen.formerly.is_empty();
-            // Who was given the address of another, and has the own one again, never had an account under the other's.
-            let is_back = |login: &Login| seen.formerly.contains(login) && seen.login.as_ref().is_some_and(is_shared);
-            let logins = || if login.as_ref().is_some_and(is_back) { seen.formerly.clone() } else { seen.logins() };
-            (!is_as_before).then(|| (user.id.clone(), logins()))
+            (!is_as_before).then(|| (user.id.clone(), seen.logins()))
         };
         let now = directory.users().iter().zip(directory.logins()).map(|(user, login)| (&user.id, (user, login)));
         let (mut former, mut others) = (FormerLogins::new(), Vec::new());
@@ -171,9 +163,8 @@ impl Snapshot {
     /// members do not tell of.
     pub fn newcomers<'a>(&self, members: &'a Directory) -> Vec<&'a User> {
         let users = members.users().iter().zip(members.logins());
-        let is_known = |user: &User, login: &Option<Login>| {
-            self.users.get(&user.id).is_some_and(|seen| seen.active && !seen.groups.is_empty() && seen.login == *login)
-        };
+        let is_known =
+            |user: &User, login: &Option<Login>| self.users.get(&user.id).is_some_and(|seen| seen.active && seen.login == *login);
         users.filter(|(user, login)| user.active && login.is_some() && !is_known(user, login)).map(|(user, _)| user).collect()
     }
 

@@ -121,6 +121,11 @@ pub fn worked_on(integration: &Integration) -> impl Iterator<Item = &Tenant> {
     integration.tenants.iter().filter(|tenant| tenant.mode != Mode::Paused)
 }
 
+/// The tenants that runs write to. What of another waits for a decision is no question to anybody until it is one of these.
+pub fn written_to(integration: &Integration) -> impl Iterator<Item = &Tenant> {
+    integration.tenants.iter().filter(|tenant| tenant.mode == Mode::Enforce)
+}
+
 /// When the next of the integration's tenants is to be tried again. What is kept of other tenants no longer counts.
 pub fn earliest_retry(integration: &Integration, states: &BTreeMap<TenantId, TenantState>) -> Option<i64> {
     worked_on(integration).filter_map(|tenant| states.get(&tenant.id)?.retry_at_ms).min()

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use domain::held::{HeldHash, HeldHead, HeldSet};
+use domain::held::{Decision, HeldHash, HeldHead, HeldSet};
 use domain::ids::{IntegrationId, RunId, TenantId};
 use domain::integration::Integration;
 use domain::login::Login;
@@ -34,7 +34,7 @@ pub struct Erased {
     pub n_runs: usize,
     /// Saved rows.
     pub n_rows: usize,
-    /// Held sets. What is left of one waits on under another hash, so that no decision about the whole counts any more.
+    /// Held sets. What is left of one waits on under another hash: no approval of the whole counts any more, and a rejection goes on.
     pub n_held: usize,
     /// Whether the snapshot named it.
     pub snapshot: bool,
@@ -157,6 +157,11 @@ impl Store {
         let Some((tenant, state)) = TenantId::parse(tenant).ok().and_then(|tenant| states.remove_entry(&tenant)) else { return Ok(()) };
         let Some(head) = state.held.as_ref().filter(|head| head.hash == *hash) else { return Ok(()) };
         self.put_held(integration, left).await?;
+        // Who was to stay by a person's word stays.
+        let rejection = self.decision(integration, &tenant).await?.filter(|decision| decision.rejects(hash));
+        if let Some(decision) = rejection.filter(|_| !left.is_empty()) {
+            self.decide(integration, &tenant, &Decision { hash: left.hash(), ..decision }, i64::MIN).await?;
+        }
         let held = (!left.is_empty()).then(|| HeldHead { hash: left.hash(), n_actions: left.len(), ..head.clone() });
         self.put_tenant_state(integration, &tenant, &TenantState { held, ..state }).await
     }

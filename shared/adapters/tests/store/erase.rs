@@ -3,7 +3,7 @@
 use adapters::store::{Erased, StoreError};
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::held::HeldHead;
+use domain::held::{Decision, HeldHead, Verdict};
 use domain::ids::IntegrationId;
 use domain::integration::Mode;
 use domain::login::Login;
@@ -82,8 +82,13 @@ async fn what_is_held_about_others_waits_on_without_the_person() {
     let state = TenantState { held: Some(head), succeeded_ms: Some(NOW_MS), ..TenantState::default() };
     table.store.put_tenant_state(&integration(), &tenant("ACME"), &state).await.unwrap();
 
+    let rejected = Decision { verdict: Verdict::Rejected, hash: named.hash(), by: "someone".to_owned(), at_ms: NOW_MS };
+    table.store.decide(&integration(), &tenant("ACME"), &rejected, i64::MIN).await.unwrap();
+
     let erased = table.store.erase_login(&integration(), &ada_login()).await.unwrap();
     assert_eq!(erased, Erased { n_held: 1, ..Erased::default() });
+    let decision = table.store.decision(&integration(), &tenant("ACME")).await.unwrap();
+    assert_eq!(decision, Some(Decision { hash: left.hash(), ..rejected }));
     assert_eq!(table.store.held(&integration(), &tenant("ACME"), &named.hash()).await.unwrap(), None);
     assert_eq!(table.store.held(&integration(), &tenant("ACME"), &other.hash()).await.unwrap(), Some(other));
     assert_eq!(table.store.held(&integration(), &tenant("ACME"), &left.hash()).await.unwrap(), Some(left.clone()));

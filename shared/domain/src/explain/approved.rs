@@ -1,14 +1,11 @@
 //! What a person agreed to since: a run holds it no longer, though the records of runs before still tell that it waits.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::{Explanation, HeldSeen};
-use crate::group_name::Role;
 use crate::guard::HoldReason;
 use crate::held::{HeldAction, HeldSet, Verdict};
 use crate::ids::TenantId;
-use crate::login::Login;
-use crate::plan::Verb;
 
 impl Explanation {
     /// Adds what was approved in each tenant and no run has used up: the next run does it. It comes last, behind what runs tell.
@@ -20,13 +17,16 @@ impl Explanation {
                 // The look knew of the approval: what is held all the same is not covered by it.
                 (Some(_), Some(_)) => {}
                 (Some(held), None) => {
-                    if agreed(set, &self.login, held.action, &held.lost_roles).is_some_and(|agreed| counts(held.why, agreed.why)) {
+                    if set
+                        .covering(&told.tenant, &self.login, held.action, &held.lost_roles)
+                        .is_some_and(|agreed| counts(held.why, agreed.why))
+                    {
                         held.verdict = Some(Verdict::Approved);
                     }
                 }
                 (None, now) => {
                     told.held = now.as_ref().and_then(|now| now.next.as_ref()).and_then(|next| {
-                        let HeldAction { why, .. } = agreed(set, &self.login, next.action, &next.lost_roles)?;
+                        let HeldAction { why, .. } = set.covering(&told.tenant, &self.login, next.action, &next.lost_roles)?;
                         Some(HeldSeen {
                             action: next.action,
                             lost_roles: next.lost_roles.clone(),
@@ -42,10 +42,6 @@ impl Explanation {
         }
         self
     }
-}
-
-fn agreed<'a>(set: &'a HeldSet, login: &Login, action: Verb, lost_roles: &BTreeSet<Role>) -> Option<&'a HeldAction> {
-    set.actions().find(|held| held.login == *login && held.action == action && lost_roles.is_subset(&held.lost_roles))
 }
 
 /// Whether an approval of what was held for the second reason lets through what is held for the first.

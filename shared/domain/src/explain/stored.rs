@@ -23,7 +23,8 @@ pub(super) fn directory(login: &Login, integration: &Integration, snapshot: &Sna
     let mut users: BTreeMap<UserId, User> = BTreeMap::new();
 
     let emails = Emails::of(snapshot, last);
-    for (id, seen) in &snapshot.users {
+    // Who is in no group of ours is kept for being blocked, and may be in the directory or not.
+    for (id, seen) in snapshot.users.iter().filter(|(_, seen)| !seen.groups.is_empty()) {
         let email = emails.of_user(id, seen);
         if seen.login.as_ref() == Some(login) || seen.formerly.contains(login) || email == Some(login) {
             let email = email.map(ToString::to_string);

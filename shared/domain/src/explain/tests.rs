@@ -1,6 +1,7 @@
 mod words;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use serde_json::Map;
 
@@ -13,7 +14,7 @@ use crate::ids::{GroupId, ItemId, UserId};
 use crate::plan::{Change, Verb};
 use crate::row::Row;
 use crate::run::{HeldRecord, Status};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{SeenUser, Snapshot};
 use words::{AT_MS, directory, integration, login, run, snapshot, stored, tenant, told};
 
 #[test]
@@ -192,6 +193,14 @@ fn what_is_stored_cannot_tell_of_users_in_no_group_of_ours() {
     assert_eq!(told(&stored("ada", &["bob: user"], &[])), "NotStored NotDesired [] [] []");
     let created = run("r5", Status::Applied, |record| record.created.push(login("ada")));
     assert_eq!(told(&stored("ada", &["bob: user"], &[created])), "NotStored NotKnown [] [] [Created@r5]");
+
+    let integration = integration("single", &["ACME"]);
+    let mut snapshot = snapshot(&directory(&["mallory: user"]), &integration);
+    // As one is kept who is blocked and gone.
+    snapshot.findings.clear();
+    snapshot.users.values_mut().for_each(|seen| *seen = SeenUser { active: false, groups: Arc::default(), ..seen.clone() });
+    let explanation = Explanation::from_snapshot(&login("mallory"), &integration, &snapshot, &[]);
+    assert!(told(&explanation).starts_with("NotStored Blocked"), "{explanation}");
 }
 
 #[test]

@@ -117,19 +117,6 @@ fn who_is_blocked_is_known_again_however_long_the_absence() {
 }
 
 #[test]
-fn who_was_given_the_address_of_another_and_has_the_own_one_again_was_never_the_other() {
-    let people = |email| [user("bob").in_group("user"), user("jane").with_email(email).in_group("user")];
-    let mistaken = Snapshot {
-        findings: vec![finding(FindingCode::DuplicateLogin, "bob", "ACME")],
-        ..next(&seen(people("jane@acme.com"), &single()), people("bob@acme.com"), &["jane"])
-    };
-    let corrected = mistaken.former_logins(&directory(people("jane@acme.com")));
-    assert_eq!(corrected, [(UserId::new("jane"), BTreeSet::from([login("jane")]))].into());
-    let elsewhere = mistaken.former_logins(&directory(people("eve@acme.com")));
-    assert_eq!(elsewhere[&UserId::new("jane")], BTreeSet::from([login("bob"), login("jane")]));
-}
-
-#[test]
 fn a_renamed_group_keeps_its_old_name_while_something_is_held() {
     let hr = |name: &str| [user("ada").in_group("user").in_renamed_group("hr", name)];
     let before = seen(hr("IAMAPP_Orgvue_SCIM_hr"), &single());

@@ -64,7 +64,7 @@ fn a_fault_leaves_the_last_success_and_the_scope() {
 }
 
 #[test]
-fn what_orgvue_refuses_of_single_accounts_leaves_the_scope_settled_and_earlier_faults_forgiven() {
+fn a_run_that_only_single_accounts_refuse_settles_the_scope_and_forgives_own_faults() {
     let own = failed(TenantState::default(), FaultClass::Own, "x", 10);
     let behind = failed(own, FaultClass::Accounts, "accounts_not_settled", 20);
     assert_eq!((behind.backoff.own_faults, behind.scope(&single()), behind.succeeded_ms), (0, Scope::Settled, None));

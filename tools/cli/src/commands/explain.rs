@@ -57,7 +57,7 @@ async fn approvals(store: &Store, id: &IntegrationId) -> Result<BTreeMap<TenantI
     let mut approvals = BTreeMap::new();
     for (tenant, decision) in store.decisions(id).await? {
         let state = states.get(&tenant).cloned().unwrap_or_default();
-        let set = sync::agreed(store, (id, &tenant), &state, Some(&decision)).await?;
+        let set = sync::approval(store, id, &tenant, &state, Some(&decision)).await?;
         approvals.insert(tenant, set);
     }
     Ok(approvals)

@@ -10,7 +10,7 @@ use domain::held::{HeldAction, HeldHash, HeldHead};
 use domain::ids::{IntegrationId, RunId, TenantId};
 use domain::login::Login;
 use domain::plan::Verb;
-use domain::tenant_state::worked_on;
+use domain::tenant_state::written_to;
 use serde::Serialize;
 
 use super::fleet;
@@ -88,8 +88,8 @@ async fn of_integration(store: &Store, id: IntegrationId) -> Result<OfIntegratio
     let states = store.tenant_states(&id).await?;
     let decisions = store.decisions(&id).await?;
     let in_force = fleet::in_force(store, &id).await?;
-    // What was held of a tenant that runs leave alone now is no question to anybody.
-    let is_asked = |tenant: &TenantId| in_force.as_ref().map_or(true, |file| worked_on(file).any(|one| one.id == *tenant));
+    // What was held of a tenant that runs write nothing to now is no question to anybody.
+    let is_asked = |tenant: &TenantId| in_force.as_ref().map_or(true, |file| written_to(file).any(|one| one.id == *tenant));
     let mut tenants = Vec::new();
     for (tenant, state) in states.into_iter().filter(|(tenant, _)| is_asked(tenant)) {
         let Some(head) = state.held else { continue };

@@ -220,6 +220,8 @@ async fn what_is_held_waits_on_behind_a_simulation() {
     world.settled().await;
     let run = world.last_run().await;
     assert_eq!((run.status, run.held()), (Status::Simulated, over_limit(0..6)));
+    let refused = world.decide("ACME", Verdict::Approved).await;
+    assert!(matches!(refused, Err(OperateError::LeftAlone(_))), "{refused:?}");
     world.apply(&higher).await;
     world.settled().await;
     let run = world.last_run().await;

@@ -103,7 +103,7 @@ impl Facts {
             last_success_at: state.succeeded_ms.map(At),
             fault: told.of_tenant(&tenant, &state),
             failed: state.fault.as_ref().map_or(0, |_| told.n_failed(&tenant)),
-            held: state.held.map(|head| Held {
+            held: state.held.filter(|_| mode == Mode::Enforce).map(|head| Held {
                 standing: Standing::of(&head, decisions.get(&tenant), state.decisions_used_ms, now_ms()),
                 hash: head.hash,
                 n_accounts: head.n_actions,
