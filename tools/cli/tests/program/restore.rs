@@ -124,15 +124,20 @@ async fn what_takes_from_somebody_is_done_only_with_its_hash() {
     assert!(short.code == 64 && short.stderr.contains("all 64 digits"), "{}", short.stderr);
 }
 
-/// A restore whose lease another run takes while Orgvue answers the first reads of the dataset slowly; one read may take so many seconds.
-async fn taken_over(deployment: &Deployment, reads: Nth, read_seconds_max: &str) -> Ended {
+/// A customer who is paused, and the run that removed an account before.
+async fn with_a_run_that_removed_bob() -> (Deployment, String) {
+    let deployment = Deployment::start().await;
     deployment.customer("acme", &["ada admin"]);
     deployment.account("bob");
     deployment.put_in_force("acme", "enforce").await;
     deployment.run(&["approve", "acme", &deployment.hash().await, "--wait"]).await;
-    let run = last_run(deployment).await;
+    let run = last_run(&deployment).await;
     deployment.run(&["pause", "acme"]).await;
+    (deployment, run)
+}
 
+/// How a restore ends whose lease another run takes while Orgvue answers these reads of the dataset slowly. One may take so many seconds.
+async fn taken_over(deployment: &Deployment, run: &str, reads: Nth, read_seconds_max: &str) -> Ended {
     let slow = FaultKind::Slow(Duration::from_secs(3));
     deployment.orgvue.fault(Fault::new(Matcher::path("/items").method("GET"), reads, slow));
     let calls = deployment.orgvue.calls().total();
@@ -143,15 +148,15 @@ async fn taken_over(deployment: &Deployment, reads: Nth, read_seconds_max: &str)
         let item = (&*format!("PENDING#{}", directory("acme")), "PENDING");
         deployment.set(item, "lease_run", AttributeValue::S("another".to_owned())).await;
     };
-    let mut restore = deployment.program(&["restore", "acme", &run, "--yes"]);
+    let mut restore = deployment.program(&["restore", "acme", run, "--yes"]);
     restore.env("HEARTBEAT_SECONDS", "1").env("HTTP_TIMEOUT_SECONDS", read_seconds_max);
     tokio::join!(end(restore), taken_over).0
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restore_that_another_run_takes_over_wants_a_person() {
-    let deployment = Deployment::start().await;
-    let ended = taken_over(&deployment, Nth::At(1), "4").await;
+    let (deployment, run) = with_a_run_that_removed_bob().await;
+    let ended = taken_over(&deployment, &run, Nth::At(1), "4").await;
     assert_eq!(ended.code, 2, "{} {}", ended.stdout, ended.stderr);
     assert!(ended.stdout.contains("superseded: the run stopped writing: the lease is lost; restore again\n"), "{}", ended.stdout);
     assert_eq!(deployment.accounts(), ["ada@acme.com"]);
@@ -159,9 +164,24 @@ async fn a_restore_that_another_run_takes_over_wants_a_person() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restore_that_was_cut_short_does_not_say_that_nothing_was_put_back() {
-    let deployment = Deployment::start().await;
-    let ended = taken_over(&deployment, Nth::From(1), "1").await;
+    let (deployment, run) = with_a_run_that_removed_bob().await;
+    let ended = taken_over(&deployment, &run, Nth::From(1), "1").await;
     assert_eq!((ended.code, ended.stderr.as_str()), (2, "what was put back where it stopped is not known: restore again\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_left_alone_is_told_with_the_reason() {
+    let (deployment, run) = with_a_run_that_removed_bob().await;
+    let blocking = deployment.write("acme.toml", &format!("blocked = [\"bob@acme.com\"]\n{}", file("acme", "enforce")));
+    deployment.run(&["integration", "apply", &blocking]).await;
+
+    let shown = deployment.run(&["restore", "acme", &run]).await;
+    let nothing = format!("nothing to put back: run {run} overwrote accounts that are as they were, or are left alone\n");
+    assert_eq!((shown.code, shown.stderr), (0, nothing));
+    let done = deployment.run(&["restore", "acme", &run, "--yes"]).await;
+    let why = "the account is blocked, so it is not put back";
+    assert!(shown.stdout.contains("left alone:\n") && [shown.stdout, done.stdout].iter().all(|text| text.contains(why)), "{}", done.stderr);
+    assert_eq!((done.code, deployment.accounts()), (0, vec!["ada@acme.com".to_owned()]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
