@@ -17,21 +17,24 @@ use crate::operator;
 /// Columns of a table that no terminal shows.
 const WIDTH: u16 = 140;
 
-/// Where everything listens: one line of JSON when the system is ready.
+/// Where everything listens: one line of JSON when the system is ready. A secret that was given is not in it.
 #[derive(Debug, Clone, Serialize)]
 pub struct Ready {
     /// Where webhooks go.
     pub webhook_url: String,
-    /// What they are signed with; `as given` where it is not the default.
-    pub webhook_secret: String,
+    /// What they are signed with, if it is the default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub webhook_secret: Option<String>,
     /// WorkOS, or its stand-in.
     pub workos_url: String,
-    /// Its key; that of another server is `as given`.
-    pub workos_key: String,
+    /// The key of the stand-in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub workos_key: Option<String>,
     /// Orgvue, or its stand-in.
     pub orgvue_url: String,
-    /// Its token; that of another server is `as given`.
-    pub orgvue_token: String,
+    /// The token of the stand-in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub orgvue_token: Option<String>,
     /// DynamoDB.
     pub aws_endpoint_url_dynamodb: String,
     /// SQS.
@@ -53,6 +56,7 @@ pub struct Ready {
 impl Ready {
     /// The same for people.
     pub fn to_text(&self) -> String {
+        let told = |secret: &Option<String>| secret.clone().unwrap_or_else(|| "as given".to_owned());
         format!(
             "everything listens on this machine only:\n  \
              webhook    {}   secret {}\n  \
@@ -65,11 +69,11 @@ impl Ready {
              SNS        {}\n\
              as an operator, in another terminal: {}, then cargo run -p cli -- status\n",
             self.webhook_url,
-            self.webhook_secret,
+            told(&self.webhook_secret),
             self.workos_url,
-            self.workos_key,
+            told(&self.workos_key),
             self.orgvue_url,
-            self.orgvue_token,
+            told(&self.orgvue_token),
             self.aws_endpoint_url_dynamodb,
             self.table,
             self.aws_endpoint_url_sqs,
