@@ -201,16 +201,15 @@ fn word(code: &impl Serialize) -> String {
 mod tests {
     use super::*;
 
-    #[test]
-    fn people_are_told_in_one_line_how_to_be_an_operator() {
+    fn ready() -> Ready {
         let word = || "x".to_owned();
-        let ready = Ready {
+        Ready {
             webhook_url: word(),
-            webhook_secret: word(),
+            webhook_secret: Some(word()),
             workos_url: word(),
-            workos_key: word(),
+            workos_key: None,
             orgvue_url: word(),
-            orgvue_token: word(),
+            orgvue_token: None,
             aws_endpoint_url_dynamodb: word(),
             aws_endpoint_url_sqs: word(),
             aws_endpoint_url_scheduler: word(),
@@ -219,9 +218,20 @@ mod tests {
             aws_endpoint_url_sts: "http://127.0.0.1:9404".to_owned(),
             aws_endpoint_url_sns: "http://127.0.0.1:9407".to_owned(),
             operator_env: "/tmp/a folder/operator.env".to_owned(),
-        };
-        let text = ready.to_text();
+        }
+    }
+
+    #[test]
+    fn people_are_told_in_one_line_how_to_be_an_operator() {
+        let text = ready().to_text();
         assert!(text.contains("STS        http://127.0.0.1:9404\n"), "{text}");
         assert!(text.contains("set -a; . '/tmp/a folder/operator.env'; set +a, then cargo run -p cli -- status\n"), "{text}");
+    }
+
+    #[test]
+    fn people_are_told_that_a_secret_is_as_given_and_programs_nothing() {
+        let (text, json) = (ready().to_text(), serde_json::to_value(ready()).unwrap());
+        assert!(text.contains("WorkOS     x   key as given\n") && text.contains("Orgvue     x   token as given\n"), "{text}");
+        assert_eq!((json.get("workos_key"), json.get("orgvue_token"), &json["webhook_secret"]), (None, None, &Value::from("x")));
     }
 }
