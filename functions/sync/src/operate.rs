@@ -41,8 +41,8 @@ pub struct DecidedOn {
     pub generation: Option<u64>,
 }
 
-/// Why an operator's wish was not done. Nothing has changed then, but by [`OperateError::Queue`], [`OperateError::Audit`] and
-/// [`RemoveError::Left`].
+/// Why an operator's wish was not done. Nothing has changed then, but by [`OperateError::Queue`], [`OperateError::Audit`],
+/// [`OperateError::NotAsked`] and [`RemoveError::Left`].
 #[derive(Debug, thiserror::Error)]
 pub enum OperateError {
     /// There is no such integration.
@@ -89,6 +89,9 @@ pub enum OperateError {
     /// The change is made, and the audit does not know of it.
     #[error("it is done, but the audit could not be written")]
     Audit(#[source] StoreError),
+    /// The decision stands, and its run could not be asked for.
+    #[error("it is approved, but no run could be asked for: approve again, or the next run does it")]
+    NotAsked(#[source] StoreError),
     /// The change is made, and its message could not be sent: the sweep sends it within a few minutes.
     #[error("it is done, but no message could be sent for it; the sweep sends one within minutes")]
     Queue(#[source] AwsError),
@@ -101,7 +104,7 @@ impl Operator<'_> {
     /// [`OperateError`].
     pub async fn sync(&self, id: &IntegrationId) -> Result<u64, OperateError> {
         let pending = self.pending(id).await?;
-        let generation = self.bump(id, &pending.directory).await?;
+        let generation = self.owe(id, &pending.directory).await?;
         let sent = self.send(&pending.directory, generation, Reason::OnDemand).await;
         self.note(Some(id), "sync", None).await?;
         sent.map(|()| generation)
@@ -160,8 +163,12 @@ impl Operator<'_> {
             Decided::Recorded => None,
         };
         // It stands: that one of what follows fails stops neither the run nor the audit.
+        let not_asked = |error| match error {
+            OperateError::Store(error) => OperateError::NotAsked(error),
+            error => error,
+        };
         let (what, asked) = match verdict {
-            Verdict::Approved => ("approve", Some(self.ask(id, &pending.directory, Reason::Approved).await)),
+            Verdict::Approved => ("approve", Some(self.ask(id, &pending.directory, Reason::Approved).await.map_err(not_asked))),
             Verdict::Rejected => ("reject", None),
         };
         if already.is_none() {
@@ -252,12 +259,12 @@ impl Operator<'_> {
     }
 
     async fn ask(&self, id: &IntegrationId, directory: &DirectoryId, reason: Reason) -> Result<u64, OperateError> {
-        let generation = self.bump(id, directory).await?;
+        let generation = self.owe(id, directory).await?;
         self.send(directory, generation, reason).await?;
         Ok(generation)
     }
 
-    async fn bump(&self, id: &IntegrationId, directory: &DirectoryId) -> Result<u64, OperateError> {
+    async fn owe(&self, id: &IntegrationId, directory: &DirectoryId) -> Result<u64, OperateError> {
         self.store.ask(directory, now_ms()).await?.ok_or_else(|| OperateError::UnknownIntegration(id.clone()))
     }
 

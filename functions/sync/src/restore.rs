@@ -262,6 +262,7 @@ async fn put_back(
     progress.record.unchanged = plan.unchanged;
     progress.record.plan = plan.to_string();
     progress.record.held_hash = hash;
+    progress.findings.clone_from(&plan.findings);
     progress.hold(held);
     writer.apply(approved, &agreed, dataset, progress).await
 }

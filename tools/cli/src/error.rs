@@ -143,6 +143,10 @@ fn operate_advice(error: &OperateError, place: &Place) -> Advice {
             let Advice { what, next } = store_advice(error, place);
             Advice::new(format!("it is done, but the audit does not tell of it: {what}"), next)
         }
+        OperateError::NotAsked(error) => {
+            let Advice { what, next: _ } = store_advice(error, place);
+            Advice::new(format!("it is approved, but no run could be asked for: {what}"), "approve it again, or the next run does it")
+        }
         OperateError::Directory(error) => {
             let Advice { what, next } = vendors::unread(error);
             Advice::new(format!("nothing has changed: {what}"), next)

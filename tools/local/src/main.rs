@@ -117,14 +117,14 @@ fn options(args: &Args, vendors: &Vendors, folder: &Folder) -> Options {
 
 /// What programs and people are told: secrets of stand-ins only, for what is given may be somebody's real one.
 fn ready(args: &Args, vendors: &Vendors, system: &System, operator_env: &Path) -> Ready {
-    let shown = |secret: &str, is_given: bool| if is_given { "as given" } else { secret }.to_owned();
+    let shown = |given: Option<&String>, own: &str| given.is_none().then(|| own.to_owned());
     Ready {
         webhook_url: system.webhook_url.clone(),
-        webhook_secret: shown(WEBHOOK_SECRET, args.webhook_secret != [WEBHOOK_SECRET]),
+        webhook_secret: shown(args.webhook_secret.iter().find(|given| *given != WEBHOOK_SECRET), WEBHOOK_SECRET),
         workos_url: vendors.workos_url.clone(),
-        workos_key: shown(&vendors.workos_key, args.workos_key.is_some()),
+        workos_key: shown(args.workos_key.as_ref(), &vendors.workos_key),
         orgvue_url: vendors.orgvue_url.clone(),
-        orgvue_token: shown(&vendors.orgvue_token, args.orgvue_token.is_some()),
+        orgvue_token: shown(args.orgvue_token.as_ref(), &vendors.orgvue_token),
         aws_endpoint_url_dynamodb: system.dynamodb.url().to_owned(),
         aws_endpoint_url_sqs: system.sqs.url().to_owned(),
         aws_endpoint_url_scheduler: system.scheduler.url().to_owned(),

@@ -17,21 +17,24 @@ use crate::operator;
 /// Columns of a table that no terminal shows.
 const WIDTH: u16 = 140;
 
-/// Where everything listens: one line of JSON when the system is ready.
+/// Where everything listens: one line of JSON when the system is ready. A secret that was given is not in it.
 #[derive(Debug, Clone, Serialize)]
 pub struct Ready {
     /// Where webhooks go.
     pub webhook_url: String,
-    /// What they are signed with; `as given` where it is not the default.
-    pub webhook_secret: String,
+    /// What they are signed with, if it is the default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub webhook_secret: Option<String>,
     /// WorkOS, or its stand-in.
     pub workos_url: String,
-    /// Its key; that of another server is `as given`.
-    pub workos_key: String,
+    /// The key of the stand-in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub workos_key: Option<String>,
     /// Orgvue, or its stand-in.
     pub orgvue_url: String,
-    /// Its token; that of another server is `as given`.
-    pub orgvue_token: String,
+    /// The token of the stand-in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub orgvue_token: Option<String>,
     /// DynamoDB.
     pub aws_endpoint_url_dynamodb: String,
     /// SQS.
@@ -53,6 +56,7 @@ pub struct Ready {
 impl Ready {
     /// The same for people.
     pub fn to_text(&self) -> String {
+        let told = |secret: &Option<String>| secret.clone().unwrap_or_else(|| "as given".to_owned());
         format!(
             "everything listens on this machine only:\n  \
              webhook    {}   secret {}\n  \
@@ -65,11 +69,11 @@ impl Ready {
              SNS        {}\n\
              as an operator, in another terminal: {}, then cargo run -p cli -- status\n",
             self.webhook_url,
-            self.webhook_secret,
+            told(&self.webhook_secret),
             self.workos_url,
-            self.workos_key,
+            told(&self.workos_key),
             self.orgvue_url,
-            self.orgvue_token,
+            told(&self.orgvue_token),
             self.aws_endpoint_url_dynamodb,
             self.table,
             self.aws_endpoint_url_sqs,
@@ -197,16 +201,15 @@ fn word(code: &impl Serialize) -> String {
 mod tests {
     use super::*;
 
-    #[test]
-    fn people_are_told_in_one_line_how_to_be_an_operator() {
+    fn ready() -> Ready {
         let word = || "x".to_owned();
-        let ready = Ready {
+        Ready {
             webhook_url: word(),
-            webhook_secret: word(),
+            webhook_secret: Some(word()),
             workos_url: word(),
-            workos_key: word(),
+            workos_key: None,
             orgvue_url: word(),
-            orgvue_token: word(),
+            orgvue_token: None,
             aws_endpoint_url_dynamodb: word(),
             aws_endpoint_url_sqs: word(),
             aws_endpoint_url_scheduler: word(),
@@ -215,9 +218,20 @@ mod tests {
             aws_endpoint_url_sts: "http://127.0.0.1:9404".to_owned(),
             aws_endpoint_url_sns: "http://127.0.0.1:9407".to_owned(),
             operator_env: "/tmp/a folder/operator.env".to_owned(),
-        };
-        let text = ready.to_text();
+        }
+    }
+
+    #[test]
+    fn people_are_told_in_one_line_how_to_be_an_operator() {
+        let text = ready().to_text();
         assert!(text.contains("STS        http://127.0.0.1:9404\n"), "{text}");
         assert!(text.contains("set -a; . '/tmp/a folder/operator.env'; set +a, then cargo run -p cli -- status\n"), "{text}");
+    }
+
+    #[test]
+    fn people_are_told_that_a_secret_is_as_given_and_programs_nothing() {
+        let (text, json) = (ready().to_text(), serde_json::to_value(ready()).unwrap());
+        assert!(text.contains("WorkOS     x   key as given\n") && text.contains("Orgvue     x   token as given\n"), "{text}");
+        assert_eq!((json.get("workos_key"), json.get("orgvue_token"), &json["webhook_secret"]), (None, None, &Value::from("x")));
     }
 }

@@ -57,7 +57,8 @@ pub enum AccountFailure {
     Refused(Refusal),
     /// It could not be settled whether it was written: the tenant is to be tried again.
     Unknown,
-    /// It was not written, for the phase ended or ran out of calls before it was tried, or tried alone: the tenant is to be tried again.
+    /// Not written: the phase ended, or its extra calls were used up, before the account was sent, or sent alone. The tenant is to be tried
+    /// again.
     NotTried,
 }
 

@@ -13,6 +13,7 @@ use domain::ids::{DatasetId, DirectoryId, IntegrationId, TenantId};
 use domain::integration::Integration;
 use domain::pending::Pending;
 
+use super::claim::CLAIM_ATTRIBUTES;
 use super::integrations::{Stored, integration_key};
 use super::locks::{Lock, tenant_of};
 use super::pending::{by_hand_as_seen, pending_key};
@@ -22,8 +23,6 @@ use crate::aws::{AwsError, chain};
 const OPERATION: &str = "dynamodb:TransactWriteItems to apply an integration";
 /// That no run is at work on a directory at `:now`.
 const AT_REST: &str = "(attribute_not_exists(lease_until_ms) OR lease_until_ms <= :now)";
-/// What a run has of a directory while it is at work on it.
-const LEASED: [&str; 4] = ["lease_run", "lease_until_ms", "claimed_generation", "claimed_at_ms"];
 /// How often an application looks again when something changed meanwhile. Each look costs as much as the first.
 const TRIES_MAX: usize = 20;
 /// Least wait before it does; at most twice as long, so that those who met do not meet again.
@@ -348,7 +347,7 @@ impl Store {
             Runs::Allowed => String::new(),
             // A run whose lease ran out, because its machine slept, would take it back if it still found itself named.
             Runs::Excluded => {
-                remove.extend(LEASED);
+                remove.extend(CLAIM_ATTRIBUTES);
                 format!(" AND {AT_REST}")
             }
         };

@@ -17,6 +17,9 @@ use super::{Deployment, Store, StoreError, n, s};
 use crate::aws::AwsError;
 use crate::clock::now_ms;
 
+/// What a claim adds to the pending item.
+pub(super) const CLAIM_ATTRIBUTES: [&str; 4] = ["lease_run", "lease_until_ms", "claimed_generation", "claimed_at_ms"];
+
 /// The proof that this run alone works on this directory. Only [`Store::claim`] and [`Store::hold`] make one; recording the run consumes it.
 #[derive(Debug)]
 pub struct Claim {
@@ -325,7 +328,7 @@ impl Store {
     async fn end(&self, directory: &DirectoryId, run: &RunId, end: RunEnd) -> Result<Written, AwsError> {
         let mut condition = "lease_run = :run";
         let mut set = vec!["last_run = :run"];
-        let mut remove = vec!["lease_run", "lease_until_ms", "claimed_generation", "claimed_at_ms", "nudged_at_ms"];
+        let mut remove = [&CLAIM_ATTRIBUTES[..], &["nudged_at_ms"]].concat();
         let mut values: Vec<(&str, AttributeValue)> = vec![(":run", s(run.as_str()))];
         let mut names: Vec<(&str, &str)> = Vec::new();
         match end {

@@ -1,5 +1,7 @@
 //! Run records, and what runs saved before they overwrote it.
 
+use std::collections::BTreeSet;
+
 use domain::ids::{IntegrationId, RunId, TenantId};
 use domain::row::Row;
 use domain::run::{RunRecord, Status};
@@ -48,6 +50,16 @@ impl Store {
     /// [`StoreError`].
     pub async fn saved_before(&self, run: &RunId, tenant: &TenantId) -> Result<Vec<Row>, StoreError> {
         Ok(self.chunks(&partition(run), &before(tenant)).await?.unwrap_or_default())
+    }
+
+    /// The tenants of which a run saved rows before it overwrote them, or began to; also of a run that never told its end.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn saved_tenants(&self, run: &RunId) -> Result<BTreeSet<TenantId>, StoreError> {
+        let saved = self.sort_keys("dynamodb:Query of saved rows", &partition(run), BEFORE, &format!("{BEFORE}~")).await?;
+        let tenant = |sk: &String| TenantId::parse(sk.strip_prefix(BEFORE)?.split('#').next()?).ok();
+        Ok(saved.iter().filter_map(tenant).collect())
     }
 
     /// Stores a run record, once: the chunks first, so that a head is never without its body.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use domain::plan::{Action, Change, Plan, Trace, Weight, restore};
 use insta::assert_snapshot;
 
-use crate::words::{Case, Line, account, case, login, user};
+use crate::words::{Case, Line, account, case, login, told, user};
 
 /// The dataset as it is now; an administrator is there and desired.
 fn now(rows: impl IntoIterator<Item = Line>) -> Case {
@@ -45,6 +45,20 @@ fn what_is_protected_blocked_under_any_login_or_there_twice_is_left_alone() {
     let rows = [account("breakglass"), account("ada"), account("bob"), account("bob").again(), account("barred").disabled()];
     let now = now(rows).blocking("ada");
     assert_eq!(back(saved, &now).actions, []);
+}
+
+#[test]
+fn what_differs_and_is_left_alone_is_told() {
+    let saved = ["breakglass", "ada", "bob", "barred"].map(account);
+    let doubled = [account("bob"), account("bob").again(), account("cid"), account("cid").again()];
+    assert_snapshot!(told(&back(saved, &now(doubled).blocking("ada")).findings), @r"
+    duplicate_account bob@acme.com in ACME
+    blocked ada@acme.com in ACME
+    blocked barred@acme.com in ACME
+    protected_differs breakglass@acme.com in ACME
+    ");
+    let as_they_were = || [account("breakglass"), account("ada").disabled(), account("barred").disabled()];
+    assert_eq!(back(as_they_were(), &now(as_they_were()).blocking("ada")).findings, []);
 }
 
 #[test]

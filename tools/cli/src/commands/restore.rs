@@ -5,7 +5,7 @@ mod proposal;
 use adapters::store::Store;
 use domain::ids::{RunId, TenantId};
 use domain::integration::{Integration, Mode};
-use domain::run::{RunRecord, TenantRecord};
+use domain::run::RunRecord;
 use serde::Serialize;
 use sync::{Deps, Restoration, RestoreError};
 
@@ -70,10 +70,10 @@ pub(crate) async fn restore(cx: &Context, args: &RestoreArgs) -> Result<Restored
         tenant_of(&integration, tenant)?;
     }
     let record = store.run(&args.run).await?.filter(|run| run.integration == args.id);
-    let record = record.ok_or_else(|| CliError::UnknownRun(args.run.clone()))?;
+    record.ok_or_else(|| CliError::UnknownRun(args.run.clone()))?;
     let gone = match &args.tenant {
         Some(_) => Vec::new(),
-        None => gone(&store, &integration, &record).await?,
+        None => gone(&store, &integration, &args.run).await?,
     };
     let running = running(&store, &integration).await?;
     let deps = vendors::connect(cx, "restore").await?;
@@ -95,12 +95,12 @@ pub(crate) async fn restore(cx: &Context, args: &RestoreArgs) -> Result<Restored
 }
 
 /// Tenants of which a run overwrote accounts, and which the file no longer has.
-async fn gone(store: &Store, integration: &Integration, record: &RunRecord) -> Result<Vec<TenantId>, CliError> {
+async fn gone(store: &Store, integration: &Integration, run: &RunId) -> Result<Vec<TenantId>, CliError> {
     let mut gone = Vec::new();
-    for TenantRecord { tenant, .. } in &record.tenants {
-        let is_there = integration.tenants.iter().any(|known| known.id == *tenant);
-        if !is_there && !store.saved_before(&record.id, tenant).await?.is_empty() {
-            gone.push(tenant.clone());
+    for tenant in store.saved_tenants(run).await? {
+        let is_there = integration.tenants.iter().any(|known| known.id == tenant);
+        if !is_there && !store.saved_before(run, &tenant).await?.is_empty() {
+            gone.push(tenant);
         }
     }
     Ok(gone)
@@ -135,7 +135,11 @@ fn hint(record: &RunRecord, about: &About<'_>) -> Option<String> {
     let id = &record.integration;
     let hashes: Vec<_> =
         record.tenants.iter().filter_map(|tenant| tenant.held_hash.as_ref()).map(|hash| format!(" --agree {hash}")).collect();
-    let nothing = record.tenants.is_empty().then(|| "nothing was put back: the file in force has changed meanwhile".to_owned());
+    let unsure = match (&record.code, record.tenants.is_empty()) {
+        (Some(_), _) => Some("what was put back where it stopped is not known: restore again".to_owned()),
+        (None, true) => Some("nothing was put back: the file in force has changed meanwhile".to_owned()),
+        (None, false) => None,
+    };
     let held = (!hashes.is_empty()).then(|| format!("something is held: if it is to be done too, run it again with{}", hashes.concat()));
     let live = match about.running {
         Running::Live => Some(format!(
@@ -143,7 +147,7 @@ fn hint(record: &RunRecord, about: &About<'_>) -> Option<String> {
         )),
         Running::Stopped => None,
     };
-    let hints: Vec<_> = nothing.into_iter().chain(held).chain(gone_text(about.run, &about.gone)).chain(live).collect();
+    let hints: Vec<_> = unsure.into_iter().chain(held).chain(gone_text(about.run, &about.gone)).chain(live).collect();
     (!hints.is_empty()).then(|| hints.join("\n"))
 }
 

@@ -6,10 +6,11 @@ use adapters::clock::now_ms;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::delays::Delays;
 use domain::ids::{DirectoryId, RunId};
+use domain::run::RunRecord;
 use serde_json::{Value, json};
 use standins::{Fault, FaultKind, Matcher, Nth};
 
-use crate::deployment::{Deployment, directory, end, file, two_tenants};
+use crate::deployment::{Deployment, Ended, directory, end, file, two_tenants};
 
 const NAMES: [&str; 4] = ["ann", "ben", "cat", "dov"];
 
@@ -123,8 +124,8 @@ async fn what_takes_from_somebody_is_done_only_with_its_hash() {
     assert!(short.code == 64 && short.stderr.contains("all 64 digits"), "{}", short.stderr);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_restore_that_another_run_takes_over_wants_a_person() {
+/// A customer who is paused, and the run that removed an account before.
+async fn with_a_run_that_removed_bob() -> (Deployment, String) {
     let deployment = Deployment::start().await;
     deployment.customer("acme", &["ada admin"]);
     deployment.account("bob");
@@ -132,9 +133,13 @@ async fn a_restore_that_another_run_takes_over_wants_a_person() {
     deployment.run(&["approve", "acme", &deployment.hash().await, "--wait"]).await;
     let run = last_run(&deployment).await;
     deployment.run(&["pause", "acme"]).await;
+    (deployment, run)
+}
 
+/// How a restore ends whose lease another run takes while Orgvue answers these reads of the dataset slowly. One may take so many seconds.
+async fn taken_over(deployment: &Deployment, run: &str, reads: Nth, read_seconds_max: &str) -> Ended {
     let slow = FaultKind::Slow(Duration::from_secs(3));
-    deployment.orgvue.fault(Fault::new(Matcher::path("/items").method("GET"), Nth::At(1), slow));
+    deployment.orgvue.fault(Fault::new(Matcher::path("/items").method("GET"), reads, slow));
     let calls = deployment.orgvue.calls().total();
     let taken_over = async {
         while deployment.orgvue.calls().total() == calls {
@@ -143,12 +148,40 @@ async fn a_restore_that_another_run_takes_over_wants_a_person() {
         let item = (&*format!("PENDING#{}", directory("acme")), "PENDING");
         deployment.set(item, "lease_run", AttributeValue::S("another".to_owned())).await;
     };
-    let mut restore = deployment.program(&["restore", "acme", &run, "--yes"]);
-    restore.env("HEARTBEAT_SECONDS", "1");
-    let (ended, ()) = tokio::join!(end(restore), taken_over);
+    let mut restore = deployment.program(&["restore", "acme", run, "--yes"]);
+    restore.env("HEARTBEAT_SECONDS", "1").env("HTTP_TIMEOUT_SECONDS", read_seconds_max);
+    tokio::join!(end(restore), taken_over).0
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restore_that_another_run_takes_over_wants_a_person() {
+    let (deployment, run) = with_a_run_that_removed_bob().await;
+    let ended = taken_over(&deployment, &run, Nth::At(1), "4").await;
     assert_eq!(ended.code, 2, "{} {}", ended.stdout, ended.stderr);
     assert!(ended.stdout.contains("superseded: the run stopped writing: the lease is lost; restore again\n"), "{}", ended.stdout);
     assert_eq!(deployment.accounts(), ["ada@acme.com"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restore_that_was_cut_short_does_not_say_that_nothing_was_put_back() {
+    let (deployment, run) = with_a_run_that_removed_bob().await;
+    let ended = taken_over(&deployment, &run, Nth::From(1), "1").await;
+    assert_eq!((ended.code, ended.stderr.as_str()), (2, "what was put back where it stopped is not known: restore again\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_left_alone_is_told_with_the_reason() {
+    let (deployment, run) = with_a_run_that_removed_bob().await;
+    let blocking = deployment.write("acme.toml", &format!("blocked = [\"bob@acme.com\"]\n{}", file("acme", "enforce")));
+    deployment.run(&["integration", "apply", &blocking]).await;
+
+    let shown = deployment.run(&["restore", "acme", &run]).await;
+    let nothing = format!("nothing to put back: run {run} overwrote accounts that are as they were, or are left alone\n");
+    assert_eq!((shown.code, shown.stderr), (0, nothing));
+    let done = deployment.run(&["restore", "acme", &run, "--yes"]).await;
+    let why = "the account is blocked, so it is not put back";
+    assert!(shown.stdout.contains("left alone:\n") && [shown.stdout, done.stdout].iter().all(|text| text.contains(why)), "{}", done.stderr);
+    assert_eq!((done.code, deployment.accounts()), (0, vec!["ada@acme.com".to_owned()]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -161,8 +194,8 @@ async fn a_run_that_is_not_there_is_told_before_any_vendor_is_asked() {
     assert_eq!((nothing.code, nothing.stderr), (0, format!("nothing to put back: run {run} overwrote no account\n")));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn accounts_of_a_tenant_that_has_gone_from_the_file_are_told() {
+/// A customer of two tenants, and the run that overwrote accounts of one of them, EU.
+async fn with_a_run_that_overwrote_accounts_of_eu() -> (Deployment, String) {
     let deployment = Deployment::start().await;
     deployment.customer("acme", &["ada ACME_user", "eve EU_user"]);
     deployment.second_tenant();
@@ -170,16 +203,36 @@ async fn accounts_of_a_tenant_that_has_gone_from_the_file_are_told() {
     let both = deployment.write("both.toml", &two_tenants("enforce", "enforce"));
     deployment.run(&["integration", "apply", &both, "--wait"]).await;
     let run = last_run(&deployment).await;
-    let other = deployment.run(&["restore", "acme", &run, "--tenant", "ACME"]).await;
-    assert_eq!((other.code, other.stderr), (0, format!("nothing to put back: run {run} overwrote no account of ACME\n")));
+    (deployment, run)
+}
 
+/// Takes EU out of the file, and asks for accounts of EU to be put back.
+async fn assert_told_when_eu_has_gone(deployment: &Deployment, run: &str) {
     let one = deployment.write("one.toml", &file("acme", "enforce").replace("\"single\"", "\"multi\""));
     deployment.run(&["integration", "apply", &one, "--wait"]).await;
-    for command in [&["restore", "acme", &run][..], &["restore", "acme", &run, "--yes"]] {
+    for command in [&["restore", "acme", run][..], &["restore", "acme", run, "--yes"]] {
         let ended = deployment.run(command).await;
         let told = format!("run {run} overwrote accounts of EU, which the file no longer has: apply a file that has it\n");
         assert_eq!((ended.code, ended.stderr), (2, format!("nothing to put back: {told}")), "{command:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn accounts_of_a_tenant_that_has_gone_from_the_file_are_told() {
+    let (deployment, run) = with_a_run_that_overwrote_accounts_of_eu().await;
+    let other = deployment.run(&["restore", "acme", &run, "--tenant", "ACME"]).await;
+    assert_eq!((other.code, other.stderr), (0, format!("nothing to put back: run {run} overwrote no account of ACME\n")));
+    assert_told_when_eu_has_gone(&deployment, &run).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn accounts_of_a_gone_tenant_are_told_for_an_interrupted_run() {
+    let (deployment, run) = with_a_run_that_overwrote_accounts_of_eu().await;
+    let store = &deployment.system.store;
+    let record = store.run(&RunId::new(&*run)).await.unwrap().unwrap();
+    // As stored before its first write.
+    store.put_run(&RunRecord { code: Some("interrupted".to_owned()), tenants: Vec::new(), ..record }).await.unwrap();
+    assert_told_when_eu_has_gone(&deployment, &run).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

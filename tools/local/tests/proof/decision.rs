@@ -62,7 +62,7 @@ impl Stage {
     }
 
     /// Somebody asks for a run, and all that is to come of it comes.
-    pub(crate) async fn is_synced(&self) {
+    pub(crate) async fn sync_until_quiet(&self) {
         self.ask().await;
         self.run_until_quiet().await;
     }
@@ -100,13 +100,11 @@ impl History<'_> {
     /// Something is held, and a person decides about it.
     pub(crate) async fn something_is_decided(&mut self) {
         let stage = self.stage;
-        let Some(cause) = self.brings_about().await else { return };
+        let cause = self.brings_about().await;
         let (was, due) = (stage.rows(), stage.due());
-        stage.is_synced().await;
+        stage.sync_until_quiet().await;
         let held = assert_held(stage, cause, &was, due).await;
-        if held.is_empty() {
-            return self.tell("nothing is held".to_owned());
-        }
+        assert!(!held.is_empty(), "{cause:?} holds something");
         let verdict =
             if self.dice.percent(if cause == Cause::NoAddress { 25 } else { 50 }) { Verdict::Approved } else { Verdict::Rejected };
         for tenant in held.keys() {
@@ -121,7 +119,7 @@ impl History<'_> {
                 let at = stage.wire.n_calls() + 1 + self.dice.below(40) as usize;
                 stage.wire.kill(Kill { at, side: if self.dice.percent(50) { Side::Before } else { Side::After } });
             }
-            stage.is_synced().await;
+            stage.sync_until_quiet().await;
             stage.wire.calm();
             let was = was.iter().map(|(tenant, rows)| (tenant.clone(), usable(rows))).collect();
             Decided { verdict, held: &held, due, was }.assert_done(stage);
@@ -132,14 +130,14 @@ impl History<'_> {
     }
 
     /// The directory changes so that something is to be held.
-    async fn brings_about(&mut self) -> Option<Cause> {
+    async fn brings_about(&mut self) -> Cause {
         let stage = self.stage;
         let (file, directory, employees) = (stage.file(), stage.directory(), stage.employees());
         let limit = file.limit().map(|limit| limit as usize);
         let told = match (self.dice.below(6), limit) {
             (0, Some(limit)) if employees.len() > limit => {
                 employees[..limit].iter().for_each(|(name, _)| stage.goes(name));
-                stage.is_synced().await;
+                stage.sync_until_quiet().await;
                 assert!(stage.due().values().all(BTreeMap::is_empty), "the limit lets {limit} go");
                 stage.goes(employees[limit].0);
                 (Cause::OneMoreLeaves, format!("{limit} leave, and one more"))
@@ -155,7 +153,8 @@ impl History<'_> {
                 (Cause::ManyLeave, format!("{n} leave at once"))
             }
             (3, Some(_)) => {
-                let group = stage.census().groups.into_keys().find(|group| file.grant(group).is_some_and(|(_, role)| role == "Retail"))?;
+                let is_of_retail = |group: &String| file.grant(group).is_some_and(|(_, role)| role == "Retail");
+                let group = stage.census().groups.into_keys().find(is_of_retail).expect("the first files have a group for Retail");
                 match self.dice.percent(50) {
                     true => stage.workos.rename_group(&directory, &group, &format!("Former_{group}")),
                     false => stage.workos.remove_group(&directory, &group),
@@ -163,7 +162,7 @@ impl History<'_> {
                 (Cause::AGroupGoes, format!("{group} goes"))
             }
             _ => {
-                let (name, _) = employees.first()?;
+                let (name, _) = employees.first().expect("somebody has an account");
                 stage.workos.put_user(&directory, UserSpec { email: None, ..UserSpec::new(name, "") });
                 (Cause::NoAddress, format!("{name} has no address"))
             }
@@ -171,7 +170,7 @@ impl History<'_> {
         stage.note_desired();
         stage.play().n_told = stage.workos.emitted().len();
         self.tell(told.1);
-        Some(told.0)
+        told.0
     }
 
     /// Between the decision and the run.
@@ -223,12 +222,12 @@ impl History<'_> {
             return;
         }
         people.iter().for_each(|(name, login)| stage.comes(name, login));
-        stage.is_synced().await;
+        stage.sync_until_quiet().await;
         people.iter().for_each(|(name, _)| stage.goes(name));
         let (was, due) = (stage.rows(), stage.due());
         stage.play().n_told = stage.workos.emitted().len();
         stage.play().consent.rests();
-        stage.is_synced().await;
+        stage.sync_until_quiet().await;
         self.tell(format!("{} come and go again", people.len()));
         assert_held(stage, Cause::ManyLeave, &was, due).await;
     }

@@ -89,7 +89,7 @@ impl History<'_> {
         let former_id = DirectoryId::parse(&former).unwrap();
         assert_eq!(stage.store.pending(&[former_id]).await.unwrap(), [], "nothing is owed to the former one");
         self.the_former_one_is_nobodys(&former).await;
-        stage.is_synced().await;
+        stage.sync_until_quiet().await;
         self.assert_nobody_went(&was).await;
         if self.dice.percent(70) {
             self.somebody_says_what_becomes_of_them().await;
@@ -136,14 +136,14 @@ impl History<'_> {
         let (due, rows) = (stage.due(), stage.rows());
         for (tenant, desired) in stage.desired() {
             let held = stage.shown_held(&tenant).await.map(|set| losses_of(&set)).unwrap_or_default();
-            let is = |loss: &&Loss| **loss == Loss::Everything;
-            let gone: Vec<_> = due[&tenant].iter().filter(|(_, loss)| is(loss)).collect();
-            assert_eq!(held.iter().filter(|(_, loss)| is(loss)).collect::<Vec<_>>(), gone, "who goes from {tenant} is held");
-            let (was, is) = (usable(&was[&tenant]), usable(&rows[&tenant]));
-            let gone: Vec<_> = was.keys().filter(|login| !is.contains_key(*login)).collect();
+            let goes_whole = |loss: &&Loss| **loss == Loss::Everything;
+            let gone: Vec<_> = due[&tenant].iter().filter(|(_, loss)| goes_whole(loss)).collect();
+            assert_eq!(held.iter().filter(|(_, loss)| goes_whole(loss)).collect::<Vec<_>>(), gone, "who goes from {tenant} is held");
+            let (was, now) = (usable(&was[&tenant]), usable(&rows[&tenant]));
+            let gone: Vec<_> = was.keys().filter(|login| !now.contains_key(*login)).collect();
             assert!(gone.is_empty(), "{gone:?} went from {tenant} unasked");
             for (login, roles) in &desired {
-                assert!(is.get(login).is_some_and(|has| roles.is_subset(has)), "{login} of {tenant} is to have {roles:?}: {is:?}");
+                assert!(now.get(login).is_some_and(|has| roles.is_subset(has)), "{login} of {tenant} is to have {roles:?}: {now:?}");
             }
         }
     }
@@ -158,7 +158,7 @@ impl History<'_> {
                 stage.says(tenant, verdict).await.unwrap();
             }
         }
-        stage.is_synced().await;
+        stage.sync_until_quiet().await;
         self.tell(format!("{verdict:?}"));
         let (due, rows) = (stage.due(), stage.rows());
         match verdict {

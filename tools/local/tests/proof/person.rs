@@ -131,7 +131,7 @@ impl Stage {
             return "nothing to put back".to_owned();
         }
         let (run, agrees) = (dice.one_of(&runs), dice.percent(70));
-        let told = match self.is_put_back(run, agrees).await {
+        let told = match self.put_back_by_hand(run, agrees).await {
             Ok(Ok(())) => "is put back",
             Ok(Err(RestoreError::Busy)) => "is not put back: a run is at work",
             // What the table cannot tell is told to the person.
@@ -142,7 +142,7 @@ impl Stage {
         format!("run {run} {told}")
     }
 
-    pub(crate) async fn is_put_back(&self, run: &RunId, agrees: bool) -> Result<Result<(), RestoreError>, Killed> {
+    pub(crate) async fn put_back_by_hand(&self, run: &RunId, agrees: bool) -> Result<Result<(), RestoreError>, Killed> {
         self.seen.by_a_person(true);
         self.play().consent.accounts_change();
         let restored = self.invoke(&self.beside.line, "restore", Box::pin(self.put_back(run, agrees))).await;

@@ -128,7 +128,7 @@ async fn in_step(stage: &Stage, file: &File) -> Kept {
         ["mal", "nat"].iter().for_each(|name| stage.orgvue.edit(tenant, &email(name), |row| row["Enabled"] = false.into()));
     }
     stage.seen.puts_in_force(file.taboo());
-    stage.is_synced().await;
+    stage.sync_until_quiet().await;
     file.tenants().for_each(|tenant| stage.adorns(tenant));
     assert_as_desired(stage);
     stage.keep()

@@ -72,7 +72,7 @@ impl History<'_> {
         let known = stage.runs_but(&BTreeSet::new()).await.into_iter().collect();
         let was = stage.whole_rows();
         self.a_mistake_is_made();
-        stage.is_synced().await;
+        stage.sync_until_quiet().await;
         for tenant in stage.file().tenants() {
             if stage.state(tenant).await.held.is_some() {
                 stage.says(tenant, Verdict::Approved).await.unwrap();
@@ -91,7 +91,7 @@ impl History<'_> {
         // At first nobody may have agreed to what that takes from somebody.
         for agrees in [false, true].into_iter().skip(usize::from(self.dice.percent(25))) {
             for run in &runs {
-                match stage.is_put_back(run, agrees).await.unwrap() {
+                match stage.put_back_by_hand(run, agrees).await.unwrap() {
                     // It only created, or held all the rest.
                     Ok(()) | Err(RestoreError::NothingSaved(_)) => {}
                     Err(error) => panic!("{error:?}"),

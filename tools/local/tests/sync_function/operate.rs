@@ -61,7 +61,7 @@ async fn an_approval_whose_run_cannot_be_asked_for_is_audited_and_a_rejection_as
     let hash = held(&bench).await;
     bench.dynamodb.refuse("UpdateItem", "PENDING#");
     let told = operator(&bench).decide(&acme(), None, hash.as_str(), Verdict::Approved).await;
-    assert!(matches!(told, Err(OperateError::Store(_))), "{told:?}");
+    assert!(matches!(told, Err(OperateError::NotAsked(_))), "{told:?}");
     let rejected = operator(&bench).decide(&acme(), None, hash.as_str(), Verdict::Rejected).await.unwrap();
     assert_eq!((rejected.already, rejected.generation), (None, None));
     assert_eq!(audited(&bench).await, actions(["approve", "reject"]));

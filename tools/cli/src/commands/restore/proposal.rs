@@ -1,6 +1,7 @@
 //! What putting back a run would do, shown before it is done.
 
 use domain::explain::{Decided, Explanation};
+use domain::finding::Finding;
 use domain::held::HeldHash;
 use domain::ids::{IntegrationId, RunId, TenantId};
 use domain::integration::{Deprovision, Integration};
@@ -12,6 +13,7 @@ use serde::Serialize;
 use sync::{Obstacle, Restoration, TenantRestoration};
 
 use super::{About, Running, gone_text};
+use crate::commands::finding_text::findings_table;
 use crate::commands::last_read::LastRead;
 use crate::commands::plan::{obstacles, painted};
 use crate::commands::run_text::held_table;
@@ -41,6 +43,8 @@ struct OfTenant {
     held: Vec<HeldRecord>,
     held_hash: Option<HeldHash>,
     unchanged: usize,
+    /// Accounts that differ from what the run found, and are left alone.
+    findings: Vec<Finding>,
     /// Accounts for which the directory asks for something else, so that the next run undoes them again.
     next_run_undoes: Vec<Login>,
     /// What stands in the way.
@@ -85,6 +89,7 @@ impl OfTenant {
             held: Vec::new(),
             held_hash: None,
             unchanged: 0,
+            findings: Vec::new(),
             next_run_undoes: Vec::new(),
             code: None,
             error: None,
@@ -98,6 +103,7 @@ impl OfTenant {
                     held: held.iter().map(HeldRecord::from).collect(),
                     held_hash: hash,
                     unchanged: plan.unchanged,
+                    findings: plan.findings.clone(),
                     next_run_undoes: plan.actions.iter().filter(is_undone).map(|action| action.login.clone()).collect(),
                     plan: Some(plan),
                     ..nothing
@@ -114,6 +120,9 @@ impl OfTenant {
         let mut text = self.plan.as_ref().map(|plan| painted(page, plan)).unwrap_or_default();
         if let Some(hash) = &self.held_hash {
             text += &format!("\nheld in {}, with the hash {hash}:\n{}", self.tenant, held_table(page, &self.held));
+        }
+        if !self.findings.is_empty() {
+            text += &format!("\nleft alone:\n{}", findings_table(page, self.findings.iter().map(|finding| (None, finding))));
         }
         text
     }
@@ -158,9 +167,11 @@ impl Answer for Proposal {
         }
         if !self.has_work() {
             let of = only.as_ref().map(|tenant| format!(" of {tenant}")).unwrap_or_default();
+            let leaves_alone = tenants.iter().any(|tenant| !tenant.findings.is_empty());
             let why = match (gone, tenants.is_empty()) {
                 (Some(gone), _) => gone,
                 (None, true) => format!("run {run} overwrote no account{of}"),
+                (None, false) if leaves_alone => format!("run {run} overwrote accounts that are as they were, or are left alone"),
                 (None, false) => format!("run {run} overwrote accounts that are as they were"),
             };
             return Some(format!("nothing to put back: {why}"));
