@@ -98,9 +98,14 @@ impl Bench {
     }
 
     pub(crate) async fn apply(&self, id: &str, directory: &str) {
+        self.apply_in("simulate", id, directory).await;
+    }
+
+    /// A file in this mode.
+    pub(crate) async fn apply_in(&self, mode: &str, id: &str, directory: &str) {
         let (tenant, dataset) = (id.to_uppercase(), id.bytes().map(u64::from).sum::<u64>());
         let file = format!(
-            "id = \"{id}\"\ndirectory = \"{directory}\"\nmode = \"simulate\"\ntenancy = \"single\"\nprefix = \"ORG_\"\n\
+            "id = \"{id}\"\ndirectory = \"{directory}\"\nmode = \"{mode}\"\ntenancy = \"single\"\nprefix = \"ORG_\"\n\
              [[tenants]]\nid = \"{tenant}\"\ndataset = \"0B533DE6-7107-9FCD-48FC-{dataset:012}\"\napi_account = \"sync@orgvue.com\"\n"
         );
         let integration = Integration::parse(&file).unwrap();

@@ -7,7 +7,7 @@ use domain::ids::{IntegrationId, RunId, TenantId};
 use domain::tenant_state::TenantState;
 use sync::{OperateError, Operator};
 
-use super::bench::Bench;
+use super::bench::{Bench, DIRECTORY};
 
 fn acme() -> IntegrationId {
     IntegrationId::parse("acme").unwrap()
@@ -38,6 +38,7 @@ async fn a_sync_whose_message_cannot_be_sent_is_audited() {
 
 /// Something is held of `acme`; its hash.
 async fn held(bench: &Bench) -> HeldHash {
+    bench.apply_in("enforce", "acme", DIRECTORY).await;
     let hash = HeldHash::new("0123456789abcdef");
     let head = HeldHead { hash: hash.clone(), n_actions: 6, run: RunId::new("r1"), since_ms: 1 };
     let state = TenantState { held: Some(head), ..TenantState::default() };
@@ -47,7 +48,7 @@ async fn held(bench: &Bench) -> HeldHash {
 
 #[tokio::test]
 async fn an_approval_that_cannot_be_audited_asks_for_its_run() {
-    let bench = Bench::with_acme().await;
+    let bench = Bench::empty().await;
     let hash = held(&bench).await;
     bench.dynamodb.refuse("PutItem", "AUDIT#");
     let told = operator(&bench).decide(&acme(), None, hash.as_str(), Verdict::Approved).await;
@@ -57,7 +58,7 @@ async fn an_approval_that_cannot_be_audited_asks_for_its_run() {
 
 #[tokio::test]
 async fn an_approval_whose_run_cannot_be_asked_for_is_audited_and_a_rejection_asks_for_none() {
-    let bench = Bench::with_acme().await;
+    let bench = Bench::empty().await;
     let hash = held(&bench).await;
     bench.dynamodb.refuse("UpdateItem", "PENDING#");
     let told = operator(&bench).decide(&acme(), None, hash.as_str(), Verdict::Approved).await;
