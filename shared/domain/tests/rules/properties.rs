@@ -373,7 +373,11 @@ proptest! {
         let (_, _, behind) = ran(&case, &BTreeSet::new());
         let (before, after) = (case.current().unwrap().accounts, behind.current().unwrap().accounts);
         let directory = case.directory();
-        let is_unconfirmed = |login: &Login| directory.active_user(login).is_some_and(|user| case.unconfirmed.contains(&user.id));
+        // Who is blocked under an earlier address is blocked by a person's word, and the lists say nothing of it.
+        let was_blocked = |user: &UserId| case.former.get(user).is_some_and(|logins| !logins.is_disjoint(&case.integration.blocked));
+        let is_unconfirmed = |login: &Login| {
+            directory.active_user(login).is_some_and(|user| case.unconfirmed.contains(&user.id) && !was_blocked(&user.id))
+        };
         let is_free = |account: &Account| account.enabled && !case.integration.blocked.contains(&account.login);
         for account in before.values().filter(|account| is_free(account) && is_unconfirmed(&account.login)) {
             let kept = after.get(&account.login).expect("the account is still there");
