@@ -222,8 +222,12 @@ pub(super) fn is_workos_error(body: &[u8]) -> bool {
 }
 
 /// The error of `serde_json` is not kept, for it quotes values.
+///
+/// A body that is a text as a whole is looked through once, and not again for each string in it. One that is not may still be read, if what is
+/// wrong with it stands in what we do not use.
 fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Distrust> {
-    serde_json::from_slice(body).map_err(|error| Distrust::Shape { line: error.line(), column: error.column() })
+    let parsed = str::from_utf8(body).map_or_else(|_| serde_json::from_slice(body), serde_json::from_str);
+    parsed.map_err(|error| Distrust::Shape { line: error.line(), column: error.column() })
 }
 
 #[cfg(test)]

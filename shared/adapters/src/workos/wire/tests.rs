@@ -17,8 +17,8 @@ fn list(rows: Value) -> String {
     json!({ "data": rows, "list_metadata": { "before": null, "after": null } }).to_string()
 }
 
-fn user_page(body: &str) -> Result<Page<User>, Distrust> {
-    page(body.as_bytes(), &DirectoryId::parse("directory_1").unwrap(), |row: UserRow<'_>| User::from(row))
+fn user_page(body: impl AsRef<[u8]>) -> Result<Page<User>, Distrust> {
+    page(body.as_ref(), &DirectoryId::parse("directory_1").unwrap(), |row: UserRow<'_>| User::from(row))
 }
 
 fn group_page(body: &str) -> Result<Page<Group>, Distrust> {
@@ -149,6 +149,23 @@ fn what_is_no_list_is_not_taken_for_an_empty_one() {
         assert!(matches!(users(body), Err(Distrust::Shape { .. })), "{body}");
     }
     assert_eq!(groups(&list(json!([{ "id": "", "directory_id": "d" }]))), Err(Distrust::NoId));
+}
+
+#[test]
+fn bytes_that_are_no_text_matter_only_in_what_is_used() {
+    let row = |email: &[u8], title: &[u8]| {
+        [
+            br#"{"data":[{"id":"u1","directory_id":"d1","state":"active","email":""#,
+            email,
+            br#"","job_title":""#,
+            title,
+            br#""}],"list_metadata":{}}"#,
+        ]
+        .concat()
+    };
+    assert!(user_page(row(b"p1@x.example", b"Dean")).is_ok());
+    assert!(user_page(row(b"p1@x.example", b"Doyen\xe9")).is_ok());
+    assert!(matches!(user_page(row(b"p\xe9@x.example", b"Dean")), Err(Distrust::Shape { line: 1, .. })));
 }
 
 #[test]
