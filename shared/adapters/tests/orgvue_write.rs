@@ -2,6 +2,7 @@
 
 mod orgvue_world;
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use adapters::orgvue::{AccountFailure, OrgvueError, StopCause};
@@ -229,6 +230,39 @@ async fn an_account_that_may_not_be_touched_is_a_finding_and_not_the_end() {
     let applied = world.apply(actions.into()).await.unwrap();
     assert_eq!(refused(&applied), ["bob@example.com"]);
     assert_eq!(applied.done.len(), 2);
+}
+
+#[tokio::test]
+async fn a_long_list_of_accounts_that_may_not_be_touched_is_not_the_end() {
+    let names: Vec<String> = (0..250).map(|i| format!("user{i:04}@example.com")).collect();
+    let world = World::with(&names.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    world.server.switches(|switches| (switches.default_policy, switches.tenant_rate) = (Policy::Fail, None));
+    world.server.edit_model(|model| names[..200].iter().for_each(|name| model.deny_item(TENANT, name, true)));
+    let current = world.current().await;
+    let applied = world.apply(names.iter().map(|name| update(&current, name, &["admin"])).collect()).await.unwrap();
+    assert!(names[200..].iter().all(|name| applied.done.contains(&login(name))), "{applied:?}");
+}
+
+#[tokio::test]
+async fn a_long_answer_to_a_partly_applied_call_is_read_to_its_end() {
+    let world = World::with(&[]).await;
+    world.server.switches(|switches| (switches.default_policy, switches.partial_status) = (Policy::Skip, 403));
+    world.server.reject_login(TENANT, "user0010@example.com");
+    let applied = world.apply(creates(400)).await.unwrap();
+    assert_eq!((applied.done.len(), refused(&applied)), (399, vec!["user0010@example.com"]));
+}
+
+#[tokio::test]
+async fn a_word_that_is_trusted_makes_no_second_account_of_a_long_answer() {
+    let mut world = World::with(&[]).await;
+    world.options.batch_actions_max = 400;
+    // Of the first batch the word is learned: nothing of it was applied.
+    world.fault("PUT", Nth::At(1), FaultKind::Status(400));
+    world.server.switches(|switches| (switches.default_policy, switches.partial_status) = (Policy::Skip, 400));
+    world.server.reject_login(TENANT, "user0600@example.com");
+    let applied = world.apply(creates(800)).await.unwrap();
+    let logins: BTreeSet<String> = world.server.rows(TENANT).iter().map(|row| row["Login"].to_string()).collect();
+    assert_eq!((applied.done.len(), world.server.rows(TENANT).len(), logins.len()), (799, 800, 800));
 }
 
 #[tokio::test]
