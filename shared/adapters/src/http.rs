@@ -26,7 +26,7 @@ const WAIT_MAX: Duration = Duration::from_secs(8);
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(60);
 /// Longest name of a request that is kept. A trace id with all its parts has some 100 characters.
 const REQUEST_ID_BYTES_MAX: usize = 128;
-/// Most of an error body that is kept for its code.
+/// Most of the error body of a read that is kept for its code.
 const ERROR_BYTES_MAX: usize = 16 * 1024;
 
 /// The time until which a run may work: its invocation's deadline, less what is needed to record the run.
@@ -77,7 +77,7 @@ pub enum CallError {
     Status {
         /// The HTTP status.
         status: StatusCode,
-        /// The body, cut to 16 KB. It may hold personal data.
+        /// The body; of a read it is cut to 16 KB. It may hold personal data.
         body: Unshown,
         /// How long the server asks to wait.
         retry_after: Option<Duration>,
@@ -140,7 +140,8 @@ impl CallError {
 pub enum Effect {
     /// The call only reads: whatever passes is tried again.
     None,
-    /// The call writes: only what the server turned away is tried again; a lost answer is for the caller to look into.
+    /// The call writes: only what the server turned away is tried again; a lost answer is for the caller to look into. So is an error that
+    /// breaks off, for its body may say of what a part was done.
     Writes,
 }
 
@@ -220,7 +221,7 @@ impl Calls {
             ExponentialBuilder::default().with_min_delay(WAIT_FIRST).with_max_delay(WAIT_MAX).with_max_times(TRIES_MAX - 1).with_jitter();
         let attempt = || async {
             ready().await;
-            self.send_once(request(), bytes_max).await
+            self.send_once(effect, bytes_max, request()).await
         };
         attempt
             .retry(backoff)
@@ -242,7 +243,7 @@ impl Calls {
         (wait + self.timeout / 4 < self.deadline.remaining()).then_some(wait)
     }
 
-    async fn send_once(&self, request: RequestBuilder, bytes_max: usize) -> Result<Bytes, CallError> {
+    async fn send_once(&self, effect: Effect, bytes_max: usize, request: RequestBuilder) -> Result<Bytes, CallError> {
         let timeout = self.timeout.min(self.deadline.remaining());
         if timeout.is_zero() {
             return Err(CallError::OutOfTime);
@@ -255,8 +256,11 @@ impl Calls {
         }
         let retry_after = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()).and_then(retry_after);
         let request_id = request_id(response.headers());
-        let body = Unshown(read_body_start(response).await);
-        Err(CallError::Status { status, body, retry_after, request_id })
+        let body = match effect {
+            Effect::None => read_body_start(response).await,
+            Effect::Writes => read_body(response, bytes_max).await?,
+        };
+        Err(CallError::Status { status, body: Unshown(body), retry_after, request_id })
     }
 }
 

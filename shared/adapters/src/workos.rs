@@ -193,6 +193,7 @@ impl ReadError {
             Self::NotFound => "directory_not_found",
             Self::Unsettled { .. } => "directory_not_settled",
             Self::TooLarge { .. } => "directory_too_large",
+            Self::Untrusted { why, .. } if why.class() == FaultClass::Vendor => "workos_answer_malformed",
             Self::Untrusted { .. } => "directory_not_trusted",
             Self::Refused { .. } => "workos_key_refused",
             Self::Key(SecretError::NotFound { .. }) => "workos_key_missing",

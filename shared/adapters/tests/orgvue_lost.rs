@@ -7,6 +7,7 @@ use std::time::Duration;
 use adapters::http::Deadline;
 use adapters::orgvue::{AccountFailure, OrgvueError, StopCause};
 use orgvue_world::{READ, TENANT, WRITE, World, create, creates, disable, n_failed, phase, remove, update};
+use standins::orgvue::Policy;
 use standins::{Fault, FaultKind, Matcher, Nth};
 
 #[tokio::test]
@@ -157,4 +158,19 @@ async fn a_word_that_means_success_after_all_makes_no_second_account() {
     let applied = world.apply(creates(3)).await.unwrap();
     assert_eq!((applied.done.len(), applied.failed.len()), (3, 0));
     assert_eq!((world.n(WRITE), world.n(READ), world.server.rows(TENANT).len()), (1, 1, 4));
+}
+
+#[tokio::test]
+async fn a_refusal_that_breaks_off_makes_no_second_account() {
+    for kind in [FaultKind::CutBody, FaultKind::TruncatedJson] {
+        let mut world = World::with(&[]).await;
+        world.options.batch_actions_max = 20;
+        // Of the first batch the word is learned: nothing of it was applied.
+        world.fault("PUT", Nth::At(1), FaultKind::Status(400));
+        world.fault("PUT", Nth::At(2), kind.clone());
+        world.server.switches(|switches| (switches.default_policy, switches.partial_status) = (Policy::Skip, 400));
+        world.server.reject_login(TENANT, "user0030@example.com");
+        let applied = world.apply(creates(40)).await.unwrap();
+        assert_eq!((applied.done.len(), world.server.rows(TENANT).len()), (39, 40), "{kind:?}");
+    }
 }

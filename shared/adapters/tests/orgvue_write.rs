@@ -2,6 +2,7 @@
 
 mod orgvue_world;
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use adapters::orgvue::{AccountFailure, OrgvueError, StopCause};
@@ -9,7 +10,7 @@ use domain::integration::{EnabledForm, RoleForm};
 use domain::plan::Action;
 use orgvue_world::{READ, TENANT, WRITE, World, create, creates, disable, login, n_failed, phase, refused, remove, restore, update};
 use serde_json::{Value, json};
-use standins::orgvue::{BooleanForm, Policy};
+use standins::orgvue::{BooleanForm, Model, Policy};
 use standins::{FaultKind, Nth};
 
 #[derive(Debug, thiserror::Error)]
@@ -232,6 +233,39 @@ async fn an_account_that_may_not_be_touched_is_a_finding_and_not_the_end() {
 }
 
 #[tokio::test]
+async fn a_long_list_of_accounts_that_may_not_be_touched_is_not_the_end() {
+    let names: Vec<String> = (0..250).map(|i| format!("user{i:04}@example.com")).collect();
+    let world = World::with(&names.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    world.server.switches(|switches| (switches.default_policy, switches.tenant_rate) = (Policy::Fail, None));
+    world.server.edit_model(|model| names[..200].iter().for_each(|name| model.deny_item(TENANT, name, true)));
+    let current = world.current().await;
+    let applied = world.apply(names.iter().map(|name| update(&current, name, &["admin"])).collect()).await.unwrap();
+    assert!(names[200..].iter().all(|name| applied.done.contains(&login(name))), "{applied:?}");
+}
+
+#[tokio::test]
+async fn a_long_answer_to_a_partly_applied_call_is_read_to_its_end() {
+    let world = World::with(&[]).await;
+    world.server.switches(|switches| (switches.default_policy, switches.partial_status) = (Policy::Skip, 403));
+    world.server.reject_login(TENANT, "user0010@example.com");
+    let applied = world.apply(creates(400)).await.unwrap();
+    assert_eq!((applied.done.len(), refused(&applied)), (399, vec!["user0010@example.com"]));
+}
+
+#[tokio::test]
+async fn a_word_that_is_trusted_makes_no_second_account_of_a_long_answer() {
+    let mut world = World::with(&[]).await;
+    world.options.batch_actions_max = 400;
+    // Of the first batch the word is learned: nothing of it was applied.
+    world.fault("PUT", Nth::At(1), FaultKind::Status(400));
+    world.server.switches(|switches| (switches.default_policy, switches.partial_status) = (Policy::Skip, 400));
+    world.server.reject_login(TENANT, "user0600@example.com");
+    let applied = world.apply(creates(800)).await.unwrap();
+    let logins: BTreeSet<String> = world.server.rows(TENANT).iter().map(|row| row["Login"].to_string()).collect();
+    assert_eq!((applied.done.len(), world.server.rows(TENANT).len(), logins.len()), (799, 800, 800));
+}
+
+#[tokio::test]
 async fn clean_batches_are_written_before_a_refused_one_is_looked_into() {
     let mut world = World::with(&[]).await;
     world.options.batch_actions_max = 10;
@@ -243,15 +277,28 @@ async fn clean_batches_are_written_before_a_refused_one_is_looked_into() {
 }
 
 #[tokio::test]
-async fn isolating_has_an_end_and_what_is_left_was_not_written() {
-    let world = World::with(&[]).await;
-    for action in creates(400) {
-        world.server.reject_login(TENANT, action.login.as_str());
+async fn isolating_has_an_end_and_tells_some_however_many_are_refused() {
+    for n in [400, 4_000] {
+        let world = World::with(&[]).await;
+        let refuse_all = |model: &mut Model| creates(n).iter().for_each(|action| model.reject_login(TENANT, action.login.as_str(), true));
+        world.server.edit_model(refuse_all);
+        world.server.switches(|switches| switches.tenant_rate = None);
+        let applied = world.apply(creates(n)).await.unwrap();
+        let n_told = refused(&applied).len();
+        assert!(n_told >= 20, "{n_told} of {n}");
+        assert_eq!((n_told + n_failed(&applied, &AccountFailure::NotTried), applied.failed.len()), (n, n));
+        assert_eq!(world.server.calls().total(), n.div_ceil(500) as u64 + 256);
     }
-    world.server.switches(|switches| switches.tenant_rate = None);
-    let applied = world.apply(creates(400)).await.unwrap();
-    assert_eq!(applied.failed.len(), 400);
-    assert!(n_failed(&applied, &AccountFailure::NotTried) > 0);
+}
+
+#[tokio::test]
+async fn whoever_is_refused_where_others_are_applied_is_told_also_when_the_calls_are_used_up() {
+    let world = World::with(&[]).await;
+    world.server.switches(|switches| (switches.default_policy, switches.tenant_rate) = (Policy::Skip, None));
+    let refuse_most = |model: &mut Model| creates(400).iter().for_each(|action| model.reject_login(TENANT, action.login.as_str(), true));
+    world.server.edit_model(refuse_most);
+    let applied = world.apply(creates(401)).await.unwrap();
+    assert_eq!((applied.done.len(), refused(&applied).len()), (1, 400));
     assert_eq!(world.server.calls().total(), 1 + 256);
 }
 

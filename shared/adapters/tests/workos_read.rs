@@ -109,6 +109,23 @@ async fn what_takes_time_between_two_reads_does_not_make_a_directory_large() {
 }
 
 #[tokio::test]
+async fn what_is_asked_about_newcomers_does_not_make_a_directory_large() {
+    let workos = standin().await;
+    fill(&workos, 1_000);
+    (0..1_000).for_each(|n| workos.add_member(DIRECTORY, "ORG_user", &n.to_string()));
+    // A whole read takes twenty calls, and twenty-seven fit.
+    let reader = reader_with(&workos, Duration::from_millis(50), Deadline::after(Duration::from_millis(1_500)));
+    let read = async {
+        let brief = reader.read_members(ours).await?;
+        let newcomers: Vec<_> = brief.users().iter().take(8).collect();
+        reader.are_alone(&newcomers, &brief).await?;
+        reader.complete(brief.clone()).await
+    };
+    let ended = read.await;
+    assert!(matches!(ended, Ok(_) | Err(ReadError::OutOfTime)), "{ended:?}");
+}
+
+#[tokio::test]
 async fn an_empty_directory_takes_four_calls() {
     let workos = standin().await;
     let directory = reader(&workos).read(all).await.unwrap();

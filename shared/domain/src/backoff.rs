@@ -3,7 +3,8 @@
 //! A vendor's outage concerns everybody and ends by itself: it is tried again at least every quarter of an hour, and quarantines nobody.
 //! A fault of one tenant or directory is given a few short retries, and is then left alone for an hour, six hours, a day: it costs calls
 //! that its customer's other integrations need, and somebody must look at it. What only a person can mend is quarantined at once. Single
-//! accounts that are not as they should be are tried again like an outage: a quarantine would have all the others wait for them.
+//! accounts that are not as they should be are tried again like an outage: a quarantine would have all the others wait for them. A tenant whose
+//! calls of the day are used up is tried again every hour.
 
 use crate::delays::Delays;
 
@@ -20,6 +21,9 @@ pub enum FaultClass {
     Accounts,
     /// That of this one tenant or directory, and it may pass.
     Own,
+    /// That of this one tenant, whose calls of the day are used up. When its day begins nobody knows, and behind longer waits the next try might
+    /// come at the same bad hour every day.
+    Quota,
     /// That of this one tenant or directory, and only a person can mend it.
     Configuration,
 }
@@ -41,13 +45,16 @@ impl Backoff {
             FaultClass::Vendor => self.own_faults,
             FaultClass::Accounts => 0,
             FaultClass::Own => self.own_faults.saturating_add(1),
+            FaultClass::Quota => self.own_faults.min(SHORT_RETRIES) + 1,
             FaultClass::Configuration => self.own_faults.max(SHORT_RETRIES).saturating_add(1),
         };
         let next = Self { attempts: self.attempts.saturating_add(1), own_faults };
         let wait_ms = match class {
             FaultClass::Vendor | FaultClass::Accounts => delays.retry_ms(next.attempts),
-            FaultClass::Own | FaultClass::Configuration if next.is_quarantined() => delays.quarantine_ms(own_faults - SHORT_RETRIES),
-            FaultClass::Own | FaultClass::Configuration => delays.retry_ms(own_faults),
+            FaultClass::Own | FaultClass::Quota | FaultClass::Configuration if next.is_quarantined() => {
+                delays.quarantine_ms(own_faults - SHORT_RETRIES)
+            }
+            FaultClass::Own | FaultClass::Quota | FaultClass::Configuration => delays.retry_ms(own_faults),
         };
         (next, now_ms + wait_ms)
     }
@@ -86,6 +93,14 @@ mod tests {
     #[test]
     fn an_own_fault_has_short_retries_and_is_then_quarantined() {
         assert_eq!(waits(&[FaultClass::Own; 9]), [1, 2, 4, 8, 15, HOUR, 6 * HOUR, 24 * HOUR, 24 * HOUR]);
+    }
+
+    #[test]
+    fn a_used_up_quota_has_short_retries_and_then_one_every_hour() {
+        assert_eq!(waits(&[FaultClass::Quota; 9]), [1, 2, 4, 8, 15, HOUR, HOUR, HOUR, HOUR]);
+        let mut faults = [FaultClass::Own; 9];
+        faults[8] = FaultClass::Quota;
+        assert_eq!(waits(&faults)[8], HOUR);
     }
 
     #[test]

@@ -37,7 +37,7 @@ pub enum OrgvueError {
     /// The dataset is more than we hold, or than a synchronous read returns and an export does not give it either: refuse.
     #[error("the users dataset is too large: {0}")]
     DatasetTooLarge(TooLarge),
-    /// The tenant's requests of the day are used up, by us or by the customer's other integrations: retry much later.
+    /// The tenant's requests of the day are used up, by us or by the customer's other integrations: retry at most every hour until its day begins.
     #[error("the tenant's daily quota of requests is used up")]
     QuotaExceeded,
     /// Orgvue does not work or cannot be reached: retry later.
@@ -198,7 +198,8 @@ impl OrgvueError {
             | Self::Token(_)
             | Self::Dataset(_)
             | Self::DatasetTooLarge(_) => FaultClass::Configuration,
-            Self::Configuration { code: None, .. } | Self::QuotaExceeded => FaultClass::Own,
+            Self::Configuration { code: None, .. } => FaultClass::Own,
+            Self::QuotaExceeded => FaultClass::Quota,
             Self::Unavailable(_) | Self::Malformed { .. } | Self::OutOfTime => FaultClass::Vendor,
         }
     }
@@ -231,7 +232,9 @@ impl OrgvueError {
             Self::Token(SecretError::Unavailable { .. }) => "nothing to do: it is tried again; look at the state of AWS if it lasts",
             Self::Dataset(_) => "compare the tenant's dataset id, api_account and [dataset] with the Users list in Orgvue",
             Self::DatasetTooLarge(why) => why.remedy(),
-            Self::QuotaExceeded => "wait for the next day, or have the tenant's quota raised by Orgvue's support",
+            Self::QuotaExceeded => {
+                "nothing to do: it is tried again, later every hour; if it lasts, have Orgvue's support raise the tenant's quota"
+            }
             Self::Unavailable(_) | Self::Malformed { .. } => "nothing to do unless it lasts; then give Orgvue's support the trace id",
             Self::OutOfTime => "nothing to do: the next run goes on",
         }
@@ -270,6 +273,9 @@ fn spaced(text: Option<&str>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use domain::backoff::Backoff;
+    use domain::delays::Delays;
+
     use super::*;
 
     fn refused(code: Option<&str>) -> OrgvueError {
@@ -280,6 +286,13 @@ mod tests {
     fn what_orgvue_did_not_say_itself_may_pass_and_needs_a_person_all_the_same() {
         assert_eq!((refused(Some("40302")).class(), refused(Some("40302")).needs_person()), (FaultClass::Configuration, true));
         assert_eq!((refused(None).class(), refused(None).needs_person()), (FaultClass::Own, true));
+    }
+
+    #[test]
+    fn a_used_up_quota_is_asked_after_at_every_hour_of_the_day() {
+        let again = |(backoff, _): (Backoff, i64)| backoff.failed(OrgvueError::QuotaExceeded.class(), 0, &Delays::default());
+        let (backoff, wait_ms) = (0..10).fold((Backoff::default(), 0), |before, _| again(before));
+        assert_eq!((wait_ms, backoff.is_quarantined()), (3_600_000, true));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! accounts that nothing is wrong with are written first:
 //!
 //! * **Refused**: a batch that is turned away, or the items of it that are, are sent again in halves down to the single
-//!   account, which then is what Orgvue objects to.
+//!   account, which then is what Orgvue objects to. However many are refused, some are so told.
 //! * **Lost**: when nobody knows whether a write had its effect, the dataset is read again. What is done is done; the rest
 //!   is sent again, from the second loss on in halves, because a server may also break down on one item.
 //!
@@ -34,6 +34,9 @@ pub use self::answer::Refusal;
 /// Most calls of one phase beyond one for each batch. In a full batch of 500, finding one account takes about 18, so this
 /// finds a dozen strangers among thousands, or some hundred refusals in a row, in a few minutes at most.
 const EXTRA_CALLS_MAX: usize = 256;
+/// The last of these calls, in which one half is followed down to its single accounts before the other is sent. All before them are for whoever
+/// is in a batch with a refused account and would be taken without it; these are for saying whom Orgvue refuses and why.
+const LAST_CALLS: usize = EXTRA_CALLS_MAX / 4;
 /// Most losses of a single account's write. One is bad luck; two may be the account's own fault.
 const LOST_SINGLE_MAX: u32 = 2;
 /// Most losses in a row. More are the vendor's fault and not that of an account, and it should be left in peace.
@@ -198,14 +201,29 @@ impl<'a, F: Fn(Vec<Row>) -> Result<Current, DatasetRefusal>> Writing<'a, F> {
                 Err(refusal) => refused.push((item, refusal)),
             }
         }
+        let are_others_applied = refused.len() < n_sent;
         let refused = self.not_applied(refused).await?;
         if n_sent == 1 {
             let failed = refused.into_iter().map(|(item, refusal)| (item.action.login.clone(), AccountFailure::Refused(refusal)));
             self.applied.failed.extend(failed);
         } else {
-            self.queue.extend(batch::halves(refused.into_iter().map(|(item, _)| item).collect(), Turn::Isolating));
+            let told = |(mut item, refusal): (Item<'a>, Refusal)| {
+                item.refusal = are_others_applied.then_some(refusal).or(item.refusal);
+                item
+            };
+            self.isolate(refused.into_iter().map(told).collect());
         }
         Ok(())
+    }
+
+    /// Sends these again in halves, behind all others; with the last of the calls, before them.
+    fn isolate(&mut self, refused: Vec<Item<'a>>) {
+        let halves = batch::halves(refused, Turn::Isolating);
+        if self.extra_calls > LAST_CALLS {
+            self.queue.extend(halves);
+        } else {
+            halves.rev().for_each(|half| self.queue.push_front(half));
+        }
     }
 
     /// Which of these really were not applied, by the dataset if Orgvue's word for it is new to this phase.
@@ -310,10 +328,11 @@ impl<'a, F: Fn(Vec<Row>) -> Result<Current, DatasetRefusal>> Writing<'a, F> {
 
     /// What waits for a call that is not made. Of what was not sent, or was refused, it is known that it was not written.
     fn leave(&mut self, batch: Batch<'_>) {
-        let failure = match batch.turn {
-            Turn::First | Turn::Isolating => AccountFailure::NotTried,
-            Turn::Again { .. } => AccountFailure::Unknown,
+        let failure_of = |refusal: Option<Refusal>| match (batch.turn, refusal) {
+            (Turn::Again { .. }, _) => AccountFailure::Unknown,
+            (Turn::First | Turn::Isolating, Some(refusal)) => AccountFailure::Refused(refusal),
+            (Turn::First | Turn::Isolating, None) => AccountFailure::NotTried,
         };
-        self.applied.failed.extend(batch.items.into_iter().map(|item| (item.action.login.clone(), failure.clone())));
+        self.applied.failed.extend(batch.items.into_iter().map(|item| (item.action.login.clone(), failure_of(item.refusal))));
     }
 }

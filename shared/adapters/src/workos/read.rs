@@ -92,8 +92,8 @@ impl DirectoryReader {
         }
         for user in users {
             let list = List::UsersAt { directory: &self.directory, email: user.email.as_deref().unwrap_or_default() };
-            self.pace.begin(1, 1);
-            let found = self.list(list, Some(&self.pace), |body| self.user_page(body, User::from)).await?;
+            // Without the pace: these calls are none of the directory's size.
+            let found = self.list(list, None, |body| self.user_page(body, User::from)).await?;
             let mut active = found.iter().map(|seen| &seen.row).filter(|found| found.active);
             if !(active.next().is_some_and(|found| found.id == user.id) && active.next().is_none()) {
                 return Ok(false);

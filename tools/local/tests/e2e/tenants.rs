@@ -13,6 +13,7 @@ crate::tests![
     #[both]
     a_refused_account_stops_no_other,
     a_tenant_where_orgvue_refuses_everybody_is_not_taken_for_right,
+    a_tenant_where_orgvue_refuses_more_than_can_be_asked_about_is_not_taken_for_right,
     a_leaver_whose_removal_is_refused_is_tried_again_without_an_event,
     an_expired_token_stops_its_own_tenant_alone,
     tenants_fail_each_on_their_own,
@@ -65,6 +66,24 @@ async fn a_tenant_where_orgvue_refuses_everybody_is_not_taken_for_right() {
     world.orgvue.edit_model(|model| ["ada", "bob", "cy", "di", "ed"].map(|name| model.reject_login("ACME", &email(name), false)));
     world.settled().await;
     assert_eq!(world.rows("ACME").len(), 5);
+    world.end().await;
+}
+
+async fn a_tenant_where_orgvue_refuses_more_than_can_be_asked_about_is_not_taken_for_right() {
+    let world = World::start(single("ACME")).await;
+    world.orgvue.switches(|switches| switches.tenant_rate = None);
+    let names: Vec<String> = (0..300).map(|n| format!("user{n:03}")).collect();
+    let refuse = |is_on| world.orgvue.edit_model(|model| names.iter().for_each(|name| model.reject_login("ACME", &email(name), is_on)));
+    names.iter().for_each(|name| world.add(User::new(name).in_group("user")));
+    refuse(true);
+    world.poke().await;
+    let run = world.run_where("refused", |run| run.status == Status::Refused).await;
+    assert_eq!(run.tenants[0].code.as_deref(), Some("all_writes_refused"));
+    assert!(run.findings.len() >= 5, "{}", run.findings.len());
+
+    refuse(false);
+    world.settled().await;
+    assert_eq!(world.rows("ACME").len(), 300);
     world.end().await;
 }
 

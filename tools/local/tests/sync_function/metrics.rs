@@ -160,6 +160,13 @@ async fn a_vendors_fault_is_counted_for_the_vendor() {
     let refused = served.deps(|config| config.workos_key = SecretString::from("sk_wrong").into());
     assert_eq!(served.run(&refused).await, ["RunSeconds=s RunsRefused=1", "VendorFaults{workos}=1"]);
     let deps = served.deps(|_| {});
+    served.workos.fault(Fault::new(Matcher::any(), Nth::From(1), FaultKind::Html(200)));
+    assert_eq!(
+        served.run(&deps).await,
+        ["RunSeconds=s RunsFailed=1", "VendorFaults{workos}=1"],
+        "pages of a proxy are no directory's fault"
+    );
+    served.workos.clear_faults();
     // A server that asks for so long a wait is left alone at once.
     served.orgvue.fault(Fault::new(Matcher::any(), Nth::From(1), FaultKind::TooMany { retry_after: Some("3600".to_owned()) }));
     assert_eq!(served.run(&deps).await, ["RunSeconds=s RunsFailed=1", "VendorFaults{orgvue}=1"]);

@@ -84,12 +84,11 @@ impl Answer {
                 lost(OrgvueError::from_call(error), still_running)
             }
             CallError::Status { status, body, .. } => match status.as_u16() {
+                // The answer to a call of which a part was applied may come with any status.
+                400 | 403 | 409 | 413 | 422 if body.trim_ascii_start().starts_with(b"[") => Ok(Self::read_body(body, items)),
                 code @ (400 | 403 | 409 | 413 | 422) => {
                     let vendor = VendorError::read(body);
-                    if let Some(results) = results(body, items) {
-                        // A call of which a part was applied may come with any status.
-                        Ok(Self::Items(results))
-                    } else if vendor.is_about_path || (code == 403 && !vendor.is_about_items()) {
+                    if vendor.is_about_path || (code == 403 && !vendor.is_about_items()) {
                         Err(OrgvueError::from_call(error))
                     } else {
                         Ok(Self::Refused(Refusal::new(code.to_string(), vendor)))
@@ -121,12 +120,6 @@ impl Answer {
 
 /// What the answer to a write should be.
 const RESULTS: &str = "one result for each item";
-
-/// The results in the body of an error, if that is what it holds.
-fn results(body: &[u8], items: &[Item<'_>]) -> Option<Vec<Result<(), Refusal>>> {
-    let answers = ItemAnswer::list(body).ok()?;
-    (answers.len() == items.len() && are_in_order(&answers, items)).then(|| answers.into_iter().map(result).collect())
-}
 
 /// Whether no result names another item than the one in its place. That results come in the order of the items is what the examples
 /// show, and said nowhere.

@@ -6,18 +6,21 @@ use domain::integration::DatasetSpelling;
 use domain::plan::Action;
 
 use super::super::wire;
+use super::Refusal;
 
 /// One action and the JSON of it.
 #[derive(Debug)]
 pub(super) struct Item<'a> {
     pub(super) action: &'a Action,
     json: String,
+    /// What Orgvue said of it in a call that applied others: it can only be about this one.
+    pub(super) refusal: Option<Refusal>,
 }
 
 impl<'a> Item<'a> {
     pub(super) fn new(action: &'a Action, spelling: &DatasetSpelling) -> Self {
         let json = wire::item_action(action, spelling);
-        Self { action, json }
+        Self { action, json, refusal: None }
     }
 }
 
@@ -81,7 +84,7 @@ pub(super) fn batches(items: Vec<Item<'_>>, actions_max: usize, bytes_max: usize
 }
 
 /// The same items in two batches, or in one if there is only one, or in none.
-pub(super) fn halves(mut items: Vec<Item<'_>>, turn: Turn) -> impl Iterator<Item = Batch<'_>> {
+pub(super) fn halves(mut items: Vec<Item<'_>>, turn: Turn) -> impl DoubleEndedIterator<Item = Batch<'_>> {
     let second = items.split_off(items.len().div_ceil(2));
     [items, second].into_iter().filter(|items| !items.is_empty()).map(move |items| Batch { items, turn })
 }
