@@ -165,6 +165,8 @@ class Check:
             "OrgvueTokenPrefix": TOKEN_PREFIX,
             "WebhookPathToken": PATH_TOKEN,
             "AlarmTopicArn": "arn:aws:sns:eu-west-1:000000000000:alarms",
+            "SubnetIds": "subnet-0123456789abcdef0,subnet-0123456789abcdef1",
+            "SecurityGroupIds": "sg-0123456789abcdef0",
             "WindowSeconds": WINDOW_SECONDS,
         }
         # With the settings of staging, but for what they are about.
@@ -328,6 +330,7 @@ class Check:
         role = self.iam.get_role(RoleName=self.ids["WindowRole"])["Role"]["Arn"]
         token = arn("secretsmanager", f"secret:{TOKEN_PREFIX}{TENANT}-AbCdEf")
         notices = self.ids["NoticeTopic"]
+        interface = arn("ec2", "network-interface/*")
         roles = {"webhook": webhook, "sync": sync, "window": window, "sweep": sweep, "operator": operator, "vendors": vendors}
         # Who may, and nobody else.
         for action, resource, who, context in [
@@ -357,6 +360,9 @@ class Check:
             ("logs:PutLogEvents", arn("logs", f"log-group:/aws/lambda/{STACK}-sync:log-stream:a"), {"sync"}, {}),
             ("logs:PutLogEvents", arn("logs", f"log-group:/aws/lambda/{STACK}-webhook:log-stream:a"), {"webhook"}, {}),
             ("xray:PutTraceSegments", "*", {"webhook", "sync"}, {}),
+            # Lambda in the function's name, and not its code.
+            ("ec2:CreateNetworkInterface", interface, {"sync"}, {}),
+            ("ec2:CreateNetworkInterface", interface, set(), {"lambda_sourcefunctionarn": arn("lambda", f"function:{STACK}-sync")}),
         ]:
             may = {name for name, policies in roles.items() if self.allowed(policies, action, resource, **context)}
             assert may == who, f"{action} on {resource} {context}: {sorted(may)} may, {sorted(who)} should"
