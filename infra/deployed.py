@@ -410,6 +410,8 @@ class Check:
             assert alarm["AlarmActions"] == ["arn:aws:sns:eu-west-1:000000000000:alarms"], name
             ours = {d["Name"]: d["Value"] for d in alarm["Dimensions"]}.get("DEPLOYMENT_NAME")
             assert (alarm["Namespace"] == "OrgvueScim") == (ours == STACK), f"{name} watches {alarm['Namespace']} of {ours}"
+        raised_by_silence = {name for name, alarm in alarms.items() if alarm["TreatMissingData"] == "breaching"}
+        assert raised_by_silence == {"SweepSilent"}, f"silence says what only data can say: {sorted(raised_by_silence)}"
         for parameter in self.cloudformation.describe_stacks(StackName=STACK)["Stacks"][0]["Parameters"]:
             assert f"| `{parameter['ParameterKey']}` |" in deployment, f"docs/deployment.md does not describe {parameter['ParameterKey']}"
         dashboard = json.loads(self.cloudwatch.get_dashboard(DashboardName=STACK)["DashboardBody"])
