@@ -165,6 +165,8 @@ class Check:
             "OrgvueTokenPrefix": TOKEN_PREFIX,
             "WebhookPathToken": PATH_TOKEN,
             "AlarmTopicArn": "arn:aws:sns:eu-west-1:000000000000:alarms",
+            "SubnetIds": "subnet-0123456789abcdef0,subnet-0123456789abcdef1",
+            "SecurityGroupIds": "sg-0123456789abcdef0",
             "WindowSeconds": WINDOW_SECONDS,
         }
         # With the settings of staging, but for what they are about.
@@ -328,6 +330,7 @@ class Check:
         role = self.iam.get_role(RoleName=self.ids["WindowRole"])["Role"]["Arn"]
         token = arn("secretsmanager", f"secret:{TOKEN_PREFIX}{TENANT}-AbCdEf")
         notices = self.ids["NoticeTopic"]
+        interface = arn("ec2", "network-interface/*")
         roles = {"webhook": webhook, "sync": sync, "window": window, "sweep": sweep, "operator": operator, "vendors": vendors}
         # Who may, and nobody else.
         for action, resource, who, context in [
@@ -357,6 +360,9 @@ class Check:
             ("logs:PutLogEvents", arn("logs", f"log-group:/aws/lambda/{STACK}-sync:log-stream:a"), {"sync"}, {}),
             ("logs:PutLogEvents", arn("logs", f"log-group:/aws/lambda/{STACK}-webhook:log-stream:a"), {"webhook"}, {}),
             ("xray:PutTraceSegments", "*", {"webhook", "sync"}, {}),
+            # Lambda in the function's name, and not its code.
+            ("ec2:CreateNetworkInterface", interface, {"sync"}, {}),
+            ("ec2:CreateNetworkInterface", interface, set(), {"lambda_sourcefunctionarn": arn("lambda", f"function:{STACK}-sync")}),
         ]:
             may = {name for name, policies in roles.items() if self.allowed(policies, action, resource, **context)}
             assert may == who, f"{action} on {resource} {context}: {sorted(may)} may, {sorted(who)} should"
@@ -404,6 +410,8 @@ class Check:
             assert alarm["AlarmActions"] == ["arn:aws:sns:eu-west-1:000000000000:alarms"], name
             ours = {d["Name"]: d["Value"] for d in alarm["Dimensions"]}.get("DEPLOYMENT_NAME")
             assert (alarm["Namespace"] == "OrgvueScim") == (ours == STACK), f"{name} watches {alarm['Namespace']} of {ours}"
+        raised_by_silence = {name for name, alarm in alarms.items() if alarm["TreatMissingData"] == "breaching"}
+        assert raised_by_silence == {"SweepSilent"}, f"silence says what only data can say: {sorted(raised_by_silence)}"
         for parameter in self.cloudformation.describe_stacks(StackName=STACK)["Stacks"][0]["Parameters"]:
             assert f"| `{parameter['ParameterKey']}` |" in deployment, f"docs/deployment.md does not describe {parameter['ParameterKey']}"
         dashboard = json.loads(self.cloudwatch.get_dashboard(DashboardName=STACK)["DashboardBody"])

@@ -4,8 +4,8 @@
 //! that a rotation needs no new deployment. For each secret one call is under way at a time; nobody from outside can make it many.
 //!
 //! Availability comes before freshness: while Secrets Manager does not answer, the last value is good for a day. A value that was
-//! revoked is refused by its vendor all the same. A secret that was deleted, or that we may no longer read, is used for five minutes
-//! at most: that is a person's will, and no outage.
+//! revoked is refused by its vendor all the same. A secret that was deleted, or that we may no longer read, is forgotten as soon as
+//! Secrets Manager says so, which is asked within five minutes: that is a person's will, and no outage.
 //!
 //! No error, log line or `Debug` here shows a value; they name the secret by its id.
 
@@ -249,8 +249,7 @@ impl Slot {
 
     /// What is to be used in place of a value that could not be read.
     fn instead(&self, error: &SecretError, ages: &Ages) -> Result<SecretString, SecretError> {
-        let last = self.younger_than(ages.stale_max).filter(|_| error.is_passing());
-        last.cloned().ok_or_else(|| error.clone())
+        self.younger_than(ages.stale_max).cloned().ok_or_else(|| error.clone())
     }
 }
 
@@ -308,6 +307,10 @@ impl Kept {
                 Ok(value)
             }
             Err(error) => {
+                if !error.is_passing() {
+                    // A person's will, which no outage behind it undoes.
+                    slot.value = None;
+                }
                 slot.failed = Some((error.clone(), now_ms()));
                 Err(error)
             }

@@ -19,6 +19,7 @@ use domain::integration::Integration;
 const REASON_CODES: &str = include_str!("../../../docs/reason-codes.md");
 const CONFIGURATION: &str = include_str!("../../../docs/configuration.md");
 const LOCAL: &str = include_str!("../../../docs/local.md");
+const CAPACITY: &str = include_str!("../../../docs/capacity.md");
 
 #[test]
 fn every_finding_is_documented_with_its_remedy() {
@@ -95,6 +96,17 @@ fn every_variable_is_documented_and_no_other() {
     let documented: BTreeSet<String> =
         CONFIGURATION.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`')).map(|(name, _)| name.to_owned()).collect();
     assert_eq!(documented, asked);
+}
+
+#[test]
+fn a_stack_is_billed_for_as_many_metrics_as_the_functions_write() {
+    let sources = [include_str!("../../../functions/sync/src/metrics.rs"), include_str!("../../../functions/webhook/src/metrics.rs")];
+    let quoted = sources.iter().flat_map(|source| source.split('"').skip(1).step_by(2));
+    let names: BTreeSet<_> = quoted.filter(|text| text.starts_with(char::is_uppercase)).collect();
+    // `VendorFaults` is counted for each of the two vendors besides.
+    let n = names.len() + 2;
+    assert!(CAPACITY.contains(&format!(" {n} metrics for each stack")), "{n}: {names:?}");
+    assert!(include_str!("../benches/capacity/report.rs").contains(&format!("const N_METRICS: f64 = {n}.0;")), "{n}");
 }
 
 #[test]

@@ -249,11 +249,11 @@ fn remedy_of(status: StatusCode, code: Option<&str>) -> &'static str {
         "40102" => "the API token is not valid: make a new one on Orgvue's /tokens page of the same region and store it",
         "40301" => "the API token's start date is still to come: wait, or make a new token that starts today",
         "40302" => "the API token has expired: make a new one on Orgvue's /tokens page and store it",
-        "40303" => "the API token may not be used from our address: add our outgoing addresses to the token's Subnets",
+        "40303" => "the API token may not be used from our address: make one without Subnets, or with our fixed addresses if there are any",
         "40321" => "the token's user has several accounts: ask Orgvue's support to merge them",
         "40322" => "the token's account is disabled: enable it in the tenant's Users list",
         "40323" => "the token's account has expired: clear or move its ExpiryDate in the tenant's Users list",
-        "40324" => "the token's account may not be used from our address: add our outgoing addresses to the account's subnets",
+        "40324" => "the token's account may not be used from our address: lift its limit, or add our fixed addresses if there are any",
         "400602" | "400603" => "Orgvue does not take the tenant's id or dataset for one: correct them in the integration file",
         "40345" => "API access is not enabled for the tenant: ask Orgvue's support to configure its usage plan",
         _ => match status.as_u16() {

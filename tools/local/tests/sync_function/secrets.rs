@@ -198,6 +198,21 @@ async fn while_secrets_manager_is_down_runs_go_on_with_what_was_read() {
 }
 
 #[tokio::test]
+async fn a_token_that_was_deleted_or_denied_does_not_come_back_with_an_outage() {
+    for (code, take) in
+        [("no_token", (|manager| manager.mark_for_deletion(TOKEN)) as fn(&SecretsManager)), ("token_denied", |manager| manager.deny(TOKEN))]
+    {
+        let kept = Kept::new(Ages { fresh: Duration::ZERO, failure_pause: Duration::ZERO, ..Ages::default() }).await;
+        assert_simulated(&kept.run().await);
+        take(kept.manager());
+        assert_eq!(tenant(&kept.run().await).1, code);
+        kept.manager().fault(GET, Times::Always, FaultKind::Status500);
+        let run = kept.run().await;
+        assert_eq!((tenant(&run).0, tenant(&run).1), (Status::Failed, "secrets_unavailable"), "{code}");
+    }
+}
+
+#[tokio::test]
 async fn without_a_value_a_run_waits_for_secrets_manager_and_nobody_is_quarantined() {
     let kept = Kept::new(Ages { failure_pause: Duration::ZERO, ..Ages::default() }).await;
     kept.manager().fault(GET, Times::Always, FaultKind::Status500);

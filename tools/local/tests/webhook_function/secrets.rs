@@ -149,6 +149,17 @@ async fn while_secrets_manager_is_down_the_last_secrets_count() {
 }
 
 #[tokio::test]
+async fn secrets_that_were_deleted_do_not_come_back_with_an_outage() {
+    let ages = Ages { fresh: Duration::ZERO, failure_pause: Duration::ZERO, ..Ages::default() };
+    let function = kept_with(SECRET, |config| config.secret_ages = ages).await;
+    assert_eq!(function.answer(signed_by(SECRET)).await, 200);
+    manager(&function).mark_for_deletion(NAME);
+    assert_eq!(function.answer(signed_by(SECRET)).await, 503);
+    manager(&function).fault(GET, Times::Always, FaultKind::Status500);
+    assert_eq!(function.answer(signed_by(SECRET)).await, 503);
+}
+
+#[tokio::test]
 async fn secrets_that_cannot_be_used_are_named_without_their_value() {
     for (value, what) in [
         (r#"["pr1vate", "other""#, "is a malformed JSON list"),
