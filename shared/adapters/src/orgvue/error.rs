@@ -37,7 +37,7 @@ pub enum OrgvueError {
     /// The dataset is more than we hold, or than a synchronous read returns and an export does not give it either: refuse.
     #[error("the users dataset is too large: {0}")]
     DatasetTooLarge(TooLarge),
-    /// The tenant's requests of the day are used up, by us or by the customer's other integrations: retry at most every hour until its day begins.
+    /// The tenant's requests of the day are used up, by us or by the customer's other integrations: retry later, and every hour until its day begins.
     #[error("the tenant's daily quota of requests is used up")]
     QuotaExceeded,
     /// Orgvue does not work or cannot be reached: retry later.
