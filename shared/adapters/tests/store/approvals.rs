@@ -17,6 +17,7 @@ pub(crate) fn held(logins: &[&str]) -> HeldSet {
         action: Verb::Remove,
         lost_roles: Default::default(),
         why: HoldReason::OverLimit,
+        rejected: false,
     };
     let actions: Vec<HeldAction> = logins.iter().map(action).collect();
     serde_json::from_value(serde_json::to_value(actions).unwrap()).unwrap()

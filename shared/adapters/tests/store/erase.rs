@@ -78,7 +78,7 @@ async fn what_is_held_about_others_waits_on_without_the_person() {
     for set in [&named, &other] {
         table.store.put_held(&integration(), set).await.unwrap();
     }
-    let head = HeldHead { hash: named.hash(), n_actions: 2, run: run("r1"), since_ms: NOW_MS };
+    let head = HeldHead { hash: named.hash(), n_actions: 2, run: run("r1"), since_ms: NOW_MS, rejected: true };
     let state = TenantState { held: Some(head), succeeded_ms: Some(NOW_MS), ..TenantState::default() };
     table.store.put_tenant_state(&integration(), &tenant("ACME"), &state).await.unwrap();
 
@@ -92,7 +92,7 @@ async fn what_is_held_about_others_waits_on_without_the_person() {
     assert_eq!(table.store.held(&integration(), &tenant("ACME"), &named.hash()).await.unwrap(), None);
     assert_eq!(table.store.held(&integration(), &tenant("ACME"), &other.hash()).await.unwrap(), Some(other));
     assert_eq!(table.store.held(&integration(), &tenant("ACME"), &left.hash()).await.unwrap(), Some(left.clone()));
-    let head = HeldHead { hash: left.hash(), n_actions: 1, run: run("r1"), since_ms: NOW_MS };
+    let head = HeldHead { hash: left.hash(), n_actions: 1, run: run("r1"), since_ms: NOW_MS, rejected: true };
     let states = async || table.store.tenant_states(&integration()).await.unwrap().remove(&tenant("ACME")).unwrap();
     assert_eq!(states().await, TenantState { held: Some(head), ..state.clone() });
 

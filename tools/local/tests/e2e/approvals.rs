@@ -40,7 +40,7 @@ crate::tests![
 ];
 
 /// 20 people in step, of whom the first six leave: one more than the limit.
-async fn six_of_twenty_leave() -> World {
+pub(crate) async fn six_of_twenty_leave() -> World {
     let world = World::in_step(20).await;
     world.depart(0..6);
     let run = world.asked().await;
@@ -48,7 +48,7 @@ async fn six_of_twenty_leave() -> World {
     world
 }
 
-fn over_limit(numbers: Range<usize>) -> Vec<String> {
+pub(crate) fn over_limit(numbers: Range<usize>) -> Vec<String> {
     people(numbers).iter().map(|name| format!("{name} remove over_limit")).collect()
 }
 
