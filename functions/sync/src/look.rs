@@ -105,7 +105,6 @@ pub(crate) async fn current(dataset: &UsersDataset, tenant: &Tenant, integration
     Ok(reading(tenant, integration)(dataset.rows().await?)?)
 }
 
-
 /// What a person approved of the tenant and no run has used up: the next run need not hold it.
 ///
 /// # Errors

@@ -222,7 +222,7 @@ impl Writer<'_> {
         }
         let (store, integration) = (&self.deps.store, &self.integration.id);
         let held = HeldSet::of(&self.tenant.id, progress.held.as_deref().unwrap_or_default());
-        let asks = !held.is_empty();
+        let is_held = !held.is_empty();
         let set = before.judged(if is_through { held } else { held.and(&before.approved) }, decision);
         let (hash, now_ms) = (set.hash(), now_ms());
         let since_ms = progress.state.held.as_ref().filter(|head| head.hash == hash).map(|head| head.since_ms);
@@ -233,10 +233,6 @@ impl Writer<'_> {
         if let Some(replaced) = before.held.as_ref().filter(|_| since_ms.is_none()) {
             store.let_held_expire(integration, replaced).await?;
         }
-        if asks {
-            progress.record.verdict = set.is_rejected().then_some(Verdict::Rejected);
-            progress.record.held_hash = Some(hash.clone());
-        }
         let head = HeldHead {
             hash,
             n_actions: set.len(),
@@ -244,6 +240,10 @@ impl Writer<'_> {
             since_ms: since_ms.unwrap_or(now_ms),
             rejected: set.is_rejected(),
         };
+        if is_held {
+            progress.record.verdict = head.is_rejected(decision).then_some(Verdict::Rejected);
+            progress.record.held_hash = Some(head.hash.clone());
+        }
         progress.state.held = (!set.is_empty()).then_some(head);
         Ok(())
     }

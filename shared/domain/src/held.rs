@@ -286,10 +286,10 @@ pub struct HeldHead {
 }
 
 impl HeldHead {
-    /// Whether it stays held by a person's word, so that nobody is asked: by the newest decision about the tenant, if that is about this very
-    /// set.
+    /// Whether it stays held by a person's word, so that nobody is asked: the newest decision about the tenant turned it down, or all of it
+    /// together with what is no longer held.
     pub fn is_rejected(&self, decision: Option<&Decision>) -> bool {
-        decision.filter(|decision| decision.hash == self.hash).map_or(self.rejected, |decision| decision.verdict == Verdict::Rejected)
+        decision.is_some_and(|decision| decision.verdict == Verdict::Rejected && (self.rejected || decision.hash == self.hash))
     }
 }
 

@@ -21,7 +21,7 @@ impl Store {
         self.put_chunks(&partition(integration), SORT_KEY, snapshot, None, Place::Overwrite).await
     }
 
-    /// The last snapshot. One that cannot be read is none: it explains, and must never stand in a run's way.
+    /// The last snapshot. One that cannot be read is none: it must never stand in a run's way.
     ///
     /// # Errors
     /// [`StoreError`] if DynamoDB did not answer.
