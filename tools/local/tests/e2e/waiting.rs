@@ -9,7 +9,7 @@ use futures::future::join_all;
 use standins::{FaultKind, Matcher, Nth};
 
 use crate::approvals::{over_limit, six_of_twenty_leave};
-use crate::world::{User, World, fault, people, single};
+use crate::world::{Customer, User, World, fault, people, single};
 
 crate::tests![
     who_was_turned_down_as_an_administrator_stays_though_another_comes_back,
@@ -28,7 +28,7 @@ fn held_for(why: &str, numbers: Range<usize>) -> Vec<String> {
 }
 
 impl World {
-    /// So many runs hold just this, of which people said that.
+    /// Run after run holds just this, and tells that people said that of it.
     async fn keeps_holding(&self, verdict: Option<Verdict>, held: &[impl AsRef<str>]) {
         let held: Vec<&str> = held.iter().map(AsRef::as_ref).collect();
         for n in 0..3 {
@@ -38,7 +38,7 @@ impl World {
     }
 
     /// Puts another file of the first customer in force, and waits for its run.
-    async fn under(&self, customer: &crate::world::Customer) {
+    async fn under(&self, customer: &Customer) {
         self.apply(customer).await;
         self.settled().await;
     }
