@@ -135,11 +135,9 @@ async fn try_once(deps: &Deps, claim: &Claim, opening: &Opening, deadline: Deadl
 
 /// What the sweep is to count. Decisions that cannot be read are none: then what is held waits for a person.
 async fn tally(deps: &Deps, integration: &Integration, states: &BTreeMap<TenantId, TenantState>, n_findings: Option<usize>) -> Tally {
-    let held: Vec<_> = states.iter().filter_map(|(tenant, state)| Some((tenant, &state.held.as_ref()?.hash))).collect();
-    let decisions = if held.is_empty() { BTreeMap::new() } else { deps.store.decisions(&integration.id).await.unwrap_or_default() };
-    let is_rejected = |tenant: &TenantId, hash| decisions.get(tenant).is_some_and(|decision| decision.rejects(hash));
-    let rejected = held.into_iter().filter(|(tenant, hash)| is_rejected(tenant, hash)).map(|(tenant, _)| tenant.clone()).collect();
-    Tally::of(integration, states, &rejected, n_findings)
+    let is_held = states.values().any(|state| state.held.is_some());
+    let decisions = if is_held { deps.store.decisions(&integration.id).await.unwrap_or_default() } else { BTreeMap::new() };
+    Tally::of(integration, states, &decisions, n_findings, now_ms())
 }
 
 /// The integration that is in force.

@@ -13,7 +13,7 @@ use domain::current::{Current, DatasetRefusal, check_properties};
 use domain::desired::{Decision, Desired, desired};
 use domain::directory::Directory;
 use domain::finding::Finding;
-use domain::guard::{Approved, Completeness, Facts, Held, Scope, guard, lists_are_believable, still_due};
+use domain::guard::{Approved, Completeness, Facts, Held, guard, lists_are_believable, still_due};
 use domain::harm::HarmLog;
 use domain::held::{self, HeldSet};
 use domain::ids::{IntegrationId, TenantId, UserId};
@@ -49,14 +49,16 @@ pub(crate) struct Look<'a> {
     pub(crate) decision: Decision,
 }
 
-/// What is known of the tenant from earlier runs and from people.
-pub(crate) struct Known<'a> {
-    pub(crate) scope: Scope,
-    pub(crate) approved: &'a HeldSet,
-    pub(crate) waiting: &'a HeldSet,
-    pub(crate) harm: &'a HarmLog,
-    /// What a run saved that began to write and was interrupted.
-    pub(crate) begun: &'a [Row],
+/// What is stored of a tenant by earlier runs and by people.
+pub(crate) struct Before {
+    /// What a person approved, and no run has used up.
+    pub(crate) approved: HeldSet,
+    /// What the run before held, as it is stored; `None` where that is not to be found.
+    pub(crate) held: Option<HeldSet>,
+    /// What of it waits for a decision, see [`HeldSet::waiting`]; `None` where nobody can tell.
+    waiting: Option<HeldSet>,
+    /// What a run saved that began to write and has not told how it ended; mostly there is none.
+    begun: Vec<Row>,
 }
 
 /// What a tenant needs, and how much of it may be done.
@@ -103,14 +105,6 @@ pub(crate) async fn current(dataset: &UsersDataset, tenant: &Tenant, integration
     Ok(reading(tenant, integration)(dataset.rows().await?)?)
 }
 
-/// What a run saved that began to write to the tenant and has not told how it ended; mostly there is none.
-pub(crate) async fn begun(deps: &Deps, tenant: &Tenant, harm: &HarmLog) -> Result<Vec<Row>, StoreError> {
-    match harm.begun_by() {
-        Some(run) => deps.store.saved_before(run, &tenant.id).await,
-        None => Ok(Vec::new()),
-    }
-}
-
 /// What a person approved of the tenant and no run has used up: the next run need not hold it.
 ///
 /// # Errors
@@ -128,17 +122,35 @@ pub async fn approval(
     }
 }
 
-/// What the run before held and still waits for a decision; see [`HeldSet::waiting`].
-pub(crate) async fn waiting(
-    deps: &Deps,
-    integration: &Integration,
-    tenant: &Tenant,
-    state: &TenantState,
-    decision: Option<&held::Decision>,
-) -> Result<HeldSet, StoreError> {
-    let Some(head) = &state.held else { return Ok(HeldSet::default()) };
-    let held = deps.store.held(&integration.id, &tenant.id, &head.hash).await?;
-    Ok(held.unwrap_or_default().waiting(decision))
+impl Before {
+    /// Reads it, beside the newest decision about the tenant.
+    pub(crate) async fn read(
+        store: &Store,
+        integration: &IntegrationId,
+        tenant: &TenantId,
+        state: &TenantState,
+        decision: Option<&held::Decision>,
+    ) -> Result<Self, StoreError> {
+        let held = match &state.held {
+            Some(head) => store.held(integration, tenant, &head.hash).await?,
+            None => Some(HeldSet::default()),
+        };
+        let begun = match state.harm.begun_by() {
+            Some(run) => store.saved_before(run, tenant).await?,
+            None => Vec::new(),
+        };
+        let approved = approval(store, integration, tenant, state, decision).await?;
+        Ok(Self { approved, waiting: held.clone().map(|held| held.waiting(decision)), held, begun })
+    }
+
+    /// What is held now, with what people said of it: of what waited until now, and of this very set.
+    pub(crate) fn judged(&self, held: HeldSet, decision: Option<&held::Decision>) -> HeldSet {
+        match &self.waiting {
+            Some(waiting) => held.remembering(waiting),
+            None => held,
+        }
+        .judged(decision)
+    }
 }
 
 impl<'a> Look<'a> {
@@ -172,25 +184,27 @@ impl<'a> Look<'a> {
         &self,
         tenant: &Tenant,
         dataset: &UsersDataset,
-        known: Known<'_>,
+        state: &TenantState,
+        before: &Before,
         keep: impl FnOnce(&Plan) -> P,
     ) -> Result<Option<Looked<P>>, TenantFault> {
         let current = current(dataset, tenant, self.integration).await?;
-        let Some(confirmed) = self.confirmed_plan(tenant, &current, &known).await? else { return Ok(None) };
+        let Some(confirmed) = self.confirmed_plan(tenant, &current, before).await? else { return Ok(None) };
         let Confirmed { desired, mut plan, users: confirmed, findings } = confirmed;
         let now_ms = now_ms();
-        let harm = known.harm.clone().settle(still_due(&plan, known.begun, known.approved), now_ms);
+        let harm = state.harm.clone().settle(still_due(&plan, &before.begun, &before.approved), now_ms);
+        let waiting = before.waiting.as_ref().map_or_else(|| Cow::Owned(HeldSet::lost(&plan)), Cow::Borrowed);
         let facts = Facts {
             desired: &desired,
             current: &current,
             tenant,
             integration: self.integration,
-            scope: known.scope,
+            scope: state.scope(self.integration),
             confirmed: &confirmed,
             completeness: self.completeness,
             former: &self.former,
-            approved: known.approved,
-            waiting: known.waiting,
+            approved: &before.approved,
+            waiting: &waiting,
             lately: harm.lately(now_ms),
         };
         let own_of = |user| self.former.get(user).into_iter().flatten().map(move |login| (login, user));
@@ -211,7 +225,7 @@ impl<'a> Look<'a> {
     ///
     /// A person who is moved between two groups while they are read is seen in neither; the user's own list of groups tells. Of those who lose
     /// nothing but what waits for a person's decision a few are enough to find lists that were not whole; the others wait on unasked.
-    async fn confirmed_plan(&self, tenant: &Tenant, current: &Current, known: &Known<'_>) -> Result<Option<Confirmed<'_>>, TenantFault> {
+    async fn confirmed_plan(&self, tenant: &Tenant, current: &Current, before: &Before) -> Result<Option<Confirmed<'_>>, TenantFault> {
         let users_known = Users { directory: self.directory, former: &self.former };
         let plan_of = |desired: &Desired| plan(desired, current, tenant, self.integration, users_known);
         let desired_first = self.decision.tenants.get(&tenant.id).map(Cow::Borrowed).unwrap_or_default();
@@ -220,7 +234,8 @@ impl<'a> Look<'a> {
             return Ok(None);
         }
         let nobody = BTreeSet::new();
-        let waits = |action: &Action| known.waiting.holds(&tenant.id, action).is_some() && !known.approved.covers(&tenant.id, action);
+        let is_held = |action: &Action| before.waiting.as_ref().is_some_and(|waiting| waiting.holds(&tenant.id, action).is_some());
+        let waits = |action: &Action| is_held(action) && !before.approved.covers(&tenant.id, action);
         let doubtful = plan_first.actions.iter().filter_map(|action| Some((waits(action), action.takes_from_active(&nobody)?)));
         let (waiting, others): (Vec<_>, Vec<_>) = doubtful.partition(|(waits, _)| *waits);
         let doubtful = others.into_iter().chain(waiting.into_iter().take(WAITING_ASKED_ABOUT));

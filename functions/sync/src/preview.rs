@@ -12,18 +12,16 @@ use domain::desired::Decision;
 use domain::directory::{Directory, Group};
 use domain::finding::Finding;
 use domain::guard::Held;
-use domain::held::HeldSet;
 use domain::ids::{TenantId, UserId};
 use domain::integration::{Integration, Tenant};
 use domain::onboarding::looks_like_ours;
 use domain::plan::{Action, Plan};
-use domain::row::Row;
 use domain::tenant_state::TenantState;
 use futures::{StreamExt, stream};
 
 use crate::Deps;
 use crate::fault::TenantFault;
-use crate::look::{Known, Look, Looked, approval, begun, dataset, waiting};
+use crate::look::{Before, Look, Looked, dataset};
 
 /// What a run would find and do now.
 #[derive(Debug)]
@@ -115,35 +113,21 @@ async fn look_at(look: &Look<'_>, tenant: &Tenant, state: TenantState) -> (Tenan
         Ok(dataset) => dataset,
         Err(fault) => return (tenant.id.clone(), Err(fault.into()), 0),
     };
-    let Before { approved, waiting, begun } = match before(look, tenant, &state).await {
+    let before = match before(look, tenant, &state).await {
         Ok(before) => before,
         Err(error) => return (tenant.id.clone(), Err(TenantFault::from(error).into()), 0),
     };
-    let known = Known { scope: state.scope(look.integration), approved: &approved, waiting: &waiting, harm: &state.harm, begun: &begun };
-    let outcome = look.tenant(tenant, &dataset, known, Plan::clone).await.map(|looked| {
+    let outcome = look.tenant(tenant, &dataset, &state, &before, Plan::clone).await.map(|looked| {
         let Looked { plan, current, approved, held, findings, confirmed, renamed: _, harm: _ } = looked.expect("the directory is whole");
         TenantPreview { current, plan, approved: approved.actions().cloned().collect(), held, findings, confirmed }
     });
     (tenant.id.clone(), outcome.map_err(Obstacle::from), dataset.calls())
 }
 
-/// What people and earlier runs left for a run of the tenant to know.
-struct Before {
-    approved: HeldSet,
-    /// What waits for a decision.
-    waiting: HeldSet,
-    /// What an interrupted run saved.
-    begun: Vec<Row>,
-}
-
 async fn before(look: &Look<'_>, tenant: &Tenant, state: &TenantState) -> Result<Before, StoreError> {
     let Look { deps, integration, .. } = *look;
     let decision = deps.store.decision(&integration.id, &tenant.id).await?;
-    Ok(Before {
-        approved: approval(&deps.store, &integration.id, &tenant.id, state, decision.as_ref()).await?,
-        waiting: waiting(deps, integration, tenant, state, decision.as_ref()).await?,
-        begun: begun(deps, tenant, &state.harm).await?,
-    })
+    Before::read(&deps.store, &integration.id, &tenant.id, state, decision.as_ref()).await
 }
 
 /// Reads all groups that a user is in now, ours or not.

@@ -13,7 +13,7 @@ use domain::snapshot::{Snapshot, Undone};
 
 use crate::tenant::Reconciled;
 
-/// When what was seen is stored again although it has not changed: long before it expires.
+/// When what was seen is stored again although it has not changed: an earlier version let it expire.
 const SNAPSHOT_AGE_MAX_MS: i64 = 30 * 86_400_000;
 
 /// What a run looks at when it looks back.
@@ -80,7 +80,7 @@ impl View<'_> {
     }
 }
 
-/// Whether the second tells nothing that the first does not, nor soon expires.
+/// Whether the second tells nothing that the first does not, which was stored lately.
 fn is_alike(before: &Snapshot, now: &Snapshot) -> bool {
     let Snapshot { v: _, run: _, at_ms, groups, users, findings } = now;
     let is_old = at_ms - before.at_ms > SNAPSHOT_AGE_MAX_MS;

@@ -23,11 +23,11 @@ use domain::tenant_state::TenantState;
 
 use crate::Deps;
 use crate::fault::TenantFault;
-use crate::look::{Known, Look, Looked, approval, begun, dataset, reading, waiting};
+use crate::look::{Before, Look, Looked, dataset, reading};
 use crate::metrics;
 use crate::run::Opening;
 
-/// When what stays held is stored again, although it is there: long before it expires.
+/// When what stays held is stored again, although it is there: an earlier version let it expire.
 const HELD_AGE_MAX_MS: i64 = 30 * 86_400_000;
 /// Where Orgvue refuses as many accounts, writes none and has none that is right, it is not the accounts' own matter.
 const ALL_REFUSED_MIN: usize = 5;
@@ -110,7 +110,7 @@ impl Writer<'_> {
             Ok(dataset) => {
                 let outcome = match self.look(look, decision, &dataset, &progress.state).await {
                     Ok(None) => return Err(UsersWanted { orgvue_calls: dataset.calls() }),
-                    Ok(Some((looked, agreed))) => self.act(looked, &agreed, decision, &dataset, &mut progress).await,
+                    Ok(Some((looked, before))) => self.act(looked, &before, decision, &dataset, &mut progress).await,
                     Err(fault) => Err(fault),
                 };
                 (outcome, dataset.calls())
@@ -152,29 +152,25 @@ impl Writer<'_> {
         Some(fault.class())
     }
 
-    /// What the tenant needs, beside what a person agreed to; `None` where that wants the list of users.
+    /// What the tenant needs, beside what is stored of it; `None` where that wants the list of users.
     async fn look(
         &self,
         look: &Look<'_>,
         decision: Option<&Decision>,
         dataset: &UsersDataset,
         state: &TenantState,
-    ) -> Result<Option<(Looked<PlanTold>, HeldSet)>, TenantFault> {
-        let agreed = approval(&self.deps.store, &self.integration.id, &self.tenant.id, state, decision).await?;
-        let waiting = waiting(self.deps, self.integration, self.tenant, state, decision).await?;
-        let begun = begun(self.deps, self.tenant, &state.harm).await?;
-        let scope = state.scope(self.integration);
-        let known = Known { scope, approved: &agreed, waiting: &waiting, harm: &state.harm, begun: &begun };
+    ) -> Result<Option<(Looked<PlanTold>, Before)>, TenantFault> {
+        let before = Before::read(&self.deps.store, &self.integration.id, &self.tenant.id, state, decision).await?;
         let told = |plan: &Plan| PlanTold { text: plan.to_string(), unchanged: plan.unchanged };
-        let looked = look.tenant(self.tenant, dataset, known, told).await?;
-        Ok(looked.map(|looked| (looked, agreed)))
+        let looked = look.tenant(self.tenant, dataset, state, &before, told).await?;
+        Ok(looked.map(|looked| (looked, before)))
     }
 
     /// Does what may be done, and keeps what is held.
     async fn act(
         &self,
         looked: Looked<PlanTold>,
-        agreed: &HeldSet,
+        before: &Before,
         decision: Option<&Decision>,
         dataset: &UsersDataset,
         progress: &mut Progress,
@@ -190,49 +186,65 @@ impl Writer<'_> {
         progress.record.plan = text;
         progress.hold(held);
         let applied = match self.tenant.mode {
-            Mode::Enforce => self.apply(approved, agreed, dataset, progress).await,
+            Mode::Enforce => self.apply(approved, &before.approved, dataset, progress).await,
             Mode::Simulate | Mode::Paused => {
                 progress.record.status = Status::Simulated;
                 approved.actions().for_each(|action| progress.record.list(action));
                 Ok(())
             }
         };
-        self.keep_held(decision, progress).await?;
-        // What Orgvue refuses it refuses the next time too: an approval is used up all the same.
-        let kept = match applied {
-            Err(fault) if fault.class() != FaultClass::Accounts => return Err(fault),
+        let n_users = progress.held.iter().flatten().filter(|held| held.why == HoldReason::Unconfirmed).count();
+        let ended = match applied {
+            Err(fault) if fault.class() != FaultClass::Accounts => Err(fault),
+            _ if n_users > 0 => Err(TenantFault::Unconfirmed { n_users }),
             ended => ended,
         };
-        let held = progress.held.iter().flatten();
-        match held.filter(|held| held.why == HoldReason::Unconfirmed).count() {
-            0 => {}
-            n_users => return Err(TenantFault::Unconfirmed { n_users }),
-        }
-        if self.tenant.mode == Mode::Enforce && !agreed.is_empty() {
+        // What Orgvue refuses it refuses the next time too: an approval is used up all the same.
+        let is_through = ended.as_ref().err().is_none_or(|fault| fault.class() == FaultClass::Accounts);
+        self.keep_held(before, decision, is_through, progress).await?;
+        if is_through && self.tenant.mode == Mode::Enforce && !before.approved.is_empty() {
             progress.state.decisions_used_ms = decision.map(|decision| decision.at_ms);
         }
-        kept
+        ended
     }
 
-    /// Stores what is held, so that a person can decide about it.
-    async fn keep_held(&self, decision: Option<&Decision>, progress: &mut Progress) -> Result<(), TenantFault> {
+    /// Stores what is held, so that a person can decide about it; and what was approved, until a run is through with it: till then a person
+    /// can take it back.
+    async fn keep_held(
+        &self,
+        before: &Before,
+        decision: Option<&Decision>,
+        is_through: bool,
+        progress: &mut Progress,
+    ) -> Result<(), TenantFault> {
         if self.tenant.mode != Mode::Enforce {
             return self.keep_what_waits(&progress.state).await;
         }
-        let set = HeldSet::of(&self.tenant.id, progress.held.as_deref().unwrap_or_default());
-        if set.is_empty() {
-            progress.state.held = None;
-            return Ok(());
-        }
+        let (store, integration) = (&self.deps.store, &self.integration.id);
+        let held = HeldSet::of(&self.tenant.id, progress.held.as_deref().unwrap_or_default());
+        let is_held = !held.is_empty();
+        let set = before.judged(if is_through { held } else { held.and(&before.approved) }, decision);
         let (hash, now_ms) = (set.hash(), now_ms());
         let since_ms = progress.state.held.as_ref().filter(|head| head.hash == hash).map(|head| head.since_ms);
-        if since_ms.is_none_or(|since_ms| now_ms - since_ms > HELD_AGE_MAX_MS) {
-            self.deps.store.put_held(&self.integration.id, &set).await?;
+        let is_stored = before.held.as_ref() == Some(&set) && since_ms.is_some_and(|since_ms| now_ms - since_ms <= HELD_AGE_MAX_MS);
+        if !is_stored {
+            store.put_held(integration, &set).await?;
         }
-        let since_ms = since_ms.unwrap_or(now_ms);
-        progress.record.verdict = decision.filter(|decision| decision.rejects(&hash)).map(|_| Verdict::Rejected);
-        progress.record.held_hash = Some(hash.clone());
-        progress.state.held = Some(HeldHead { hash, n_actions: set.len(), run: self.claim.run().clone(), since_ms });
+        if let Some(replaced) = before.held.as_ref().filter(|_| since_ms.is_none()) {
+            store.let_held_expire(integration, replaced).await?;
+        }
+        let head = HeldHead {
+            hash,
+            n_actions: set.len(),
+            run: self.claim.run().clone(),
+            since_ms: since_ms.unwrap_or(now_ms),
+            rejected: set.is_rejected(),
+        };
+        if is_held {
+            progress.record.verdict = head.is_rejected(decision).then_some(Verdict::Rejected);
+            progress.record.held_hash = Some(head.hash.clone());
+        }
+        progress.state.held = (!set.is_empty()).then_some(head);
         Ok(())
     }
 

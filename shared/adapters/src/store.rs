@@ -97,7 +97,7 @@ impl Store {
     }
 }
 
-/// How long runs, what they held and what they saw are kept: 90 days, so that "who changed this" has an answer for a quarter.
+/// How long runs and what they held once are kept: 90 days, so that "who changed this" has an answer for a quarter.
 const KEPT_SECONDS: i64 = 90 * 86_400;
 
 type Attributes = HashMap<String, AttributeValue>;

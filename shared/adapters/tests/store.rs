@@ -157,7 +157,7 @@ fn state() -> TenantState {
         fault: Some(StandingFault { code: "wrong_form".to_owned(), since_ms: NOW_MS - 1 }),
         settled_scope: Some("scope".to_owned()),
         harm: HarmLog::default().with(Harmed { n_accounts: 3, n_removed: 2, n_roles: 1 }, NOW_MS),
-        held: Some(HeldHead { hash: HeldHash::new("ab12"), n_actions: 4, run: RunId::new("r1"), since_ms: NOW_MS - 2 }),
+        held: Some(HeldHead { hash: HeldHash::new("ab12"), n_actions: 4, run: RunId::new("r1"), since_ms: NOW_MS - 2, rejected: true }),
         decisions_used_ms: Some(NOW_MS - 3),
         succeeded_ms: Some(NOW_MS - 4),
         whole_ms: Some(NOW_MS - 5),

@@ -3,11 +3,12 @@
 //! A run leaves a [`Tally`] of its integration, and the sweep notes since when it has seen work owed. Both lie beside the pending item, so
 //! that counting a whole fleet costs no read of its own. Nothing is decided from them, and what is missing counts as nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::delays::Delays;
+use crate::held::Decision;
 use crate::ids::TenantId;
-use crate::integration::Integration;
+use crate::integration::{Integration, Tenant};
 use crate::pending::{Pending, Switch};
 use crate::tenant_state::{TenantState, worked_on, written_to};
 
@@ -26,7 +27,7 @@ pub struct Owed {
 /// What a run leaves to be counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Tally {
-    /// Tenants where something waits for a person who has not turned it down.
+    /// Tenants where something waits for a person's decision.
     pub n_held: usize,
     /// Tenants in quarantine.
     pub n_quarantined: usize,
@@ -97,20 +98,21 @@ impl Owed {
 }
 
 impl Tally {
-    /// Counts the tenants that runs work on. `rejected` are those whose held part a person turned down.
+    /// Counts the tenants that runs work on, beside the newest decision about each.
     pub fn of(
         integration: &Integration,
         states: &BTreeMap<TenantId, TenantState>,
-        rejected: &BTreeSet<TenantId>,
+        decisions: &BTreeMap<TenantId, Decision>,
         n_findings: Option<usize>,
+        now_ms: i64,
     ) -> Self {
         let known: Vec<(&TenantId, &TenantState)> =
             worked_on(integration).filter_map(|tenant| Some((&tenant.id, states.get(&tenant.id)?))).collect();
-        let is_held = |tenant: &TenantId| states.get(tenant).is_some_and(|state| state.held.is_some());
+        let asks = |tenant: &&Tenant| states.get(&tenant.id).is_some_and(|state| state.asks(decisions.get(&tenant.id), now_ms));
         // One that never succeeded counts from its first failure.
         let quiet_since = |state: &TenantState| state.succeeded_ms.or(state.fault.as_ref().map(|fault| fault.since_ms));
         Self {
-            n_held: written_to(integration).filter(|tenant| is_held(&tenant.id) && !rejected.contains(&tenant.id)).count(),
+            n_held: written_to(integration).filter(asks).count(),
             n_quarantined: known.iter().filter(|(_, state)| state.backoff.is_quarantined()).count(),
             quiet_since_ms: known.iter().filter_map(|(_, state)| quiet_since(state)).min(),
             n_findings,
@@ -160,7 +162,7 @@ impl Gauges {
 mod tests {
     use super::*;
     use crate::backoff::Backoff;
-    use crate::held::{HeldHash, HeldHead};
+    use crate::held::{HeldHash, HeldHead, Verdict};
     use crate::ids::{DirectoryId, IntegrationId, RunId};
     use crate::tenant_state::StandingFault;
 
@@ -278,14 +280,16 @@ mod tests {
         Integration::parse(&format!("id = 'a'\ndirectory = 'directory_1'\ntenancy = 'multi'\nprefix = 'p_'\n{tenants}")).unwrap()
     }
 
-    fn tally(states: [(&str, TenantState); 2], rejected: &[&str]) -> Tally {
+    fn tally(states: [(&str, TenantState); 2], decided: &[(&str, Verdict)]) -> Tally {
         let id = |text: &str| TenantId::parse(text).unwrap();
         let states = states.into_iter().map(|(tenant, state)| (id(tenant), state)).collect();
-        Tally::of(&integration(), &states, &rejected.iter().map(|tenant| id(tenant)).collect(), None)
+        let decision = |verdict| Decision { verdict, hash: HeldHash::new("ab"), by: "ada".to_owned(), at_ms: NOW };
+        let decisions = decided.iter().map(|(tenant, verdict)| (id(tenant), decision(*verdict))).collect();
+        Tally::of(&integration(), &states, &decisions, None, NOW)
     }
 
     fn holding() -> TenantState {
-        let held = HeldHead { hash: HeldHash::new("ab"), n_actions: 1, run: RunId::new("r"), since_ms: 0 };
+        let held = HeldHead { hash: HeldHash::new("ab"), n_actions: 1, run: RunId::new("r"), since_ms: 0, rejected: false };
         TenantState { held: Some(held), backoff: QUARANTINED, succeeded_ms: Some(5), ..TenantState::default() }
     }
 
@@ -295,7 +299,9 @@ mod tests {
             tally([("A", holding()), ("B", holding())], &[]),
             Tally { n_held: 2, n_quarantined: 2, quiet_since_ms: Some(5), n_findings: None }
         );
-        assert_eq!(tally([("A", holding()), ("B", holding())], &["B"]).n_held, 1, "a rejected list asks nobody");
+        for verdict in [Verdict::Rejected, Verdict::Approved] {
+            assert_eq!(tally([("A", holding()), ("B", holding())], &[("B", verdict)]).n_held, 1, "what is decided asks nobody");
+        }
         assert_eq!(tally([("C", holding()), ("GONE", holding())], &[]), Tally::default());
         let simulated = tally([("C", holding()), ("D", holding())], &[]);
         assert_eq!((simulated.n_held, simulated.n_quarantined), (0, 1), "nothing is written, so nobody is asked");

@@ -41,6 +41,8 @@ pub enum HoldReason {
     RenamedNotCreated,
     /// The tenant would be left without an administrator.
     LastAdmin,
+    /// What was held before is not to be found: nobody can tell what of it was turned down.
+    HeldSetLost,
 }
 
 impl HoldReason {
@@ -55,6 +57,7 @@ impl HoldReason {
         Self::Unconfirmed,
         Self::RenamedNotCreated,
         Self::LastAdmin,
+        Self::HeldSetLost,
     ];
 
     /// What it means, for a person.
@@ -73,6 +76,21 @@ impl HoldReason {
             Self::Unconfirmed => "the user is still active in the directory and the groups were not read a second time",
             Self::RenamedNotCreated => "the user has another e-mail address now, and the account under it was not created",
             Self::LastAdmin => "the tenant would be left without an enabled administrator other than protected accounts",
+            Self::HeldSetLost => "what was held before is not to be found, so that nobody can tell what of it was turned down",
+        }
+    }
+
+    /// Whether it holds until a person decides, though the cause be gone.
+    pub(crate) fn outlasts_its_cause(self) -> bool {
+        match self {
+            Self::OverLimit | Self::RolesOverLimit | Self::HeldSetLost => true,
+            Self::NothingDesired
+            | Self::DirectoryLooksIncomplete
+            | Self::NewScope
+            | Self::UnknownOwner
+            | Self::Unconfirmed
+            | Self::RenamedNotCreated
+            | Self::LastAdmin => false,
         }
     }
 }

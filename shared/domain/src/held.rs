@@ -13,7 +13,7 @@ use crate::group_name::Role;
 use crate::guard::{Held, HoldReason};
 use crate::ids::{RunId, TenantId};
 use crate::login::Login;
-use crate::plan::{Action, Verb, Weight};
+use crate::plan::{Action, Plan, Verb, Weight};
 
 /// How long an approval is good for: seven days, so that nobody acts on what somebody saw long ago.
 pub const APPROVAL_MS: i64 = 7 * 24 * 3_600_000;
@@ -34,6 +34,9 @@ pub struct HeldAction {
     pub lost_roles: BTreeSet<Role>,
     /// Why it is held.
     pub why: HoldReason,
+    /// Whether a person turned it down, be it as a part of another set. It is none of what the hash is over.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub rejected: bool,
 }
 
 /// All that is held of one tenant.
@@ -77,6 +80,12 @@ impl HeldSet {
         Self(waits.map(|held| HeldAction::of(tenant, &held.action, held.why)).collect())
     }
 
+    /// All that a plan takes from anybody, because what was held before is not to be found.
+    pub fn lost(plan: &Plan) -> Self {
+        let takes = plan.actions.iter().filter(|action| action.weight() != Weight::None);
+        Self(takes.map(|action| HeldAction::of(&plan.tenant, action, HoldReason::HeldSetLost)).collect())
+    }
+
     /// The actions, in the order of tenant and login.
     pub fn actions(&self) -> impl Iterator<Item = &HeldAction> {
         self.0.iter()
@@ -92,20 +101,51 @@ impl HeldSet {
         self.0.is_empty()
     }
 
-    /// What of it waits for a decision although nothing else would hold it any more: all of it, if a person turned it down; if not, what was over
-    /// a limit. The limits let more through when a day has passed or somebody has joined, which is nobody's word about it.
+    /// The same set, each of its actions marked as a decision about the whole has it. A decision about another set leaves the marks.
     #[must_use]
-    pub fn waiting(mut self, decision: Option<&Decision>) -> Self {
-        let hash = self.hash();
-        if !decision.is_some_and(|decision| decision.rejects(&hash)) {
-            self.0.retain(|held| matches!(held.why, HoldReason::OverLimit | HoldReason::RolesOverLimit));
-        }
+    pub fn judged(self, decision: Option<&Decision>) -> Self {
+        let Some(decision) = decision.filter(|decision| decision.hash == self.hash()) else { return self };
+        let rejected = decision.verdict == Verdict::Rejected;
+        Self(self.0.into_iter().map(|held| HeldAction { rejected, ..held }).collect())
+    }
+
+    /// What of it waits for a decision although nothing else would hold it any more: what a person turned down; what was over a limit, for
+    /// limits let more through when a day has passed or somebody has joined, which is nobody's word about it; and what may be either.
+    #[must_use]
+    pub fn waiting(self, decision: Option<&Decision>) -> Self {
+        let mut set = self.judged(decision);
+        set.0.retain(|held| held.rejected || held.why.outlasts_its_cause());
+        set
+    }
+
+    /// The same set, with the marks of those actions that `waiting` holds.
+    #[must_use]
+    pub fn remembering(self, waiting: &Self) -> Self {
+        let is_rejected = |held: &HeldAction| {
+            waiting.holding(&held.tenant, &held.login, held.action, &held.lost_roles).is_some_and(|before| before.rejected)
+        };
+        Self(self.0.into_iter().map(|held| HeldAction { rejected: is_rejected(&held), ..held }).collect())
+    }
+
+    /// The same set, and what of another one it does not hold itself.
+    #[must_use]
+    pub fn and(mut self, other: &Self) -> Self {
+        let missing = |held: &&HeldAction| self.covering(&held.tenant, &held.login, held.action, &held.lost_roles).is_none();
+        let missing: Vec<HeldAction> = other.actions().filter(missing).cloned().collect();
+        self.0.extend(missing);
         self
+    }
+
+    /// Whether a person turned all of it down.
+    pub fn is_rejected(&self) -> bool {
+        self.actions().all(|held| held.rejected)
     }
 
     /// Why the set, of what waits for a decision, keeps this action from being done: what takes nothing waits for nobody.
     pub fn holds(&self, tenant: &TenantId, action: &Action) -> Option<HoldReason> {
-        if action.weight() == Weight::None { None } else { self.why(tenant, action) }
+        let holding = || self.holding(tenant, &action.login, action.verb(), &action.lost_roles());
+        // Mostly nothing waits, and then there is nothing to look up.
+        if self.is_empty() || action.weight() == Weight::None { None } else { holding().map(|held| held.why) }
     }
 
     /// Why the set holds this action, or one that takes more from the same account.
@@ -130,6 +170,17 @@ impl HeldSet {
 
     /// What of the set reaches an action: the same one on the same account, with all the roles that it loses.
     pub(crate) fn covering(&self, tenant: &TenantId, login: &Login, action: Verb, lost_roles: &BTreeSet<Role>) -> Option<&HeldAction> {
+        self.of_account(tenant, login).filter(|held| held.action == action).find(|held| lost_roles.is_subset(&held.lost_roles))
+    }
+
+    /// What of the set an action waits with: what reaches it, and any removal where it is one. Whether accounts are deleted or disabled is no
+    /// answer to whether this one is to go.
+    fn holding(&self, tenant: &TenantId, login: &Login, action: Verb, lost_roles: &BTreeSet<Role>) -> Option<&HeldAction> {
+        let removal = || self.of_account(tenant, login).find(|held| held.action.is_removal());
+        if action.is_removal() { removal() } else { self.covering(tenant, login, action, lost_roles) }
+    }
+
+    fn of_account<'a>(&'a self, tenant: &TenantId, login: &Login) -> impl Iterator<Item = &'a HeldAction> {
         // The set is in the order of tenant and login: a hundred thousand actions are asked about, each several times.
         let first = HeldAction {
             tenant: tenant.clone(),
@@ -137,9 +188,9 @@ impl HeldSet {
             action: Verb::Create,
             lost_roles: BTreeSet::new(),
             why: HoldReason::NothingDesired,
+            rejected: false,
         };
-        let of_account = self.0.range(first..).take_while(|held| held.tenant == *tenant && held.login == *login);
-        of_account.filter(|held| held.action == action).find(|held| lost_roles.is_subset(&held.lost_roles))
+        self.0.range(first..).take_while(move |held| held.tenant == *tenant && held.login == *login)
     }
 
     /// The same set without one account.
@@ -161,7 +212,8 @@ impl HeldSet {
 
 impl HeldAction {
     fn of(tenant: &TenantId, action: &Action, why: HoldReason) -> Self {
-        Self { tenant: tenant.clone(), login: action.login.clone(), action: action.verb(), lost_roles: action.lost_roles(), why }
+        let (login, lost_roles) = (action.login.clone(), action.lost_roles());
+        Self { tenant: tenant.clone(), login, action: action.verb(), lost_roles, why, rejected: false }
     }
 
     fn hashed(&self) -> Vec<String> {
@@ -198,7 +250,7 @@ pub struct Decision {
 pub enum Verdict {
     /// It shall be done.
     Approved,
-    /// It shall not; it stays held, and nobody is asked again until it changes.
+    /// It shall not; it stays held, and nobody is asked again until something else is held beside it.
     Rejected,
 }
 
@@ -215,11 +267,6 @@ impl Decision {
         let good = self.verdict == Verdict::Approved && unused && self.at_ms <= now_ms + CLOCK_SKEW_MS && now_ms < self.expires_at_ms();
         good.then_some(&self.hash)
     }
-
-    /// Whether a person turned this very set down.
-    pub fn rejects(&self, hash: &HeldHash) -> bool {
-        self.verdict == Verdict::Rejected && self.hash == *hash
-    }
 }
 
 /// What is held of a tenant, at a glance.
@@ -233,4 +280,20 @@ pub struct HeldHead {
     pub run: RunId,
     /// Since when this very set has been held, in milliseconds since 1970.
     pub since_ms: i64,
+    /// Whether a person had turned all of it down when it was held last, be it as a part of another set.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub rejected: bool,
+}
+
+impl HeldHead {
+    /// Whether it stays held by a person's word, so that nobody is asked: the newest decision about the tenant turned it down, or all of it
+    /// together with what is no longer held.
+    pub fn is_rejected(&self, decision: Option<&Decision>) -> bool {
+        decision.is_some_and(|decision| decision.verdict == Verdict::Rejected && (self.rejected || decision.hash == self.hash))
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }

@@ -245,7 +245,7 @@ mod tests {
 
     #[test]
     fn what_was_held_before_or_was_rejected_is_not_newly_held() {
-        let head = |hash| HeldHead { hash: HeldHash::new(hash), n_actions: 1, run: RunId::new("r0"), since_ms: 0 };
+        let head = |hash| HeldHead { hash: HeldHash::new(hash), n_actions: 1, run: RunId::new("r0"), since_ms: 0, rejected: false };
         let held = holding("ACME", &[HoldReason::OverLimit]);
         assert!(is_newly_held(None, &held) && is_newly_held(Some(&head("other")), &held));
         assert!(!is_newly_held(Some(&head(HASH)), &held));

@@ -8,7 +8,7 @@ use crate::backoff::{Backoff, FaultClass};
 use crate::delays::Delays;
 use crate::guard::Scope;
 use crate::harm::HarmLog;
-use crate::held::HeldHead;
+use crate::held::{Decision, HeldHead};
 use crate::ids::TenantId;
 use crate::integration::{Integration, Mode, Tenant};
 use crate::run::TenantRecord;
@@ -92,6 +92,15 @@ impl TenantState {
     /// looked at although no event came. What that list alone tells is so never older than one and a half of that time.
     pub fn knew_all_users(&self, now_ms: i64, delays: &Delays) -> bool {
         self.whole_ms.is_some_and(|at| now_ms - at < delays.drift_ms / 2)
+    }
+
+    /// Whether what is held asks for a decision, beside the newest one about the tenant: it has been neither turned down nor approved, or the
+    /// approval is used up or too old.
+    pub fn asks(&self, decision: Option<&Decision>, now_ms: i64) -> bool {
+        self.held.as_ref().is_some_and(|head| {
+            let is_approved = || decision.and_then(|decision| decision.approves(self.decisions_used_ms, now_ms)) == Some(&head.hash);
+            !head.is_rejected(decision) && !is_approved()
+        })
     }
 
     /// Whether removals have been let through under this scope before.

@@ -31,7 +31,7 @@ const TAG_DIGITS: usize = 16;
 /// A value, and until when it is kept.
 struct Stored<T> {
     value: T,
-    expires_at: i64,
+    expires_at: Option<i64>,
 }
 
 /// What lies under the sort key of a value.
@@ -52,13 +52,13 @@ pub(super) enum Place {
 }
 
 impl Store {
-    /// Stores a value. When it fails, the value of before is there as it was, or the new one with something of the old left behind.
+    /// Stores a value, to be kept until `expires_at`, in seconds since 1970, or until somebody deletes it. When it fails, the value of before is there as it was, or the new one with something of the old left behind.
     pub(super) async fn put_chunks<T: Serialize>(
         &self,
         pk: &str,
         sk: &str,
         value: &T,
-        expires_at: i64,
+        expires_at: Option<i64>,
         place: Place,
     ) -> Result<(), StoreError> {
         let corrupt = || StoreError::Corrupt { key: format!("{pk}/{sk}"), attribute: "chunks" };
@@ -69,14 +69,15 @@ impl Store {
         let (n_chunks, tag) = (chunks.len(), tag(&packed));
         let own: Vec<String> = (0..n_chunks).map(|at| chunk_key(sk, &tag, at)).collect();
         for (chunk_key, chunk) in own.iter().zip(chunks).rev() {
+            let mut item = key(pk, chunk_key);
+            item.extend(expires_at.map(|at| ("expires_at".to_owned(), n(at))));
             self.client
                 .put_item()
                 .table_name(&self.table)
-                .set_item(Some(key(pk, chunk_key)))
+                .set_item(Some(item))
                 .item("chunk", AttributeValue::B(Blob::new(chunk)))
                 .item("n_chunks", n(n_chunks))
                 .item("tag", s(&tag))
-                .item("expires_at", n(expires_at))
                 .send()
                 .await
                 .map_err(AwsError::of("dynamodb:PutItem of a chunk"))?;
@@ -164,7 +165,7 @@ impl Found {
         if head.opt_text("tag").is_some_and(|expected| expected != tag(&packed)) {
             return Err(corrupt());
         }
-        let expires_at = head.opt_number("expires_at")?.unwrap_or(i64::MAX);
+        let expires_at = head.opt_number("expires_at")?;
         let mut json = Vec::new();
         DeflateDecoder::new(&packed[..]).take(VALUE_BYTES_MAX).read_to_end(&mut json).map_err(|_| corrupt())?;
         let value = serde_json::from_slice(&json).map_err(|_| corrupt())?;

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use domain::held::{Decision, HeldHash, HeldHead, HeldSet};
+use domain::held::{HeldHash, HeldHead, HeldSet};
 use domain::ids::{IntegrationId, RunId, TenantId};
 use domain::integration::Integration;
 use domain::login::Login;
@@ -127,12 +127,12 @@ impl Store {
             let sk = &format!("{tenant}#{hash}");
             let left = match self.chunks::<HeldSet>(&pk, sk).await {
                 Ok(Some(set)) if !set.actions().any(|action| action.login == *login) => continue,
-                Ok(Some(set)) => set.without(login),
+                Ok(Some(set)) => set,
                 Ok(None) | Err(StoreError::Corrupt { .. }) => HeldSet::default(),
                 Err(error) => return Err(error),
             };
-            // The head first: one without its content would not be stored again for long.
-            self.hold_the_rest(integration, tenant, &HeldHash::new(hash), &left).await?;
+            // The head first: where it has no content, a run holds everything.
+            self.hold_the_rest(integration, tenant, &HeldHash::new(hash), left, login).await?;
             self.delete_chunks(&pk, sk).await?;
             n_held += 1;
         }
@@ -151,18 +151,23 @@ impl Store {
         }
     }
 
-    /// Puts what is left of a set in its place in the tenant's state, if that is still what the tenant holds: the others wait on.
-    async fn hold_the_rest(&self, integration: &IntegrationId, tenant: &str, hash: &HeldHash, left: &HeldSet) -> Result<(), StoreError> {
+    /// Puts what is left of a set without the login in its place in the tenant's state, if that is still what the tenant holds: the others
+    /// wait on, and who was to stay by a person's word stays.
+    async fn hold_the_rest(
+        &self,
+        integration: &IntegrationId,
+        tenant: &str,
+        hash: &HeldHash,
+        set: HeldSet,
+        login: &Login,
+    ) -> Result<(), StoreError> {
         let mut states = self.tenant_states(integration).await?;
         let Some((tenant, state)) = TenantId::parse(tenant).ok().and_then(|tenant| states.remove_entry(&tenant)) else { return Ok(()) };
         let Some(head) = state.held.as_ref().filter(|head| head.hash == *hash) else { return Ok(()) };
-        self.put_held(integration, left).await?;
-        // Who was to stay by a person's word stays.
-        let rejection = self.decision(integration, &tenant).await?.filter(|decision| decision.rejects(hash));
-        if let Some(decision) = rejection.filter(|_| !left.is_empty()) {
-            self.decide(integration, &tenant, &Decision { hash: left.hash(), ..decision }, i64::MIN).await?;
-        }
-        let held = (!left.is_empty()).then(|| HeldHead { hash: left.hash(), n_actions: left.len(), ..head.clone() });
+        let left = set.judged(self.decision(integration, &tenant).await?.as_ref()).without(login);
+        self.put_held(integration, &left).await?;
+        let (hash, rejected) = (left.hash(), left.is_rejected());
+        let held = (!left.is_empty()).then(|| HeldHead { hash, n_actions: left.len(), rejected, ..head.clone() });
         self.put_tenant_state(integration, &tenant, &TenantState { held, ..state }).await
     }
 

@@ -8,14 +8,25 @@ use super::{KEPT_SECONDS, Store, StoreError, key};
 use crate::clock::now_ms;
 
 impl Store {
-    /// Stores what is held of one tenant; nothing if nothing is. It is kept behind the last run that held it.
+    /// Stores what is held of one tenant; nothing if nothing is. It does not expire: it tells the next run, whenever that is, what waits.
     ///
     /// # Errors
     /// [`StoreError`]: nobody can decide about it then.
     pub async fn put_held(&self, integration: &IntegrationId, set: &HeldSet) -> Result<(), StoreError> {
+        self.put_held_until(integration, set, None).await
+    }
+
+    /// Keeps what is no longer held for a while, for a decision may be about it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn let_held_expire(&self, integration: &IntegrationId, set: &HeldSet) -> Result<(), StoreError> {
+        self.put_held_until(integration, set, Some(now_ms() / 1_000 + KEPT_SECONDS)).await
+    }
+
+    async fn put_held_until(&self, integration: &IntegrationId, set: &HeldSet, expires_at: Option<i64>) -> Result<(), StoreError> {
         let Some(first) = set.actions().next() else { return Ok(()) };
-        let expires_at = now_ms() / 1_000 + KEPT_SECONDS;
-        self.put_chunks(&partition(integration), &sort_key(&first.tenant, &set.hash()), set, expires_at, Place::Fresh).await
+        self.put_chunks(&partition(integration), &sort_key(&first.tenant, &set.hash()), set, expires_at, Place::Overwrite).await
     }
 
     /// What is held under a hash; `None` if nothing is, or no longer.

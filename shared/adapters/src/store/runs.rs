@@ -41,7 +41,7 @@ impl Store {
         if rows.is_empty() {
             return Ok(());
         }
-        self.put_chunks(&partition(run), &before(tenant), &rows, expires_at(), Place::Fresh).await
+        self.put_chunks(&partition(run), &before(tenant), &rows, Some(expires_at()), Place::Fresh).await
     }
 
     /// The rows that a run saved for a tenant before it overwrote them.
@@ -67,7 +67,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn put_run(&self, record: &RunRecord) -> Result<(), StoreError> {
-        self.put_chunks(&partition(&record.id), RECORD, record, expires_at(), Place::Fresh).await?;
+        self.put_chunks(&partition(&record.id), RECORD, record, Some(expires_at()), Place::Fresh).await?;
         self.client
             .put_item()
             .table_name(&self.table)

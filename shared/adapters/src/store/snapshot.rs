@@ -1,10 +1,10 @@
-//! What the last read of a directory saw, kept to explain it.
+//! What the last read of a directory saw, kept to explain it and to know people again who have another address.
 
 use domain::ids::IntegrationId;
 use domain::snapshot::Snapshot;
 
 use super::chunks::Place;
-use super::{KEPT_SECONDS, Store, StoreError};
+use super::{Store, StoreError};
 
 /// The version of the format that is read.
 const VERSION: u8 = 1;
@@ -12,16 +12,16 @@ const VERSION: u8 = 1;
 pub(super) const SORT_KEY: &str = "snapshot";
 
 impl Store {
-    /// Stores a snapshot in the place of the one before.
+    /// Stores a snapshot in the place of the one before. It does not expire: it alone tells the next run, whenever that is, that somebody
+    /// who is blocked has another address now, or whose account one under a former address is.
     ///
     /// # Errors
-    /// [`StoreError`]: nothing but explanations depends on it.
+    /// [`StoreError`]: the one before is there still.
     pub async fn put_snapshot(&self, integration: &IntegrationId, snapshot: &Snapshot) -> Result<(), StoreError> {
-        let expires_at = snapshot.at_ms / 1_000 + KEPT_SECONDS;
-        self.put_chunks(&partition(integration), SORT_KEY, snapshot, expires_at, Place::Overwrite).await
+        self.put_chunks(&partition(integration), SORT_KEY, snapshot, None, Place::Overwrite).await
     }
 
-    /// The last snapshot. One that cannot be read is none: it explains, and must never stand in a run's way.
+    /// The last snapshot. One that cannot be read is none: it must never stand in a run's way.
     ///
     /// # Errors
     /// [`StoreError`] if DynamoDB did not answer.

@@ -1,5 +1,6 @@
 //! What is held, and what people decide about it.
 
+use adapters::clock::now_ms;
 use adapters::store::{Decided, StoreError};
 use domain::guard::HoldReason;
 use domain::held::{Decision, HeldAction, HeldHash, HeldSet, Verdict};
@@ -7,7 +8,7 @@ use domain::login::Login;
 use domain::plan::Verb;
 use futures::future::join_all;
 
-use crate::table::{NOW_MS, Table, integration, tenant};
+use crate::table::{NOW_MS, Table, integration, number, tenant};
 
 /// What is held of the tenant `ACME`.
 pub(crate) fn held(logins: &[&str]) -> HeldSet {
@@ -17,6 +18,7 @@ pub(crate) fn held(logins: &[&str]) -> HeldSet {
         action: Verb::Remove,
         lost_roles: Default::default(),
         why: HoldReason::OverLimit,
+        rejected: false,
     };
     let actions: Vec<HeldAction> = logins.iter().map(action).collect();
     serde_json::from_value(serde_json::to_value(actions).unwrap()).unwrap()
@@ -41,6 +43,19 @@ async fn what_is_held_comes_back_by_its_hash() {
     assert_eq!(found("ACME", held(&["ada@acme.com"]).hash()).await, None);
     assert_eq!(found("OTHER", set.hash()).await, None);
     assert_eq!(table.items().await.len(), 1);
+}
+
+#[tokio::test]
+async fn what_is_held_does_not_expire_and_what_is_no_longer_held_does() {
+    let table = Table::new().await;
+    let set = held(&["ada@acme.com"]);
+    table.store.put_held(&integration(), &set).await.unwrap();
+    assert_eq!(table.items().await[0].get("expires_at"), None, "nobody knows when the next run comes");
+    table.store.let_held_expire(&integration(), &set).await.unwrap();
+    assert!(number(&table.items().await[0], "expires_at") >= now_ms() / 1_000 + 89 * 86_400);
+    assert_eq!(table.store.held(&integration(), &tenant("ACME"), &set.hash()).await.unwrap(), Some(set.clone()));
+    table.store.put_held(&integration(), &set).await.unwrap();
+    assert_eq!(table.items().await[0].get("expires_at"), None, "held again");
 }
 
 #[tokio::test]

@@ -10,7 +10,6 @@ use domain::row::Row;
 use domain::run::{RunRecord, Status};
 use serde_json::json;
 
-use crate::approvals::held;
 use crate::snapshots::{large, snapshot};
 use crate::table::{Item, NOW_MS, Table, directory, integration, number, run, tenant, text};
 
@@ -173,12 +172,7 @@ async fn what_takes_nothings_place_costs_no_look_for_what_was_there() {
     table.calls.take();
     table.store.put_run(&record("r1")).await.unwrap();
     table.store.save_before(&run("r1"), &tenant("ACME"), &[&row("1", "")]).await.unwrap();
-    table.store.put_held(&integration(), &held(&["ada@acme.com"])).await.unwrap();
-    let hash = held(&["ada@acme.com"]).hash();
-    assert_eq!(
-        table.calls.take(),
-        ["Put RUN#r1/record#0000", "Put RUNS#acme/r1", "Put RUN#r1/before#ACME#0000", &format!("Put HELD#acme/ACME#{hash}#0000")]
-    );
+    assert_eq!(table.calls.take(), ["Put RUN#r1/record#0000", "Put RUNS#acme/r1", "Put RUN#r1/before#ACME#0000"]);
     table.store.put_snapshot(&integration(), &snapshot(&["ada@acme.com"])).await.unwrap();
     assert_eq!(table.calls.take(), ["Put SNAPSHOT#acme/snapshot#0000", "Query SNAPSHOT#acme"]);
 }

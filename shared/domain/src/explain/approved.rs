@@ -55,6 +55,7 @@ fn counts(held: HoldReason, approved: HoldReason) -> bool {
         | HoldReason::NothingDesired
         | HoldReason::DirectoryLooksIncomplete
         | HoldReason::UnknownOwner
-        | HoldReason::RenamedNotCreated => true,
+        | HoldReason::RenamedNotCreated
+        | HoldReason::HeldSetLost => true,
     }
 }

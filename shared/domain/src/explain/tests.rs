@@ -168,7 +168,14 @@ fn what_is_held_is_told_with_its_reason_and_hash_and_the_users_new_address() {
 
 #[test]
 fn what_was_approved_since_is_told_as_such_unless_the_approval_does_not_reach_so_far() {
-    let action = |why| HeldAction { tenant: tenant(), login: login("ada"), action: Verb::Remove, lost_roles: [Role::user()].into(), why };
+    let action = |why| HeldAction {
+        tenant: tenant(),
+        login: login("ada"),
+        action: Verb::Remove,
+        lost_roles: [Role::user()].into(),
+        why,
+        rejected: false,
+    };
     let verdict = |held: HoldReason, approved: HoldReason| {
         let held = HeldRecord {
             login: login("ada"),

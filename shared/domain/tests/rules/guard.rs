@@ -329,7 +329,7 @@ fn the_scope_is_what_decides_whose_account_a_group_means() {
 fn every_reason_is_stable_in_records_and_explains_itself() {
     assert_eq!(
         serde_json::to_string(HoldReason::ALL).unwrap(),
-        r#"["nothing_desired","directory_looks_incomplete","over_limit","roles_over_limit","new_scope","unknown_owner","unconfirmed","renamed_not_created","last_admin"]"#
+        r#"["nothing_desired","directory_looks_incomplete","over_limit","roles_over_limit","new_scope","unknown_owner","unconfirmed","renamed_not_created","last_admin","held_set_lost"]"#
     );
     assert!(HoldReason::ALL.iter().all(|why| !why.explain().is_empty()));
 }

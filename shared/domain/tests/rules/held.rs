@@ -1,9 +1,9 @@
 //! What a person decides about, and how far a decision reaches.
 
 use domain::guard::HoldReason;
-use domain::held::{APPROVAL_MS, Decision, HeldHead, HeldSet, Verdict};
+use domain::held::{APPROVAL_MS, Decision, HeldHash, HeldHead, HeldSet, Verdict};
 use domain::ids::RunId;
-use domain::integration::{Deprovision, Limits};
+use domain::integration::{Deprovision, Integration, Limits};
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 
@@ -145,6 +145,39 @@ fn what_takes_nothing_waits_for_nobody() {
     assert_snapshot!(disabled.waiting(waiting).blocking("ada").verdict(), @"take o ada@acme.com  disable, blocked, was user");
 }
 
+#[test]
+fn what_was_turned_down_is_held_one_by_one_and_what_is_held_beside_it_is_undecided() {
+    let both = leavers(&["ada", "bob"]);
+    let (held, first) = (both.held(), leavers(&["ada"]).held());
+    let rejected = Decision { hash: first.hash(), ..decided(Verdict::Rejected, 1_000) };
+    let waiting = first.waiting(Some(&rejected));
+    let marks = |set: &HeldSet| set.actions().map(|held| held.rejected).collect::<Vec<_>>();
+    let later = held.clone().remembering(&waiting);
+    assert_eq!((marks(&later), later.is_rejected(), later.hash()), (vec![true, false], false, held.hash()));
+    assert_eq!(marks(&later.clone().judged(Some(&rejected))), [true, false], "it is about another set");
+    let approved = Decision { hash: held.hash(), ..decided(Verdict::Approved, 2_000) };
+    assert_eq!(marks(&later.clone().judged(Some(&approved))), [false, false], "the newest word counts");
+    assert!(later.without(&login("bob")).is_rejected());
+}
+
+#[test]
+fn a_removal_waits_whichever_way_it_is_done() {
+    let disabling = |acme: &mut Integration| (acme.deprovision, acme.limits) = (Deprovision::Disable, Limits::default());
+    let later = leavers(&["ada", "bob"]).with(disabling).waiting(leavers(&["ada"]).held());
+    assert_snapshot!(later.verdict(), @r"
+    take o bob@acme.com  disable, was user
+    hold o ada@acme.com  disable, was user  OverLimit
+    ");
+}
+
+#[test]
+fn where_nobody_knows_what_was_held_all_that_takes_from_anybody_waits() {
+    let case = || demoted("admin,hr,user").with(|acme| acme.limits = Limits::default());
+    let lost = HeldSet::lost(&case().plan());
+    assert_snapshot!(case().waiting(lost.clone()).verdict(), @"hold ~ dem@acme.com  -admin -hr  HeldSetLost");
+    assert_eq!(lost.clone().waiting(None), lost, "until somebody decides");
+}
+
 /// A held set of one action of each kind.
 const VERSION_1: &str = r#"[{"tenant":"ACME","login":"Ada@acme.com","action":"remove","lost_roles":["hr","user"],"why":"over_limit"},{"tenant":"ACME","login":"bob@acme.com","action":"update","lost_roles":["hr"],"why":"roles_over_limit"},{"tenant":"ACME","login":"cid@acme.com","action":"disable","lost_roles":["admin"],"why":"last_admin"}]"#;
 
@@ -197,7 +230,7 @@ fn the_hash_depends_on_all_that_is_decided() {
 
 #[test]
 fn the_head_of_what_is_held_is_read_and_written_the_same() {
-    let head = HeldHead { hash: version_1().hash(), n_actions: 3, run: RunId::new("run_1"), since_ms: 7 };
+    let head = HeldHead { hash: version_1().hash(), n_actions: 3, run: RunId::new("run_1"), since_ms: 7, rejected: false };
     let text = format!(r#"{{"hash":"{}","n_actions":3,"run":"run_1","since_ms":7}}"#, head.hash);
     assert_eq!(serde_json::to_string(&head).unwrap(), text);
     assert_eq!(serde_json::from_str::<HeldHead>(&text).unwrap(), head);
@@ -223,10 +256,12 @@ fn an_approval_is_used_up_by_a_run_that_ended_behind_it() {
 }
 
 #[test]
-fn a_rejection_is_remembered_for_the_very_set_it_was_about() {
-    let rejected = decided(Verdict::Rejected, 1_000);
-    assert!(rejected.rejects(&version_1().hash()));
-    assert!(!rejected.rejects(&but("login", "eve@acme.com").hash()));
-    assert_eq!(rejected.approves(None, 1_000), None);
-    assert!(!decided(Verdict::Approved, 1_000).rejects(&version_1().hash()));
+fn a_rejection_is_remembered_for_the_very_set_it_was_about_and_for_what_is_left_of_it() {
+    let head = |hash, rejected| HeldHead { hash, n_actions: 1, run: RunId::new("run_1"), since_ms: 7, rejected };
+    let (this, other) = (version_1().hash(), but("login", "eve@acme.com").hash());
+    let is_rejected = |hash: &HeldHash, rejected, verdict| head(hash.clone(), rejected).is_rejected(Some(&decided(verdict, 1_000)));
+    assert!(is_rejected(&this, false, Verdict::Rejected) && !is_rejected(&other, false, Verdict::Rejected));
+    assert!(is_rejected(&other, true, Verdict::Rejected) && !head(other, true).is_rejected(None));
+    assert!(!is_rejected(&this, true, Verdict::Approved), "the newest word counts");
+    assert_eq!(decided(Verdict::Rejected, 1_000).approves(None, 1_000), None);
 }

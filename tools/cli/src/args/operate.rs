@@ -27,7 +27,7 @@ pub(super) const REJECT_HELP: &str = "\
 Examples:
   orgvue-scim reject acme 4f1d09bb36e2
 
-It stays held, and nobody is asked again until it changes. The newest decision counts: `approve` takes a rejection back.";
+It stays held, and nobody is asked again until something else is held beside it. The newest decision counts: `approve` takes a rejection back.";
 
 pub(super) const PAUSE_HELP: &str = "\
 Examples:

@@ -75,7 +75,7 @@ impl Answer for Decided {
         let what = page.paint(Tone::Good, &format!("{}{}", word(verdict), if *already { " already" } else { "" }));
         let until = match expires_at {
             Some(at) => format!("it is good for one run, until {}", page.time(at.0)),
-            None => "it stays held, and nobody is asked again until it changes".to_owned(),
+            None => "it stays held, and nobody is asked again until something else is held beside it".to_owned(),
         };
         format!(
             "{integration}: {what}, {} in {tenant}, hash {}\nby {by}, {}; {until}\n{}",

@@ -6,7 +6,7 @@ use adapters::clock::now_ms;
 use adapters::store::Store;
 use domain::group_name::Role;
 use domain::guard::HoldReason;
-use domain::held::{HeldAction, HeldHash, HeldHead};
+use domain::held::{Decision, HeldAction, HeldHash, HeldHead};
 use domain::ids::{IntegrationId, RunId, TenantId};
 use domain::login::Login;
 use domain::plan::Verb;
@@ -71,6 +71,8 @@ struct Account {
     action: Verb,
     lost_roles: BTreeSet<Role>,
     why: HoldReason,
+    /// Whether a person turned it down, be it in another list.
+    rejected: bool,
     /// The login that the account's user has now, where the user was renamed.
     renamed_to: Option<Login>,
 }
@@ -93,9 +95,10 @@ async fn of_integration(store: &Store, id: IntegrationId) -> Result<OfIntegratio
     let mut tenants = Vec::new();
     for (tenant, state) in states.into_iter().filter(|(tenant, _)| is_asked(tenant)) {
         let Some(head) = state.held else { continue };
-        let standing = Standing::of(&head, decisions.get(&tenant), state.decisions_used_ms, now_ms());
-        let accounts = accounts(store, &id, &tenant, &head).await?;
-        let HeldHead { hash, n_actions, run, since_ms } = head;
+        let decision = decisions.get(&tenant);
+        let standing = Standing::of(&head, decision, state.decisions_used_ms, now_ms());
+        let accounts = accounts(store, &id, &tenant, &head, decision).await?;
+        let HeldHead { hash, n_actions, run, since_ms, rejected: _ } = head;
         let why = reasons(&accounts);
         tenants.push(OfTenant { tenant, hash, n_accounts: n_actions, since: At(since_ms), run, standing, why, accounts });
     }
@@ -103,18 +106,25 @@ async fn of_integration(store: &Store, id: IntegrationId) -> Result<OfIntegratio
 }
 
 /// What a decision would be about; who was renamed is told by the run that held it.
-async fn accounts(store: &Store, id: &IntegrationId, tenant: &TenantId, head: &HeldHead) -> Result<Vec<Account>, CliError> {
-    let set = store.held(id, tenant, &head.hash).await?.unwrap_or_default();
+async fn accounts(
+    store: &Store,
+    id: &IntegrationId,
+    tenant: &TenantId,
+    head: &HeldHead,
+    decision: Option<&Decision>,
+) -> Result<Vec<Account>, CliError> {
+    let set = store.held(id, tenant, &head.hash).await?.unwrap_or_default().judged(decision);
     let record = store.run(&head.run).await?;
     let told = record.into_iter().flat_map(|record| record.tenants).filter(|record| record.tenant == *tenant);
     let mut renamed: BTreeMap<Login, Login> =
         told.flat_map(|record| record.held).filter_map(|held| Some((held.login, held.renamed_to?))).collect();
-    let account = |HeldAction { tenant: _, login, action, lost_roles, why }: &HeldAction| Account {
+    let account = |HeldAction { tenant: _, login, action, lost_roles, why, rejected }: &HeldAction| Account {
         renamed_to: renamed.remove(login),
         login: login.clone(),
         action: *action,
         lost_roles: lost_roles.clone(),
         why: *why,
+        rejected: *rejected,
     };
     Ok(set.actions().map(account).collect())
 }
@@ -175,13 +185,13 @@ impl Answer for AllHeld {
 impl OfTenant {
     fn accounts_text(&self, page: &Page) -> String {
         let mut table = page.table(&["account", "action", "lost roles", "why", "renamed to"]);
-        for Account { login, action, lost_roles, why, renamed_to } in &self.accounts {
+        for Account { login, action, lost_roles, why, rejected, renamed_to } in &self.accounts {
             let lost: Vec<_> = lost_roles.iter().map(ToString::to_string).collect();
             table.add_row([
                 page.plain(login),
                 page.plain(word(action)),
                 page.plain(lost.join(", ")),
-                page.plain(word(why)),
+                page.plain(format!("{}{}", word(why), if *rejected { ", rejected" } else { "" })),
                 page.plain(renamed_to.as_ref().map(ToString::to_string).unwrap_or_default()),
             ]);
         }

@@ -41,13 +41,14 @@ pub(crate) enum Standing {
 impl Standing {
     /// By the newest decision about the tenant, of which a run may have used up those made until `used_ms`.
     pub(crate) fn of(head: &HeldHead, decision: Option<&Decision>, used_ms: Option<i64>, now_ms: i64) -> Self {
-        let Some(decision) = decision.filter(|decision| decision.hash == head.hash) else { return Self::Waits };
+        let Some(decision) = decision else { return Self::Waits };
         let (by, at, expires_at) = (decision.by.clone(), At(decision.at_ms), At(decision.expires_at_ms()));
         match decision.verdict {
-            Verdict::Rejected => Self::Rejected { by, at },
+            Verdict::Rejected if head.is_rejected(Some(decision)) => Self::Rejected { by, at },
+            Verdict::Approved if decision.hash != head.hash => Self::Waits,
             Verdict::Approved if decision.approves(used_ms, now_ms).is_some() => Self::Approved { by, at, expires_at },
             Verdict::Approved if now_ms >= decision.expires_at_ms() => Self::Expired { by, at, expires_at },
-            Verdict::Approved => Self::Waits,
+            Verdict::Rejected | Verdict::Approved => Self::Waits,
         }
     }
 
@@ -84,7 +85,7 @@ mod tests {
     const AT_MS: i64 = 1_000;
 
     fn standing(verdict: Verdict, about: &str, used_ms: Option<i64>, now_ms: i64) -> Standing {
-        let head = HeldHead { hash: HeldHash::new("one"), n_actions: 1, run: RunId::new("r1"), since_ms: 0 };
+        let head = HeldHead { hash: HeldHash::new("one"), n_actions: 1, run: RunId::new("r1"), since_ms: 0, rejected: false };
         let decision = Decision { verdict, hash: HeldHash::new(about), by: "ada".to_owned(), at_ms: AT_MS };
         Standing::of(&head, Some(&decision), used_ms, now_ms)
     }

@@ -39,6 +39,7 @@ mod stack;
 mod switches;
 mod tenants;
 mod undo;
+mod waiting;
 mod webhooks;
 mod words;
 mod world;
@@ -127,6 +128,7 @@ fn main() -> ExitCode {
         switches::tests,
         tenants::tests,
         undo::tests,
+        waiting::tests,
         webhooks::tests,
     ];
     let scenarios = modules.into_iter().flat_map(|tests| tests()).filter(|scenario| !is_deployed || scenario.homes == Homes::Both);

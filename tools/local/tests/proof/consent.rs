@@ -1,11 +1,10 @@
 //! What a person agreed to and what waits for a word, by what that person was shown; and what runs take without being asked.
 //!
-//! Of what was over a limit nobody loses anything until it is approved, however the limit moves; the facts themselves may change, and then it is
-//! another matter. Of the rest no more goes within a day than the limit.
+//! Of what was rejected nobody loses anything until it is approved, however the limit moves and whatever else is held; the facts themselves may
+//! change, and then it is another matter. Of the rest no more goes within a day than the limit.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::guard::HoldReason;
 use domain::held::{HeldSet, Verdict};
 
 use crate::census::{Accounts, Tenants, usable};
@@ -77,10 +76,8 @@ impl Consent {
                 Verdict::Rejected if is_at_work => {}
                 Verdict::Rejected => {
                     self.agreed.remove(&key);
-                    if matches!(held.why, HoldReason::OverLimit | HoldReason::RolesOverLimit) {
-                        let roles = held.lost_roles.iter().map(ToString::to_string).collect();
-                        self.withheld.insert(key, Withheld { roles, desired: now });
-                    }
+                    let roles = held.lost_roles.iter().map(ToString::to_string).collect();
+                    self.withheld.insert(key, Withheld { roles, desired: now });
                 }
             }
         }

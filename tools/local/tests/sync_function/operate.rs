@@ -40,7 +40,7 @@ async fn a_sync_whose_message_cannot_be_sent_is_audited() {
 async fn held(bench: &Bench) -> HeldHash {
     bench.apply_in("enforce", "acme", DIRECTORY).await;
     let hash = HeldHash::new("0123456789abcdef");
-    let head = HeldHead { hash: hash.clone(), n_actions: 6, run: RunId::new("r1"), since_ms: 1 };
+    let head = HeldHead { hash: hash.clone(), n_actions: 6, run: RunId::new("r1"), since_ms: 1, rejected: false };
     let state = TenantState { held: Some(head), ..TenantState::default() };
     bench.store.put_tenant_state(&acme(), &TenantId::parse("ACME").unwrap(), &state).await.unwrap();
     hash

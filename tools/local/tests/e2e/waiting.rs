@@ -1,0 +1,147 @@
+//! What waits for a person's word waits for it, whatever else changes: what was turned down, and what was over a limit.
+
+use std::ops::Range;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::held::Verdict;
+use domain::run::Status;
+use futures::future::join_all;
+use standins::{FaultKind, Matcher, Nth};
+
+use crate::approvals::{over_limit, six_of_twenty_leave};
+use crate::world::{Customer, User, World, fault, people, single};
+
+crate::tests![
+    who_was_turned_down_as_an_administrator_stays_though_another_comes_back,
+    what_was_turned_down_stays_though_some_of_it_comes_back,
+    what_was_turned_down_stays_though_something_else_is_held,
+    what_goes_over_the_limit_waits_though_it_was_first_held_for_another_reason,
+    what_was_turned_down_stays_though_it_would_be_done_in_another_way,
+    what_was_held_is_not_done_when_nobody_knows_any_more_what_it_was,
+    an_approval_that_is_not_used_up_can_be_taken_back,
+];
+
+const NO_LIMIT: &str = "[limits]\nremovals_percent = 100";
+
+fn held_for(why: &str, numbers: Range<usize>) -> Vec<String> {
+    people(numbers).iter().map(|name| format!("{name} remove {why}")).collect()
+}
+
+impl World {
+    /// Run after run holds just this, and tells that people said that of it.
+    async fn keeps_holding(&self, verdict: Option<Verdict>, held: &[impl AsRef<str>]) {
+        let held: Vec<&str> = held.iter().map(AsRef::as_ref).collect();
+        for n in 0..3 {
+            let run = self.asked().await;
+            assert_eq!((run.tenants[0].verdict, run.held()), (verdict, held.iter().map(ToString::to_string).collect()), "run {n}");
+        }
+    }
+
+    /// Puts another file of the first customer in force, and waits for its run.
+    async fn under(&self, customer: &Customer) {
+        self.apply(customer).await;
+        self.settled().await;
+    }
+}
+
+async fn who_was_turned_down_as_an_administrator_stays_though_another_comes_back() {
+    let world = World::in_step(20).await;
+    ["p00", "p19"].iter().for_each(|name| world.joins(name, "admin"));
+    world.asked().await;
+    ["p00", "p19"].iter().for_each(|name| world.leaves(name));
+    assert_eq!(world.asked().await.held(), ["p00 remove last_admin", "p19 remove last_admin"]);
+    world.decide("ACME", Verdict::Rejected).await.unwrap();
+
+    world.add(User::new("p19").in_group("user").in_group("admin"));
+    world.keeps_holding(Some(Verdict::Rejected), &["p00 remove last_admin"]).await;
+    assert_eq!(world.approved("ACME").await.removed(), ["p00"]);
+    world.end().await;
+}
+
+async fn what_was_turned_down_stays_though_some_of_it_comes_back() {
+    let world = World::in_step(3).await;
+    world.depart(0..3);
+    assert_eq!(world.asked().await.held(), held_for("nothing_desired", 0..3));
+    world.decide("ACME", Verdict::Rejected).await.unwrap();
+
+    world.arrive(0..1);
+    world.keeps_holding(Some(Verdict::Rejected), &held_for("nothing_desired", 1..3)).await;
+    world.depart(0..1);
+    world.arrive(1..3);
+    assert_eq!(world.asked().await.removed(), ["p00"], "who came back in between is judged anew");
+    world.end().await;
+}
+
+async fn what_was_turned_down_stays_though_something_else_is_held() {
+    let world = World::in_step(10).await;
+    world.joins("p09", "admin");
+    world.asked().await;
+    world.add(User::new("p00").no_email());
+    assert_eq!(world.asked().await.held(), ["p00 remove unknown_owner"]);
+    world.decide("ACME", Verdict::Rejected).await.unwrap();
+
+    ["p00", "p09"].iter().for_each(|name| world.leaves(name));
+    world.keeps_holding(None, &["p00 remove unknown_owner", "p09 remove last_admin"]).await;
+    let held = world.state("ACME").await.held.unwrap();
+    let set = world.store().held(&world.id(), &world.last_run().await.tenants[0].tenant, &held.hash).await.unwrap().unwrap();
+    assert_eq!(set.actions().map(|held| held.rejected).collect::<Vec<_>>(), [true, false], "nobody decided about the second");
+    world.end().await;
+}
+
+async fn what_goes_over_the_limit_waits_though_it_was_first_held_for_another_reason() {
+    let world = World::in_step(20).await;
+    world.depart(0..20);
+    assert_eq!(world.asked().await.held(), held_for("nothing_desired", 0..20));
+    world.add(User::new("new").in_group("user"));
+    assert_eq!(world.asked().await.held(), over_limit(0..20));
+
+    world.under(&single("ACME").section(NO_LIMIT)).await;
+    world.keeps_holding(None, &over_limit(0..20)).await;
+    world.end().await;
+}
+
+async fn what_was_turned_down_stays_though_it_would_be_done_in_another_way() {
+    let world = six_of_twenty_leave().await;
+    world.decide("ACME", Verdict::Rejected).await.unwrap();
+    world.under(&single("ACME").line(r#"deprovision = "disable""#).section(NO_LIMIT)).await;
+    let disabled: Vec<String> = people(0..6).iter().map(|name| format!("{name} disable over_limit")).collect();
+    world.keeps_holding(Some(Verdict::Rejected), &disabled).await;
+    assert!(world.rows("ACME").iter().all(|row| !row.ends_with(" off")));
+    world.end().await;
+}
+
+async fn what_was_held_is_not_done_when_nobody_knows_any_more_what_it_was() {
+    let stories = [None, Some(Verdict::Rejected)].map(async |verdict| {
+        let world = six_of_twenty_leave().await;
+        if let Some(verdict) = verdict {
+            world.decide("ACME", verdict).await.unwrap();
+        }
+        for item in world.items().await {
+            if item["pk"] == AttributeValue::S("HELD#acme".to_owned()) {
+                world.delete_item(item).await;
+            }
+        }
+        world.under(&single("ACME").section(NO_LIMIT)).await;
+        world.keeps_holding(verdict, &held_for("held_set_lost", 0..6)).await;
+        assert_eq!(world.approved("ACME").await.removed().len(), 6);
+        world.end().await;
+    });
+    join_all(stories).await;
+}
+
+async fn an_approval_that_is_not_used_up_can_be_taken_back() {
+    let world = six_of_twenty_leave().await;
+    let writes = Matcher::path("/items").method("PUT");
+    world.orgvue.fault(fault(writes, Nth::From(1), FaultKind::Status(503)));
+    world.decide("ACME", Verdict::Approved).await.unwrap();
+    world.run_where("failed", |run| run.status == Status::Failed).await;
+    world.drained().await;
+
+    world.decide("ACME", Verdict::Rejected).await.unwrap();
+    world.orgvue.clear_faults();
+    world.settled().await;
+    world.under(&single("ACME").section(NO_LIMIT)).await;
+    world.keeps_holding(Some(Verdict::Rejected), &over_limit(0..6)).await;
+    assert_eq!(world.rows("ACME").len(), 20);
+    world.end().await;
+}
