@@ -16,7 +16,9 @@ pub(crate) enum TenantFault {
     #[error(transparent)]
     Orgvue(#[from] OrgvueError),
     #[error("the table could not be used")]
-    Store(#[from] StoreError),
+    Store(#[source] StoreError),
+    #[error(transparent)]
+    Corrupt(StoreError),
     #[error("the run stopped writing: {0}")]
     LeaseLost(#[from] LeaseLost),
     #[error("{n_accounts} accounts could not be made as planned")]
@@ -31,6 +33,12 @@ pub(crate) enum TenantFault {
     Unconfirmed { n_users: usize },
 }
 
+impl From<StoreError> for TenantFault {
+    fn from(error: StoreError) -> Self {
+        if let StoreError::Corrupt { .. } = error { Self::Corrupt(error) } else { Self::Store(error) }
+    }
+}
+
 impl TenantFault {
     /// What to do about it, where the text does not say it.
     pub(crate) fn remedy(&self) -> Option<&'static str> {
@@ -39,6 +47,7 @@ impl TenantFault {
             Self::NoToken
             | Self::Dataset(_)
             | Self::Store(_)
+            | Self::Corrupt(_)
             | Self::LeaseLost(_)
             | Self::Unsettled { .. }
             | Self::Kept { .. }
@@ -68,6 +77,7 @@ impl TenantFault {
             }
             Self::Dataset(DatasetRefusal::MissingItemId) => Some("nothing to do: it is tried again; tell Orgvue's support if it lasts"),
             Self::Store(_) => Some("nothing to do: it is tried again; look at the state of AWS if it lasts"),
+            Self::Corrupt(_) => Some("a person must save the item and repair it"),
             Self::LeaseLost(_) => Some("nothing to do: what is owed stays owed"),
             Self::Unsettled { .. } => Some("nothing to do: the next try finds out; the record lists them"),
             Self::Kept { .. } => Some("correct what Orgvue names; it is tried again every 15 minutes at most"),
@@ -80,7 +90,7 @@ impl TenantFault {
     /// Whether a person must act.
     pub(crate) fn status(&self) -> Status {
         match self {
-            Self::NoToken | Self::Dataset(_) | Self::AllRefused { .. } => Status::Refused,
+            Self::NoToken | Self::Dataset(_) | Self::Corrupt(_) | Self::AllRefused { .. } => Status::Refused,
             Self::Orgvue(error) if error.needs_person() => Status::Refused,
             Self::Orgvue(_)
             | Self::Store(_)
@@ -95,7 +105,7 @@ impl TenantFault {
     /// Whose it is, which says how soon it is tried again.
     pub(crate) fn class(&self) -> FaultClass {
         match self {
-            Self::NoToken | Self::AllRefused { .. } => FaultClass::Configuration,
+            Self::NoToken | Self::Corrupt(_) | Self::AllRefused { .. } => FaultClass::Configuration,
             Self::Dataset(DatasetRefusal::MissingItemId) => FaultClass::Vendor,
             Self::Dataset(
                 DatasetRefusal::MissingProperty { .. } | DatasetRefusal::WrongForm { .. } | DatasetRefusal::ApiAccountMissing,
@@ -116,6 +126,7 @@ impl TenantFault {
             Self::Dataset(refusal) => refusal.code(),
             Self::NoToken => "no_token",
             Self::Store(_) => "not_saved",
+            Self::Corrupt(_) => "table_corrupt",
             Self::LeaseLost(LeaseLost::TakenOver) => "superseded",
             Self::LeaseLost(LeaseLost::Paused) => "paused",
             Self::Unsettled { .. } | Self::Kept { .. } => "accounts_not_settled",

@@ -106,7 +106,7 @@ pub(crate) async fn current(dataset: &UsersDataset, tenant: &Tenant, integration
 /// What a run saved that began to write to the tenant and has not told how it ended; mostly there is none.
 pub(crate) async fn begun(deps: &Deps, tenant: &Tenant, harm: &HarmLog) -> Result<Vec<Row>, StoreError> {
     match harm.begun_by() {
-        Some(run) => deps.store.saved_before(run, &tenant.id).await,
+        Some(run) => Ok(deps.store.saved_before(run, &tenant.id).await?.of(&tenant.dataset)),
         None => Ok(Vec::new()),
     }
 }

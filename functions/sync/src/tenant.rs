@@ -254,7 +254,8 @@ impl Writer<'_> {
         progress: &mut Progress,
     ) -> Result<(), TenantFault> {
         let before: Vec<&Row> = approved.actions().filter_map(Action::before).map(|account| &account.row).collect();
-        self.deps.store.save_before(self.claim.run(), &self.tenant.id, &before).await?;
+        let Tenant { id, dataset: place, .. } = self.tenant;
+        self.deps.store.save_before(self.claim.run(), id, place, &before).await?;
         if approved.actions().next().is_some() {
             self.opening.store(self.deps).await?;
         }
