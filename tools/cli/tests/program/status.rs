@@ -152,3 +152,14 @@ async fn a_window_that_is_over_is_a_run_that_is_owed() {
     deployment.set((&format!("PENDING#{id}"), "PENDING"), "window_due_ms", AttributeValue::N((now_ms() - 1).to_string())).await;
     assert_eq!(state().await, "owed");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broken_item_of_what_is_held_quarantines_its_tenant_and_is_named() {
+    let deployment = Deployment::holding().await;
+    let chunk = format!("ACME#{}#0000", deployment.hash().await);
+    deployment.spoil("HELD#acme", &chunk).await;
+    let synced = deployment.run(&["sync", "acme", "--wait"]).await;
+    assert!(synced.code == 2 && synced.stdout.contains(&format!("item HELD#acme/{chunk} has no valid chunk; ")), "{}", synced.stdout);
+    let of = &deployment.json(&["status", "acme"]).await["integrations"][0];
+    assert_eq!((&of["health"], &of["tenants"][0]["fault"]["code"]), (&json!("quarantined"), &json!("table_corrupt")), "{of}");
+}
