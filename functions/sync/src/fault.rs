@@ -44,10 +44,10 @@ impl TenantFault {
     pub(crate) fn remedy(&self) -> Option<&'static str> {
         match self {
             Self::Orgvue(error) => Some(error.remedy()),
+            Self::Corrupt(_) => Some("a person must save the item and repair it"),
             Self::NoToken
             | Self::Dataset(_)
             | Self::Store(_)
-            | Self::Corrupt(_)
             | Self::LeaseLost(_)
             | Self::Unsettled { .. }
             | Self::Kept { .. }
@@ -70,14 +70,15 @@ impl TenantFault {
     /// What a run tells a person to do, or why there is nothing to do; nothing more where the text says it.
     fn next_step(&self) -> Option<&'static str> {
         match self {
-            Self::Orgvue(_) | Self::Dataset(DatasetRefusal::MissingProperty { .. } | DatasetRefusal::WrongForm { .. }) => None,
+            Self::Orgvue(_)
+            | Self::Corrupt(_)
+            | Self::Dataset(DatasetRefusal::MissingProperty { .. } | DatasetRefusal::WrongForm { .. }) => None,
             Self::NoToken => Some("complete ORGVUE_TOKENS, or store the token in Secrets Manager"),
             Self::Dataset(DatasetRefusal::ApiAccountMissing) => {
                 Some("compare the tenant's dataset id and api_account with the Users list in Orgvue, and what the token may see")
             }
             Self::Dataset(DatasetRefusal::MissingItemId) => Some("nothing to do: it is tried again; tell Orgvue's support if it lasts"),
             Self::Store(_) => Some("nothing to do: it is tried again; look at the state of AWS if it lasts"),
-            Self::Corrupt(_) => Some("a person must save the item and repair it"),
             Self::LeaseLost(_) => Some("nothing to do: what is owed stays owed"),
             Self::Unsettled { .. } => Some("nothing to do: the next try finds out; the record lists them"),
             Self::Kept { .. } => Some("correct what Orgvue names; it is tried again every 15 minutes at most"),

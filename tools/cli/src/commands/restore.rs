@@ -110,7 +110,7 @@ async fn gone(store: &Store, integration: &Integration, run: &RunId, only: Optio
 }
 
 async fn put_back(cx: &Context, args: &RestoreArgs, deps: &Deps, about: About<'_>) -> Result<Restored, CliError> {
-    let hands = cx.hands().await?;
+    let hands = cx.hands().await?.in_time()?;
     let tenant = args.tenant.as_ref().map(|tenant| format!(", tenant {tenant}")).unwrap_or_default();
     // Noted first: nothing is to be written without it being known by whom.
     hands.operator().note(Some(&args.id), "restore", Some(format!("run {}{tenant}", args.run))).await?;
