@@ -116,9 +116,9 @@ impl Context {
 
     /// The deployment, to do something to it: what is done is noted with who did it.
     pub(crate) async fn hands(&self) -> Result<Hands, CliError> {
-        let watch = Watch::default();
+        let (store, queue, watch) = (self.store().await?, self.queue().await?, Watch::default());
         let by = self.caller_under(watch.clone()).await?;
-        Ok(Hands { store: self.store().await?, queue: self.queue().await?, by, ahead_ms: watch.ahead_ms() })
+        Ok(Hands { store, queue, by, ahead_ms: watch.ahead_ms() })
     }
 
     /// Who acts: the ARN that AWS knows the caller by.

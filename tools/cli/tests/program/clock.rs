@@ -21,7 +21,7 @@ fn sts_behind(seconds: i64) -> String {
                 "HTTP/1.1 200 OK\r\nDate: {date}\r\nContent-Type: text/xml\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
                 body.len()
             );
-            caller.read(&mut [0; 16_384]).unwrap();
+            let _n_bytes = caller.read(&mut [0; 16_384]).unwrap();
             caller.write_all(answer.as_bytes()).unwrap();
         }
     });
