@@ -16,7 +16,9 @@ pub(crate) enum TenantFault {
     #[error(transparent)]
     Orgvue(#[from] OrgvueError),
     #[error("the table could not be used")]
-    Store(#[from] StoreError),
+    Store(#[source] StoreError),
+    #[error(transparent)]
+    Corrupt(StoreError),
     #[error("the run stopped writing: {0}")]
     LeaseLost(#[from] LeaseLost),
     #[error("{n_accounts} accounts could not be made as planned")]
@@ -31,11 +33,18 @@ pub(crate) enum TenantFault {
     Unconfirmed { n_users: usize },
 }
 
+impl From<StoreError> for TenantFault {
+    fn from(error: StoreError) -> Self {
+        if let StoreError::Corrupt { .. } = error { Self::Corrupt(error) } else { Self::Store(error) }
+    }
+}
+
 impl TenantFault {
     /// What to do about it, where the text does not say it.
     pub(crate) fn remedy(&self) -> Option<&'static str> {
         match self {
             Self::Orgvue(error) => Some(error.remedy()),
+            Self::Corrupt(_) => Some("a person must save the item and repair it"),
             Self::NoToken
             | Self::Dataset(_)
             | Self::Store(_)
@@ -61,7 +70,9 @@ impl TenantFault {
     /// What a run tells a person to do, or why there is nothing to do; nothing more where the text says it.
     fn next_step(&self) -> Option<&'static str> {
         match self {
-            Self::Orgvue(_) | Self::Dataset(DatasetRefusal::MissingProperty { .. } | DatasetRefusal::WrongForm { .. }) => None,
+            Self::Orgvue(_)
+            | Self::Corrupt(_)
+            | Self::Dataset(DatasetRefusal::MissingProperty { .. } | DatasetRefusal::WrongForm { .. }) => None,
             Self::NoToken => Some("complete ORGVUE_TOKENS, or store the token in Secrets Manager"),
             Self::Dataset(DatasetRefusal::ApiAccountMissing) => {
                 Some("compare the tenant's dataset id and api_account with the Users list in Orgvue, and what the token may see")
@@ -80,7 +91,7 @@ impl TenantFault {
     /// Whether a person must act.
     pub(crate) fn status(&self) -> Status {
         match self {
-            Self::NoToken | Self::Dataset(_) | Self::AllRefused { .. } => Status::Refused,
+            Self::NoToken | Self::Dataset(_) | Self::Corrupt(_) | Self::AllRefused { .. } => Status::Refused,
             Self::Orgvue(error) if error.needs_person() => Status::Refused,
             Self::Orgvue(_)
             | Self::Store(_)
@@ -95,7 +106,7 @@ impl TenantFault {
     /// Whose it is, which says how soon it is tried again.
     pub(crate) fn class(&self) -> FaultClass {
         match self {
-            Self::NoToken | Self::AllRefused { .. } => FaultClass::Configuration,
+            Self::NoToken | Self::Corrupt(_) | Self::AllRefused { .. } => FaultClass::Configuration,
             Self::Dataset(DatasetRefusal::MissingItemId) => FaultClass::Vendor,
             Self::Dataset(
                 DatasetRefusal::MissingProperty { .. } | DatasetRefusal::WrongForm { .. } | DatasetRefusal::ApiAccountMissing,
@@ -116,6 +127,7 @@ impl TenantFault {
             Self::Dataset(refusal) => refusal.code(),
             Self::NoToken => "no_token",
             Self::Store(_) => "not_saved",
+            Self::Corrupt(_) => "table_corrupt",
             Self::LeaseLost(LeaseLost::TakenOver) => "superseded",
             Self::LeaseLost(LeaseLost::Paused) => "paused",
             Self::Unsettled { .. } | Self::Kept { .. } => "accounts_not_settled",

@@ -127,7 +127,7 @@ impl Before {
     pub(crate) async fn read(
         store: &Store,
         integration: &IntegrationId,
-        tenant: &TenantId,
+        Tenant { id: tenant, dataset: place, .. }: &Tenant,
         state: &TenantState,
         decision: Option<&held::Decision>,
     ) -> Result<Self, StoreError> {
@@ -136,7 +136,7 @@ impl Before {
             None => Some(HeldSet::default()),
         };
         let begun = match state.harm.begun_by() {
-            Some(run) => store.saved_before(run, tenant).await?,
+            Some(run) => store.saved_before(run, tenant).await?.of(place),
             None => Vec::new(),
         };
         let approved = approval(store, integration, tenant, state, decision).await?;

@@ -178,13 +178,14 @@ impl Operator<'_> {
         Ok(DecidedOn { tenant: tenant.clone(), held: head.clone(), already, generation: asked.transpose()? })
     }
 
-    /// Stops an integration; the switch behind it, which is still `suspended` where it was.
+    /// Stops an integration, also one whose pending item cannot be read; the switch behind it, which is still `suspended` where it was.
     ///
     /// # Errors
     /// [`OperateError`].
     pub async fn pause(&self, id: &IntegrationId) -> Result<Switch, OperateError> {
-        let pending = self.pending(id).await?;
-        let switch = self.store.pause(&pending.directory).await?.ok_or_else(|| OperateError::UnknownIntegration(id.clone()))?;
+        let unknown = || OperateError::UnknownIntegration(id.clone());
+        let in_force = self.store.integration_in_force(id).await?.ok_or_else(unknown)?;
+        let switch = self.store.pause(&in_force.directory).await?.ok_or_else(unknown)?;
         self.note(Some(id), "pause", None).await?;
         Ok(switch)
     }

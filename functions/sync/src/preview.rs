@@ -127,7 +127,7 @@ async fn look_at(look: &Look<'_>, tenant: &Tenant, state: TenantState) -> (Tenan
 async fn before(look: &Look<'_>, tenant: &Tenant, state: &TenantState) -> Result<Before, StoreError> {
     let Look { deps, integration, .. } = *look;
     let decision = deps.store.decision(&integration.id, &tenant.id).await?;
-    Before::read(&deps.store, &integration.id, &tenant.id, state, decision.as_ref()).await
+    Before::read(&deps.store, &integration.id, tenant, state, decision.as_ref()).await
 }
 
 /// Reads all groups that a user is in now, ours or not.

@@ -160,7 +160,7 @@ impl Writer<'_> {
         dataset: &UsersDataset,
         state: &TenantState,
     ) -> Result<Option<(Looked<PlanTold>, Before)>, TenantFault> {
-        let before = Before::read(&self.deps.store, &self.integration.id, &self.tenant.id, state, decision).await?;
+        let before = Before::read(&self.deps.store, &self.integration.id, self.tenant, state, decision).await?;
         let told = |plan: &Plan| PlanTold { text: plan.to_string(), unchanged: plan.unchanged };
         let looked = look.tenant(self.tenant, dataset, state, &before, told).await?;
         Ok(looked.map(|looked| (looked, before)))
@@ -266,7 +266,8 @@ impl Writer<'_> {
         progress: &mut Progress,
     ) -> Result<(), TenantFault> {
         let before: Vec<&Row> = approved.actions().filter_map(Action::before).map(|account| &account.row).collect();
-        self.deps.store.save_before(self.claim.run(), &self.tenant.id, &before).await?;
+        let Tenant { id, dataset: place, .. } = self.tenant;
+        self.deps.store.save_before(self.claim.run(), id, place, &before).await?;
         if approved.actions().next().is_some() {
             self.opening.store(self.deps).await?;
         }

@@ -74,7 +74,6 @@ pub fn desired(directory: &Directory, integration: &Integration) -> Decision {
     }
     let tenants = drafts.into_iter().map(|(tenant, draft)| (tenant, draft.done())).collect();
     findings.extend(outsider_findings(&outsiders, integration));
-    findings.extend(blocked_findings(&tenants, integration));
     name_groups(&mut findings, directory);
     findings.sort();
     Decision { tenants, findings }
@@ -198,19 +197,6 @@ pub fn name_groups(findings: &mut [Finding], directory: &Directory) {
     for finding in findings.iter_mut().filter(|finding| finding.groups.is_empty()) {
         finding.groups = place(finding).and_then(|place| seen_in.get(&place)).cloned().unwrap_or_default();
     }
-}
-
-/// Desired accounts that are kept disabled all the same.
-fn blocked_findings(tenants: &BTreeMap<TenantId, Desired>, integration: &Integration) -> Vec<Finding> {
-    let finding = |tenant: &TenantId, account: &DesiredAccount| {
-        let what = "the account is blocked: it is to be disabled, although the directory asks for it";
-        Finding::new(FindingCode::Blocked, what).login(&account.login).user(&account.user).tenant(tenant)
-    };
-    let blocked = |(tenant, desired): (_, &Desired)| {
-        let accounts = integration.blocked.iter().filter_map(|login| desired.accounts.get(login));
-        accounts.map(|account| finding(tenant, account)).collect::<Vec<_>>()
-    };
-    tenants.iter().flat_map(blocked).collect()
 }
 
 fn outsider_findings(outsiders: &[&User], integration: &Integration) -> Vec<Finding> {

@@ -77,10 +77,15 @@ codes! {
 }
 
 impl FindingCode {
-    /// Whether the code tells of a tenant's dataset, and not of the directory: only a run that worked on the tenant finds it.
+    /// Whether the code tells of a tenant's accounts, and not of the directory: only a run that worked on the tenant finds it.
     pub fn is_of_the_dataset(self) -> bool {
         match self {
-            Self::DuplicateAccount | Self::BlankLogin | Self::ProtectedDiffers | Self::ExpiredInOrgvue | Self::RefusedByOrgvue => true,
+            Self::DuplicateAccount
+            | Self::BlankLogin
+            | Self::ProtectedDiffers
+            | Self::ExpiredInOrgvue
+            | Self::Blocked
+            | Self::RefusedByOrgvue => true,
             Self::NoPlatformRole
             | Self::NoTenant
             | Self::DomainNotAllowed
@@ -92,8 +97,7 @@ impl FindingCode {
             | Self::UnknownTenant
             | Self::BadRoleName
             | Self::ReservedRole
-            | Self::GroupRenamed
-            | Self::Blocked => false,
+            | Self::GroupRenamed => false,
         }
     }
 }

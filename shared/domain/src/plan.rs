@@ -281,6 +281,9 @@ pub fn plan(desired: &Desired, current: &Current, tenant: &Tenant, integration: 
     // Who is blocked is not let in by another address.
     let was_blocked = |user: &UserId| users.former.get(user).is_some_and(|logins| logins.iter().any(blocked));
 
+    let told_blocked =
+        |wanted: &DesiredAccount, what| Finding::new(FindingCode::Blocked, what).login(&wanted.login).user(&wanted.user).tenant(&tenant.id);
+
     let mut leaving = BTreeMap::new();
     for (login, wanted, account) in side_by_side(&desired.accounts, &current.accounts) {
         if protected(login) {
@@ -291,11 +294,15 @@ pub fn plan(desired: &Desired, current: &Current, tenant: &Tenant, integration: 
         let is_enabled = account.is_some_and(|account| account.enabled);
         plan.managed += usize::from(is_enabled);
         let change = match (wanted, account) {
-            (_, account) if blocked(login) => block(account),
+            (wanted, account) if blocked(login) => {
+                let what = "the account is blocked: it is to be disabled, although the directory asks for it";
+                plan.findings.extend(wanted.map(|wanted| told_blocked(wanted, what)));
+                block(account)
+            }
             _ if untouched(login) => None,
             (Some(wanted), account) if was_blocked(&wanted.user) => {
                 let what = "the user is blocked under an earlier address, so the account under this one is not made, or kept disabled";
-                plan.findings.push(Finding::new(FindingCode::Blocked, what).login(login).user(&wanted.user).tenant(&tenant.id));
+                plan.findings.push(told_blocked(wanted, what));
                 block(account)
             }
             (Some(wanted), account) => {

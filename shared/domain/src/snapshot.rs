@@ -1,6 +1,7 @@
 //! What the last read of a directory saw, kept for explaining: who was in which group of ours, and what could not be synced.
 //!
-//! No account is created, changed or removed on the strength of it. It names a rename where there is one, it may hold a removal back, it
+//! No account is created, changed or removed on the strength of it, but that who is blocked under an address of before is kept disabled
+//! under the one of now. It names a rename where there is one, it may hold a removal back, it
 //! says since when something could not be synced, and it lets an operator ask about one login without reading the directory again.
 //! It holds personal data: of the users in groups of ours, of those who are blocked, wherever they are now, and of those whom the findings name.
 

@@ -1,5 +1,6 @@
 //! What commands work with. Nothing is looked up before a command needs it: `integration validate` runs without AWS.
 
+mod clock;
 mod profile;
 
 use std::env;
@@ -18,6 +19,8 @@ use sync::Operator;
 use tokio::sync::OnceCell;
 
 use crate::args::{Global, SideArgs};
+use clock::Watch;
+
 use crate::error::{Advice, CliError, NO_PROFILE, Named, Place};
 
 /// A person waits for the answer.
@@ -25,6 +28,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(8);
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(20);
 const ATTEMPTS_MAX: u32 = 3;
+/// How far this machine's clock may be from AWS's, as it is seen: more than an attempt takes, and far less than a lease.
+const AHEAD_MS_MAX: i64 = 10_000;
 
 /// What commands work with.
 #[derive(Debug)]
@@ -41,12 +46,22 @@ pub(crate) struct Hands {
     pub(crate) queue: Queue,
     /// The ARN of the caller.
     pub(crate) by: String,
+    /// How far this machine's clock is ahead of AWS's, where AWS says the time.
+    ahead_ms: Option<i64>,
 }
 
 impl Hands {
     /// Whoever does something does it through this.
     pub(crate) fn operator(&self) -> Operator<'_> {
         Operator { store: &self.store, queue: &self.queue, by: &self.by }
+    }
+
+    /// The same, to keep runs off: that goes by the clock, so only where this machine's agrees with AWS's.
+    pub(crate) fn in_time(self) -> Result<Self, CliError> {
+        let Some(ahead_ms) = self.ahead_ms.filter(|ahead_ms| ahead_ms.abs() > AHEAD_MS_MAX) else { return Ok(self) };
+        let differs = if ahead_ms > 0 { "ahead of" } else { "behind" };
+        let what = format!("the clock of this machine is {} s {differs} AWS's", ahead_ms.abs() / 1_000);
+        Err(Advice::new(what, "set it right, for what keeps runs off goes by it").into())
     }
 }
 
@@ -101,14 +116,20 @@ impl Context {
 
     /// The deployment, to do something to it: what is done is noted with who did it.
     pub(crate) async fn hands(&self) -> Result<Hands, CliError> {
-        Ok(Hands { store: self.store().await?, queue: self.queue().await?, by: self.caller().await? })
+        let (store, queue, watch) = (self.store().await?, self.queue().await?, Watch::default());
+        let by = self.caller_under(watch.clone()).await?;
+        Ok(Hands { store, queue, by, ahead_ms: watch.ahead_ms() })
     }
 
     /// Who acts: the ARN that AWS knows the caller by.
     pub(crate) async fn caller(&self) -> Result<String, CliError> {
+        self.caller_under(Watch::default()).await
+    }
+
+    async fn caller_under(&self, watch: Watch) -> Result<String, CliError> {
         let client = aws_sdk_sts::Client::new(self.aws().await?);
-        let caller = client.get_caller_identity().send().await.map_err(AwsError::of("sts:GetCallerIdentity"))?;
-        Ok(caller.arn.unwrap_or_default())
+        let caller = client.get_caller_identity().customize().interceptor(watch).send().await;
+        Ok(caller.map_err(AwsError::of("sts:GetCallerIdentity"))?.arn.unwrap_or_default())
     }
 
     /// DynamoDB itself.

@@ -19,7 +19,7 @@ use serde_json::Value;
 use super::chunks::head_key;
 use super::integrations::Stored;
 use super::item::Item;
-use super::{Store, StoreError, held, locks, runs, s, snapshot, tenants};
+use super::{SavedRows, Store, StoreError, held, locks, runs, s, snapshot, tenants};
 use crate::aws::AwsError;
 
 /// Values that are looked through at once: each may be megabytes.
@@ -103,9 +103,9 @@ impl Store {
         saved.retain(|(run, tenant)| runs.contains(run) || own.contains(tenant));
         let erase = |(run, tenant): (RunId, TenantId)| async move {
             let mut n_rows = 0;
-            let without = |rows: Vec<Row>| {
+            let without = |SavedRows { dataset, rows }| {
                 let rows = rows.into_iter().filter_map(|row| without(row, login, login_key, &mut n_rows)).collect();
-                (n_rows > 0).then_some(rows)
+                (n_rows > 0).then_some(SavedRows { dataset, rows })
             };
             self.edit_chunks(&runs::partition(&run), &runs::before(&tenant), without).await?;
             Ok(n_rows)

@@ -1,10 +1,14 @@
 //! Run records, and what runs saved before they overwrote it.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
-use domain::ids::{IntegrationId, RunId, TenantId};
+use domain::ids::{DatasetId, IntegrationId, RunId, TenantId};
 use domain::row::Row;
 use domain::run::{RunRecord, Status};
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::chunks::Place;
 use super::item::Item;
@@ -32,23 +36,80 @@ pub struct RunHead {
     pub started_at_ms: i64,
 }
 
+/// Rows as a run found them, and where: a file may give the tenant another dataset since.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct SavedRows {
+    /// The dataset that they were in; `None` where an earlier version, which did not say it, saved them.
+    pub dataset: Option<DatasetId>,
+    /// The rows, whole.
+    pub rows: Vec<Row>,
+}
+
+impl SavedRows {
+    /// Whether they were in this dataset, as far as that is known.
+    pub fn are_of(&self, dataset: &DatasetId) -> bool {
+        self.dataset.as_ref().is_none_or(|own| own.as_str().eq_ignore_ascii_case(dataset.as_str()))
+    }
+
+    /// The rows, if they were in this dataset, as far as that is known; otherwise none.
+    pub fn of(self, dataset: &DatasetId) -> Vec<Row> {
+        if self.are_of(dataset) { self.rows } else { Vec::new() }
+    }
+}
+
+impl<'de> Deserialize<'de> for SavedRows {
+    /// As they are stored, or as an earlier version did: the rows alone.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Stored;
+
+        impl<'de> Visitor<'de> for Stored {
+            type Value = SavedRows;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("saved rows")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<SavedRows, A::Error> {
+                #[derive(Deserialize)]
+                struct WithDataset {
+                    dataset: Option<DatasetId>,
+                    rows: Vec<Row>,
+                }
+                let WithDataset { dataset, rows } = WithDataset::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(SavedRows { dataset, rows })
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, rows: A) -> Result<SavedRows, A::Error> {
+                Ok(SavedRows { dataset: None, rows: Vec::deserialize(SeqAccessDeserializer::new(rows))? })
+            }
+        }
+
+        deserializer.deserialize_any(Stored)
+    }
+}
+
 impl Store {
-    /// Saves rows whole before they are overwritten or deleted; once for each tenant of a run.
+    /// Saves rows of the tenant's dataset whole before they are overwritten or deleted; once for each tenant of a run.
     ///
     /// # Errors
     /// [`StoreError`]: do not write to Orgvue then.
-    pub async fn save_before(&self, run: &RunId, tenant: &TenantId, rows: &[&Row]) -> Result<(), StoreError> {
+    pub async fn save_before(&self, run: &RunId, tenant: &TenantId, dataset: &DatasetId, rows: &[&Row]) -> Result<(), StoreError> {
+        #[derive(Serialize)]
+        struct Saved<'a> {
+            dataset: &'a DatasetId,
+            rows: &'a [&'a Row],
+        }
         if rows.is_empty() {
             return Ok(());
         }
-        self.put_chunks(&partition(run), &before(tenant), &rows, Some(expires_at()), Place::Fresh).await
+        self.put_chunks(&partition(run), &before(tenant), &Saved { dataset, rows }, Some(expires_at()), Place::Fresh).await
     }
 
-    /// The rows that a run saved for a tenant before it overwrote them.
+    /// The rows that a run saved for a tenant before it overwrote them; none if it saved none.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn saved_before(&self, run: &RunId, tenant: &TenantId) -> Result<Vec<Row>, StoreError> {
+    pub async fn saved_before(&self, run: &RunId, tenant: &TenantId) -> Result<SavedRows, StoreError> {
         Ok(self.chunks(&partition(run), &before(tenant)).await?.unwrap_or_default())
     }
 

@@ -15,7 +15,7 @@ use serde_json::json;
 use crate::approvals::held;
 use crate::runs::{noise, record, row};
 use crate::snapshots::snapshot;
-use crate::table::{NOW_MS, Table, integration, number, run, tenant, text};
+use crate::table::{NOW_MS, Table, dataset, integration, number, run, tenant, text};
 
 const ADA: &str = "ada@example.com";
 
@@ -37,19 +37,19 @@ async fn nothing_names_the_person_any_more_and_everybody_else_is_still_there() {
     store.put_run(&record_of("r2", &["bob@example.com"])).await.unwrap();
     let mut bob = row("2", "").properties();
     bob.extend([("Login".to_owned(), json!("bob@example.com")), ("Manager".to_owned(), json!("Ada@example.com"))]);
-    store.save_before(&run("r1"), &tenant("ACME"), &[&row("1", ""), &bob.clone().into()]).await.unwrap();
+    store.save_before(&run("r1"), &tenant("ACME"), &dataset(), &[&row("1", ""), &bob.clone().into()]).await.unwrap();
     // A run that ended before it was recorded has rows and no head.
-    store.save_before(&run("killed"), &tenant("TACME"), &[&row("1", "")]).await.unwrap();
-    store.save_before(&run("foreign"), &tenant("FOREIGN"), &[&row("1", "")]).await.unwrap();
+    store.save_before(&run("killed"), &tenant("TACME"), &dataset(), &[&row("1", "")]).await.unwrap();
+    store.save_before(&run("foreign"), &tenant("FOREIGN"), &dataset(), &[&row("1", "")]).await.unwrap();
     store.put_snapshot(&integration(), &snapshot(&[ADA, "bob@example.com"])).await.unwrap();
 
     let erased = store.erase_login(&integration(), &ada_login()).await.unwrap();
     assert_eq!(erased, Erased { n_runs: 1, n_rows: 3, n_held: 0, snapshot: true });
     assert_eq!(store.run(&run("r1")).await.unwrap(), Some(record_of("r1", &["bob@example.com"])));
     bob.remove("Manager");
-    assert_eq!(store.saved_before(&run("r1"), &tenant("ACME")).await.unwrap(), [bob.into()]);
-    assert_eq!(store.saved_before(&run("killed"), &tenant("TACME")).await.unwrap().len(), 0);
-    assert_eq!(store.saved_before(&run("foreign"), &tenant("FOREIGN")).await.unwrap().len(), 1);
+    assert_eq!(store.saved_before(&run("r1"), &tenant("ACME")).await.unwrap().rows, [bob.into()]);
+    assert_eq!(store.saved_before(&run("killed"), &tenant("TACME")).await.unwrap().rows.len(), 0);
+    assert_eq!(store.saved_before(&run("foreign"), &tenant("FOREIGN")).await.unwrap().rows.len(), 1);
     assert_eq!(store.snapshot(&integration()).await.unwrap(), Some(snapshot(&["bob@example.com"])));
     assert_eq!(store.erase_login(&integration(), &ada_login()).await.unwrap(), Erased::default());
 }
@@ -111,9 +111,9 @@ async fn an_erasure_that_fails_midway_leaves_all_to_be_read_and_the_next_one_end
     let (ada, mut bob) = (row("1", &noise(900_000)), row("2", &noise(1_000_000)).properties());
     bob.insert("Login".to_owned(), json!("bob@example.com"));
     let bob = Row::from(bob);
-    let rows = async || table.store.saved_before(&run("r1"), &tenant("ACME")).await.unwrap();
+    let rows = async || table.store.saved_before(&run("r1"), &tenant("ACME")).await.unwrap().rows;
     table.store.put_run(&record("r1")).await.unwrap();
-    table.store.save_before(&run("r1"), &tenant("ACME"), &[&ada, &bob]).await.unwrap();
+    table.store.save_before(&run("r1"), &tenant("ACME"), &dataset(), &[&ada, &bob]).await.unwrap();
 
     table.calls.fail(2, "Put RUN#r1/before#ACME#");
     table.store.erase_login(&integration(), &ada_login()).await.unwrap_err();

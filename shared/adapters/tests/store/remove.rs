@@ -96,15 +96,32 @@ async fn a_removal_that_fails_behind_its_change_is_told_as_done_and_audited_once
     assert_eq!(audits, audited(&[("an operator", "apply"), ("ann", "remove")]));
 }
 
-#[tokio::test]
-async fn more_locks_than_one_transaction_holds_are_all_given_back() {
+/// A table with an integration of so many tenants that its locks do not fit into one transaction.
+async fn with_sixty_tenants() -> Table {
     let table = Table::new().await;
     let names: Vec<(String, String)> = (0..60).map(|n| (format!("T{n}"), dataset_of(&format!("{n}")))).collect();
     let tenants: Vec<(&str, &str)> = names.iter().map(|(tenant, dataset)| (&tenant[..], &dataset[..])).collect();
     for n in [40, 60] {
         table.apply(&file_of("acme", DIRECTORY, "simulate", &tenants[..n]), AfterApply::Wait).await.unwrap();
     }
+    table
+}
+
+#[tokio::test]
+async fn more_locks_than_one_transaction_holds_are_all_given_back() {
+    let table = with_sixty_tenants().await;
     assert_eq!(table.store.remove(&integration(), "ann").await.unwrap(), Removed::Done);
     assert_eq!(left(&table).await.0, Vec::<String>::new());
     assert_eq!(table.store.remove(&IntegrationId::parse("nobody").unwrap(), "ann").await.unwrap(), Removed::Unknown);
+}
+
+#[tokio::test]
+async fn a_removal_that_fails_between_two_transactions_is_finished_by_the_next() {
+    let table = with_sixty_tenants().await;
+    table.calls.fail(2, "Transact");
+    let told = table.store.remove(&integration(), "ann").await;
+    assert!(matches!(told, Err(RemoveError::Left(_))), "{told:?}");
+    assert_eq!(table.keys_with("PENDING#").await, Vec::<String>::new(), "a run could begin");
+    assert_eq!(table.store.remove(&integration(), "ann").await.unwrap(), Removed::Done);
+    assert_eq!(left(&table).await.0, Vec::<String>::new());
 }

@@ -2,16 +2,19 @@
 
 use adapters::clock::now_ms;
 use adapters::store::RunHead;
+use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::finding::{Finding, FindingCode};
-use domain::ids::IntegrationId;
+use domain::ids::{DatasetId, IntegrationId};
 use domain::message::Reason;
 use domain::row::Row;
 use domain::run::{RunRecord, Status};
+use flate2::Compression;
+use flate2::write::DeflateEncoder;
 use serde_json::json;
 
 use crate::snapshots::{large, snapshot};
-use crate::table::{Item, NOW_MS, Table, directory, integration, number, run, tenant, text};
+use crate::table::{Item, NOW_MS, Table, dataset, dataset_of, directory, integration, number, run, tenant, text};
 
 const ITEM_BYTES_MAX: usize = 400 * 1024;
 /// How long runs are kept.
@@ -115,14 +118,37 @@ async fn chunks_as_versions_before_wrote_them_are_read_until_another_value_takes
 async fn saved_rows_come_back_whole_and_by_tenant() {
     let table = Table::new().await;
     let rows = [row("1", &noise(600_000)), row("2", &noise(600_000))];
-    table.store.save_before(&run("r1"), &tenant("ACME"), &rows.iter().collect::<Vec<_>>()).await.unwrap();
-    table.store.save_before(&run("r1"), &tenant("ACME_EU"), &[&row("3", "")]).await.unwrap();
-    table.store.save_before(&run("r1"), &tenant("NONE"), &[]).await.unwrap();
+    table.store.save_before(&run("r1"), &tenant("ACME"), &dataset(), &rows.iter().collect::<Vec<_>>()).await.unwrap();
+    table.store.save_before(&run("r1"), &tenant("ACME_EU"), &dataset(), &[&row("3", "")]).await.unwrap();
+    table.store.save_before(&run("r1"), &tenant("NONE"), &dataset(), &[]).await.unwrap();
 
-    assert!(table.store.saved_before(&run("r1"), &tenant("ACME")).await.unwrap() == rows);
-    assert_eq!(table.store.saved_before(&run("r1"), &tenant("ACME_EU")).await.unwrap(), [row("3", "")]);
-    assert_eq!(table.store.saved_before(&run("r1"), &tenant("NONE")).await.unwrap(), Vec::<Row>::new());
-    assert_eq!(table.store.saved_before(&run("r2"), &tenant("ACME")).await.unwrap(), Vec::<Row>::new());
+    assert!(table.store.saved_before(&run("r1"), &tenant("ACME")).await.unwrap().rows == rows);
+    assert_eq!(table.store.saved_before(&run("r1"), &tenant("ACME_EU")).await.unwrap().rows, [row("3", "")]);
+    assert_eq!(table.store.saved_before(&run("r1"), &tenant("NONE")).await.unwrap().rows, Vec::<Row>::new());
+    assert_eq!(table.store.saved_before(&run("r2"), &tenant("ACME")).await.unwrap().rows, Vec::<Row>::new());
+}
+
+#[tokio::test]
+async fn saved_rows_are_of_the_dataset_that_they_were_in() {
+    let table = Table::new().await;
+    let (other, upper) = (dataset_of("other"), dataset_of("acme").to_uppercase());
+    let [other, upper] = [other, upper].map(|id| DatasetId::parse(&id).unwrap());
+    table.store.save_before(&run("r1"), &tenant("ACME"), &dataset(), &[&row("1", "")]).await.unwrap();
+    let saved = table.store.saved_before(&run("r1"), &tenant("ACME")).await.unwrap();
+    assert_eq!(
+        (saved.clone().of(&dataset()), saved.clone().of(&upper), saved.of(&other)),
+        (vec![row("1", "")], vec![row("1", "")], vec![])
+    );
+
+    // As an earlier version saved them: of which dataset is not known.
+    let mut packed = DeflateEncoder::new(Vec::new(), Compression::fast());
+    serde_json::to_writer(&mut packed, &[row("1", "")]).unwrap();
+    let mut item = table.items_under("RUN#r1").await.remove(0);
+    item.remove("tag");
+    item.insert("chunk".to_owned(), AttributeValue::B(Blob::new(packed.finish().unwrap())));
+    table.put(item).await;
+    let saved = table.store.saved_before(&run("r1"), &tenant("ACME")).await.unwrap();
+    assert_eq!((&saved.dataset, saved.clone().of(&other)), (&None, vec![row("1", "")]));
 }
 
 #[tokio::test]
@@ -156,7 +182,7 @@ async fn everything_of_a_run_expires_after_ninety_days_in_seconds() {
     let table = Table::new().await;
     let from = now_ms() / 1_000 + KEPT_SECONDS;
     table.store.put_run(&record("r1")).await.unwrap();
-    table.store.save_before(&run("r1"), &tenant("ACME"), &[&row("1", "")]).await.unwrap();
+    table.store.save_before(&run("r1"), &tenant("ACME"), &dataset(), &[&row("1", "")]).await.unwrap();
     let to = now_ms() / 1_000 + KEPT_SECONDS;
 
     let items = table.items().await;
@@ -171,7 +197,7 @@ async fn what_takes_nothings_place_costs_no_look_for_what_was_there() {
     let table = Table::new().await;
     table.calls.take();
     table.store.put_run(&record("r1")).await.unwrap();
-    table.store.save_before(&run("r1"), &tenant("ACME"), &[&row("1", "")]).await.unwrap();
+    table.store.save_before(&run("r1"), &tenant("ACME"), &dataset(), &[&row("1", "")]).await.unwrap();
     assert_eq!(table.calls.take(), ["Put RUN#r1/record#0000", "Put RUNS#acme/r1", "Put RUN#r1/before#ACME#0000"]);
     table.store.put_snapshot(&integration(), &snapshot(&["ada@acme.com"])).await.unwrap();
     assert_eq!(table.calls.take(), ["Put SNAPSHOT#acme/snapshot#0000", "Query SNAPSHOT#acme"]);
@@ -194,7 +220,7 @@ async fn a_shorter_value_leaves_nothing_of_the_longer_one() {
 #[tokio::test]
 async fn a_value_that_lacks_a_chunk_is_noticed_and_one_without_its_head_is_not_there() {
     let table = Table::new().await;
-    table.store.save_before(&run("r1"), &tenant("ACME"), &[&row("1", &noise(1_800_000))]).await.unwrap();
+    table.store.save_before(&run("r1"), &tenant("ACME"), &dataset(), &[&row("1", &noise(1_800_000))]).await.unwrap();
     let mut chunks = table.items_under("RUN#r1").await;
     chunks.sort_by_key(|item| text(item, "sk").to_owned());
     table.delete(chunks.pop().unwrap()).await;
@@ -203,5 +229,5 @@ async fn a_value_that_lacks_a_chunk_is_noticed_and_one_without_its_head_is_not_t
 
     assert!(chunks.len() > 1);
     table.delete(chunks.swap_remove(0)).await;
-    assert_eq!(table.store.saved_before(&run("r1"), &tenant("ACME")).await.unwrap(), Vec::<Row>::new());
+    assert_eq!(table.store.saved_before(&run("r1"), &tenant("ACME")).await.unwrap().rows, Vec::<Row>::new());
 }

@@ -19,7 +19,7 @@ use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsInput;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::backoff::Backoff;
 use domain::delays::Delays;
-use domain::ids::{DirectoryId, IntegrationId, RunId, TenantId};
+use domain::ids::{DatasetId, DirectoryId, IntegrationId, RunId, TenantId};
 use domain::integration::Integration;
 use domain::pending::Pending;
 use futures::future::BoxFuture;
@@ -326,6 +326,10 @@ pub(crate) fn integration() -> IntegrationId {
 
 pub(crate) fn tenant(id: &str) -> TenantId {
     TenantId::parse(id).unwrap()
+}
+
+pub(crate) fn dataset() -> DatasetId {
+    DatasetId::parse(&dataset_of("acme")).unwrap()
 }
 
 pub(crate) fn run(id: &str) -> RunId {

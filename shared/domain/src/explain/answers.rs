@@ -63,12 +63,13 @@ impl<'a> Records<'a> {
     }
 
     /// The newest mention, behind the silence of a newer run that ended well. A run before the one that read cannot tell that an account
-    /// is as the directory has it.
+    /// is as the directory has it, and a restore looks at nobody but those whom it puts back.
     fn answers(&self, decision: Decided, read_by: Option<&RunId>) -> Vec<Answer> {
         let mentions = |(run, record): (&RunRecord, &TenantRecord)| self.mentions(run, record);
         let mention = self.iter().map(mentions).find(|answers| !answers.is_empty()).unwrap_or_default();
         let silent = self.iter().take_while(|(run, record)| self.mentions(run, record).is_empty());
-        let Some((run, _)) = silent.into_iter().find(|(_, record)| ended_well(record.status)) else { return mention };
+        let ended_well = |(run, record): &(&RunRecord, &TenantRecord)| run.restores.is_none() && ended_well(record.status);
+        let Some((run, _)) = silent.into_iter().find(ended_well) else { return mention };
         let is_right = decision == Decided::Desired && read_by.is_some_and(|read_by| run.id >= *read_by);
         let outcome = if is_right { AnswerOutcome::RightAlready } else { AnswerOutcome::NothingToDo };
         let settled = mention
@@ -77,11 +78,11 @@ impl<'a> Records<'a> {
         [answer(outcome, run)].into_iter().chain(settled).collect()
     }
 
-    /// All that one run tells of the login.
+    /// All that one run tells of the login. A restore writes whatever the mode is, and what it held waits for nobody.
     fn mentions(&self, run: &RunRecord, record: &TenantRecord) -> Vec<Answer> {
         let written = |written, simulated| match record.mode {
-            Mode::Enforce => written,
-            Mode::Simulate | Mode::Paused => simulated,
+            Mode::Simulate | Mode::Paused if run.restores.is_none() => simulated,
+            Mode::Enforce | Mode::Simulate | Mode::Paused => written,
         };
         let refused = run.findings.iter().find(|finding| {
             finding.code == FindingCode::RefusedByOrgvue
@@ -102,7 +103,7 @@ impl<'a> Records<'a> {
             None if record.failed.contains(self.login) => answers.push(answer(AnswerOutcome::Failed, run)),
             None => {}
         }
-        if record.held.iter().any(|held| held.login == *self.login) {
+        if run.restores.is_none() && record.held.iter().any(|held| held.login == *self.login) {
             answers.push(answer(AnswerOutcome::Held, run));
         }
         answers
@@ -123,14 +124,14 @@ impl<'a> Records<'a> {
         })
     }
 
-    /// What stood in the way when the tenant was last tried, or the whole directory.
+    /// What stood in the way when the tenant was last tried, or the whole directory. What stood in the way of a restore is no run's matter.
     fn fault(&self) -> Option<FaultSeen> {
         let is_of_the_tenant = |record: &&TenantRecord| record.tenant == *self.tenant;
         let told = |run: &'a RunRecord| match run.tenants.iter().find(is_of_the_tenant) {
             Some(record) => Some((run, record.status, &record.code, &record.error)),
             None => run.tenants.is_empty().then_some((run, run.status, &run.code, &run.error)),
         };
-        let (run, status, code, error) = self.last.iter().find_map(told)?;
+        let (run, status, code, error) = self.last.iter().filter(|run| run.restores.is_none()).find_map(told)?;
         is_fault(status).then(|| FaultSeen {
             code: code.clone(),
             error: error.clone(),

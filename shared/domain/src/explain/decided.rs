@@ -113,6 +113,9 @@ impl Sight<'_> {
             _ if findings.iter().any(|finding| finding.code == FindingCode::DuplicateAccount) => {
                 (Decided::LeftAlone, "the rows are left as they are: several have this login, and nobody can tell which counts".to_owned())
             }
+            Some(_) if findings.iter().any(|finding| finding.code == FindingCode::Blocked) => {
+                (Decided::Blocked, "the user is blocked in the integration file: the account is to be disabled, and not created".to_owned())
+            }
             Some(wanted) => (Decided::Desired, format!("there should be an account with {}", role_list(&wanted.roles))),
             None => (Decided::NotDesired, format!("there should be no account: {}", self.why_not(!findings.is_empty()))),
         };

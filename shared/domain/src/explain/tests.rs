@@ -11,9 +11,10 @@ use crate::group_name::Role;
 use crate::guard::HoldReason;
 use crate::held::{HeldAction, HeldSet, Verdict};
 use crate::ids::{GroupId, ItemId, UserId};
+use crate::integration::Mode;
 use crate::plan::{Change, Verb};
 use crate::row::Row;
-use crate::run::{HeldRecord, Status};
+use crate::run::{HeldRecord, Status, TenantRecord};
 use crate::snapshot::{SeenUser, Snapshot};
 use words::{AT_MS, directory, integration, login, run, snapshot, stored, tenant, told};
 
@@ -135,8 +136,45 @@ fn a_tenant_that_could_not_be_worked_on_is_told_beside_the_last_answer() {
 }
 
 #[test]
+fn a_restore_writes_in_any_mode_and_tells_only_of_those_whom_it_mentions() {
+    let restore = |tell: fn(&mut TenantRecord)| RunRecord { restores: Some(RunId::new("r1")), ..run("r6", Status::Applied, tell) };
+    let told_of = |last: &[RunRecord]| told(&stored("ada", &["ada: user"], last));
+    let made = restore(|record| {
+        record.mode = Mode::Simulate;
+        record.created.push(login("ada"));
+    });
+    assert_eq!(told_of(&[made]), "One Desired [user] [] [Created@r6]");
+    let created = run("r4", Status::Applied, |record| record.created.push(login("ada")));
+    assert_eq!(told_of(&[restore(|_| {}), created]), "One Desired [user] [] [Created@r4]");
+
+    let gone = RunRecord { code: Some("directory_gone".to_owned()), tenants: Vec::new(), ..run("r5", Status::Refused, |_| {}) };
+    let explanation = stored("ada", &["ada: user"], &[restore(|_| {}), gone]);
+    assert_eq!(explanation.tenants[0].fault.as_ref().unwrap().code.as_deref(), Some("directory_gone"));
+
+    // No approval is about it.
+    let held = restore(|record| record.held.push(held_record(Verb::Restore, HoldReason::OverLimit)));
+    let explanation = stored("ada", &["ada: user"], &[held]);
+    assert_eq!((told(&explanation).as_str(), &explanation.tenants[0].held), ("One Desired [user] [] []", &None));
+}
+
+#[test]
+fn who_is_blocked_under_an_earlier_address_is_not_found_right() {
+    let integration = integration("single", &["ACME"]);
+    let seen = snapshot(&directory(&["eve: user"]), &integration);
+    let blocked = Finding::new(FindingCode::Blocked, "under an earlier address").login(&login("eve")).user(&UserId::new("eve"));
+    let seen = Snapshot { findings: vec![blocked.tenant(&tenant())], ..seen };
+    let told_of = told(&Explanation::from_snapshot(&login("eve"), &integration, &seen, &[run("r5", Status::Applied, |_| {})]));
+    assert_eq!(told_of, "One Blocked [user] [blocked] [NothingToDo@r5]");
+}
+
+/// One account of a held list.
+fn held_record(action: Verb, why: HoldReason) -> HeldRecord {
+    HeldRecord { login: login("ada"), action, lost_roles: vec![Role::user()], why, renamed_to: None, message: String::new() }
+}
+
+#[test]
 fn blocked_protected_and_shared_logins_are_told_as_such() {
-    assert_eq!(told(&stored("mallory", &["mallory: user"], &[])), "One Blocked [user] [blocked] []");
+    assert_eq!(told(&stored("mallory", &["mallory: user"], &[])), "One Blocked [user] [] []");
     assert_eq!(told(&stored("glass", &["glass: user"], &[])), "One Protected [user] [] []");
 
     let integration = integration("single", &["ACME"]);
@@ -149,14 +187,7 @@ fn blocked_protected_and_shared_logins_are_told_as_such() {
 fn what_is_held_is_told_with_its_reason_and_hash_and_the_users_new_address() {
     let held = run("r5", Status::PartlyHeld, |record| {
         record.held_hash = Some(HeldHash::new("0123456789abcdef"));
-        record.held.push(HeldRecord {
-            login: login("ada"),
-            action: Verb::Remove,
-            lost_roles: vec![Role::user()],
-            why: HoldReason::OverLimit,
-            renamed_to: Some(login("ada.king")),
-            message: String::new(),
-        });
+        record.held.push(HeldRecord { renamed_to: Some(login("ada.king")), ..held_record(Verb::Remove, HoldReason::OverLimit) });
     });
     let explanation = stored("ada", &["ada: user"], std::slice::from_ref(&held));
     assert_eq!(told(&explanation), "One NotDesired [] [] [Held@r5]");
@@ -177,14 +208,7 @@ fn what_was_approved_since_is_told_as_such_unless_the_approval_does_not_reach_so
         rejected: false,
     };
     let verdict = |held: HoldReason, approved: HoldReason| {
-        let held = HeldRecord {
-            login: login("ada"),
-            action: Verb::Remove,
-            lost_roles: vec![Role::user()],
-            why: held,
-            renamed_to: None,
-            message: String::new(),
-        };
+        let held = held_record(Verb::Remove, held);
         let set: HeldSet = serde_json::from_value(serde_json::json!([action(approved)])).unwrap();
         let told = stored("ada", &[], &[run("r5", Status::PartlyHeld, |record| record.held.push(held))]);
         told.with_approvals(&[(tenant(), set)].into()).tenants[0].held.as_ref().unwrap().verdict

@@ -221,9 +221,13 @@ fn a_finding_in_other_words_is_the_same_matter() {
 fn what_is_wrong_with_a_dataset_stays_told_while_no_run_works_on_the_tenant() {
     let expired = |id| finding(FindingCode::ExpiredInOrgvue, "ada", id);
     let no_role = finding(FindingCode::NoPlatformRole, "ada", "BETA");
-    let findings = carried(vec![expired("ACME"), expired("BETA"), no_role], vec![], &["BETA"]);
-    assert_snapshot!(told(&findings), @"expired_in_orgvue ada@acme.com in BETA");
-    assert_eq!(findings[0].since_ms, Some(10));
+    let blocked = |id| finding(FindingCode::Blocked, "eve", id);
+    let findings = carried(vec![expired("ACME"), expired("BETA"), blocked("ACME"), blocked("BETA"), no_role], vec![], &["BETA"]);
+    assert_snapshot!(told(&findings), @r"
+    expired_in_orgvue ada@acme.com in BETA
+    blocked eve@acme.com in BETA
+    ");
+    assert_eq!(findings.iter().map(|found| found.since_ms).collect::<Vec<_>>(), [Some(10); 2]);
 }
 
 /// What was found when Ada was in no group of ours, and had no role in ACME.

@@ -60,7 +60,7 @@ pub(crate) async fn erase(cx: &Context, args: &EraseArgs) -> Result<Erased, CliE
         named_in_file: file.map(|file| keys_that_name(&file, login)).unwrap_or_default(),
     };
     if *yes {
-        let hands = cx.hands().await?;
+        let hands = cx.hands().await?.in_time()?;
         let progress = Progress::start();
         progress.say(format!("looking through {} of {id}", counted(runs, "run record")));
         let claim = match &in_force {

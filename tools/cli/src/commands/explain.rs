@@ -19,6 +19,7 @@ use sync::{Deps, Obstacle, TenantPreview};
 use super::fleet::READS_AT_ONCE;
 use super::last_read::LastRead;
 use super::plan::in_force;
+use super::stop::Stop;
 use crate::args::ExplainArgs;
 use crate::context::Context;
 use crate::error::{Advice, CliError};
@@ -30,25 +31,39 @@ const RUNS_LOOKED_AT_MAX: usize = 50;
 
 /// What happened to one login.
 #[derive(Debug, Serialize)]
-#[serde(transparent)]
-pub(crate) struct Explained(Explanation);
+pub(crate) struct Explained {
+    #[serde(skip)]
+    id: IntegrationId,
+    #[serde(flatten)]
+    explanation: Explanation,
+    /// Why no run begins.
+    stopped: Option<Stop>,
+}
 
 /// Explains from what is stored, or from what is there now.
 pub(crate) async fn explain(cx: &Context, args: &ExplainArgs) -> Result<Explained, CliError> {
     let store = cx.store().await?;
     let integration = in_force(&store, &args.id).await?;
     let runs = last_runs(&store, &integration, &args.login).await?;
-    if args.live {
+    let explanation = if args.live {
         let deps = vendors::connect(cx, "explain --live").await?;
-        let explanation = live(&deps, &integration, &args.login, args.patience.deadline()).await?;
-        return Ok(Explained(explanation.with_runs(&runs).with_approvals(&approvals(&store, &args.id).await?)));
-    }
-    let unread = || Advice::new(format!("no run has read the directory of {} yet", args.id), "ask with --live");
-    let snapshot = store.snapshot(&args.id).await?.ok_or_else(unread)?;
-    let explanation = Explanation::from_snapshot(&args.login, &integration, &snapshot, &runs);
-    let LastRead { run, at_ms, unchanged_since } = LastRead::of(&store, &args.id, &snapshot).await?;
-    let explanation = if unchanged_since.is_some() { explanation.read_again(run, at_ms) } else { explanation };
-    Ok(Explained(explanation.with_approvals(&approvals(&store, &args.id).await?)))
+        live(&deps, &integration, &args.login, args.patience.deadline()).await?.with_runs(&runs)
+    } else {
+        stored(&store, &integration, &args.login, &runs).await?
+    };
+    let explanation = explanation.with_approvals(&approvals(&store, &args.id).await?);
+    let stopped = Stop::read(&store, &integration.directory).await?;
+    Ok(Explained { id: integration.id, explanation, stopped })
+}
+
+/// From what the last read saw, and from these runs.
+async fn stored(store: &Store, integration: &Integration, login: &Login, runs: &[RunRecord]) -> Result<Explanation, CliError> {
+    let id = &integration.id;
+    let unread = || Advice::new(format!("no run has read the directory of {id} yet"), "ask with --live");
+    let snapshot = store.snapshot(id).await?.ok_or_else(unread)?;
+    let explanation = Explanation::from_snapshot(login, integration, &snapshot, runs);
+    let LastRead { run, at_ms, unchanged_since } = LastRead::of(store, id, &snapshot).await?;
+    Ok(if unchanged_since.is_some() { explanation.read_again(run, at_ms) } else { explanation })
 }
 
 /// What people agreed to in each tenant, and no run has used up.
@@ -63,7 +78,7 @@ async fn approvals(store: &Store, id: &IntegrationId) -> Result<BTreeMap<TenantI
     Ok(approvals)
 }
 
-/// The latest records, newest first, until every tenant has one that mentions the login.
+/// The latest records, newest first, until every tenant has one of a run that mentions the login; a restore is none.
 async fn last_runs(store: &Store, integration: &Integration, login: &Login) -> Result<Vec<RunRecord>, CliError> {
     let heads = store.latest_runs(&integration.id, RUNS_LOOKED_AT_MAX).await?;
     let mut records = stream::iter(heads).map(|head| async move { store.run(&head.id).await }).buffered(READS_AT_ONCE);
@@ -72,8 +87,10 @@ async fn last_runs(store: &Store, integration: &Integration, login: &Login) -> R
     while !unmentioned.is_empty() {
         let Some(record) = records.next().await.transpose()? else { break };
         let Some(record) = record else { continue };
-        let mentions = mentions(&record, login);
-        unmentioned.retain(|tenant| !mentions.contains(tenant));
+        if record.restores.is_none() {
+            let mentions = mentions(&record, login);
+            unmentioned.retain(|tenant| !mentions.contains(tenant));
+        }
         runs.push(record);
     }
     Ok(runs)
@@ -141,12 +158,14 @@ impl<'a> Look<'a> {
 
 impl Answer for Explained {
     fn text(&self, page: &Page) -> String {
-        page.paint(Tone::Plain, &self.0.to_string())
+        let explanation = page.paint(Tone::Plain, &self.explanation.to_string());
+        let stopped = self.stopped.as_ref().map(|stop| format!("no run begins, {}", stop.text(&self.id)));
+        explanation + &stopped.map(|stopped| format!("{}\n", page.paint(Tone::Warn, &stopped))).unwrap_or_default()
     }
 
     fn hint(&self) -> Option<String> {
-        let is_stored = matches!(self.0.source, Source::Snapshot { .. });
-        let has_groups = self.0.users.iter().any(|user| !user.groups.is_empty());
+        let is_stored = matches!(self.explanation.source, Source::Snapshot { .. });
+        let has_groups = self.explanation.users.iter().any(|user| !user.groups.is_empty());
         (is_stored && !has_groups).then(|| "groups that give nothing are not stored: ask with --live".to_owned())
     }
 }

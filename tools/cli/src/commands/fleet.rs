@@ -79,6 +79,15 @@ pub(crate) async fn in_force(store: &Store, id: &IntegrationId) -> Result<Result
     }))
 }
 
+/// The pending item of one directory, of all that was found of it; what is wrong with it, if no run can begin.
+pub(crate) fn mark<T>(found: Vec<Result<T, StoreError>>) -> Result<T, String> {
+    match found.into_iter().next() {
+        Some(Ok(mark)) => Ok(mark),
+        Some(Err(error)) => Err(format!("{}: it must be repaired by hand", chain(&error))),
+        None => Err("its pending item is missing: apply its file again".to_owned()),
+    }
+}
+
 /// Asks about every integration and keeps their order. One whose items cannot be read stops nobody else: it is told among what is corrupt.
 ///
 /// # Errors

@@ -30,7 +30,7 @@ pub(crate) enum Restored {
     Done {
         #[serde(flatten)]
         run: Box<RunView>,
-        /// Tenants of which that run overwrote accounts, too, and which the file no longer has.
+        /// Tenants of which that run overwrote accounts, too, and which the file no longer has with the same dataset.
         gone: Vec<TenantId>,
         #[serde(skip)]
         hint: Option<String>,
@@ -50,7 +50,7 @@ struct About<'a> {
     integration: &'a Integration,
     run: &'a RunId,
     only: Option<&'a TenantId>,
-    /// Tenants of which the run overwrote accounts, too, and which the file no longer has.
+    /// Tenants of which the run overwrote accounts, too, and which the file no longer has with the same dataset.
     gone: Vec<TenantId>,
     running: Running,
 }
@@ -58,7 +58,12 @@ struct About<'a> {
 /// What of a run cannot be put back, and what to do.
 fn gone_text(run: &RunId, gone: &[TenantId]) -> Option<String> {
     let names: Vec<_> = gone.iter().map(TenantId::as_str).collect();
-    let told = || format!("run {run} overwrote accounts of {}, which the file no longer has: apply a file that has it", names.join(", "));
+    let told = || {
+        format!(
+            "run {run} overwrote accounts of {}, which the file no longer has with the same dataset: apply a file that has it",
+            names.join(", ")
+        )
+    };
     (!gone.is_empty()).then(told)
 }
 
@@ -71,10 +76,7 @@ pub(crate) async fn restore(cx: &Context, args: &RestoreArgs) -> Result<Restored
     }
     let record = store.run(&args.run).await?.filter(|run| run.integration == args.id);
     record.ok_or_else(|| CliError::UnknownRun(args.run.clone()))?;
-    let gone = match &args.tenant {
-        Some(_) => Vec::new(),
-        None => gone(&store, &integration, &args.run).await?,
-    };
+    let gone = gone(&store, &integration, &args.run, args.tenant.as_ref()).await?;
     let running = running(&store, &integration).await?;
     let deps = vendors::connect(cx, "restore").await?;
     let about = About { integration: &integration, run: &args.run, only: args.tenant.as_ref(), gone, running };
@@ -94,12 +96,13 @@ pub(crate) async fn restore(cx: &Context, args: &RestoreArgs) -> Result<Restored
     Ok(Restored::Shown(Proposal::new(about, restoration, seen)))
 }
 
-/// Tenants of which a run overwrote accounts, and which the file no longer has.
-async fn gone(store: &Store, integration: &Integration, run: &RunId) -> Result<Vec<TenantId>, CliError> {
+/// Tenants of which a run overwrote accounts, and which the file no longer has with the same dataset.
+async fn gone(store: &Store, integration: &Integration, run: &RunId, only: Option<&TenantId>) -> Result<Vec<TenantId>, CliError> {
     let mut gone = Vec::new();
-    for tenant in store.saved_tenants(run).await? {
-        let is_there = integration.tenants.iter().any(|known| known.id == tenant);
-        if !is_there && !store.saved_before(run, &tenant).await?.is_empty() {
+    for tenant in store.saved_tenants(run).await?.into_iter().filter(|tenant| only.is_none_or(|only| tenant == only)) {
+        let saved = store.saved_before(run, &tenant).await?;
+        let is_there = integration.tenants.iter().any(|known| known.id == tenant && saved.are_of(&known.dataset));
+        if !is_there && !saved.rows.is_empty() {
             gone.push(tenant);
         }
     }
@@ -107,7 +110,7 @@ async fn gone(store: &Store, integration: &Integration, run: &RunId) -> Result<V
 }
 
 async fn put_back(cx: &Context, args: &RestoreArgs, deps: &Deps, about: About<'_>) -> Result<Restored, CliError> {
-    let hands = cx.hands().await?;
+    let hands = cx.hands().await?.in_time()?;
     let tenant = args.tenant.as_ref().map(|tenant| format!(", tenant {tenant}")).unwrap_or_default();
     // Noted first: nothing is to be written without it being known by whom.
     hands.operator().note(Some(&args.id), "restore", Some(format!("run {}{tenant}", args.run))).await?;

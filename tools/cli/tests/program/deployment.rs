@@ -66,7 +66,7 @@ pub(crate) fn two_tenants(mode: &str, own: &str) -> String {
 }
 
 /// A dataset of its own for each customer.
-fn dataset(id: &str) -> String {
+pub(crate) fn dataset(id: &str) -> String {
     let digits: String = id.bytes().map(|byte| format!("{byte:02X}")).collect();
     format!("0B533DE6-7107-9FCD-48FC-{digits:0>12.12}")
 }

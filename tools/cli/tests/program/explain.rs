@@ -44,6 +44,30 @@ async fn it_tells_from_what_is_stored_who_has_what_and_why() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_account_that_a_restore_made_is_told_so_and_why_no_run_begins() {
+    let deployment = Deployment::with_acme("enforce", &["ada admin"]).await;
+    deployment.account("bob");
+    deployment.run(&["sync", "acme", "--wait"]).await;
+    let run = deployment.json(&["runs", "acme", "--limit", "1"]).await["runs"][0]["id"].as_str().unwrap().to_owned();
+    deployment.put_in_force("acme", "simulate").await;
+    deployment.run(&["pause", "acme"]).await;
+    let restored = deployment.run(&["restore", "acme", &run, "--yes"]).await;
+    assert_eq!(
+        (restored.code, deployment.accounts()),
+        (0, vec!["ada@acme.com".to_owned(), "bob@acme.com".to_owned()]),
+        "{}",
+        restored.stdout
+    );
+
+    let (bob, ada) =
+        (deployment.json(&["explain", "acme", "bob@acme.com"]).await, deployment.json(&["explain", "acme", "ada@acme.com"]).await);
+    assert_eq!((answer(&bob), answer(&ada)), (&json!("created"), &json!("right_already")), "{bob} {ada}");
+    assert_eq!(bob["stopped"], json!({"cause": "hand"}));
+    let told = deployment.run(&["explain", "acme", "bob@acme.com"]).await;
+    assert!(told.stdout.ends_with("no run begins, paused by hand; `orgvue-scim resume acme` ends it\n"), "{}", told.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn live_it_also_tells_of_groups_that_are_not_ours_and_of_the_account_itself() {
     let deployment = Deployment::with_acme("enforce", &["ada user"]).await;
     deployment.customer("acme", &["cid "]);

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may stop at what it did not expect")]
 
 mod check;
+mod clock;
 mod compare;
 mod deployment;
 mod doctor;

@@ -10,7 +10,7 @@ use domain::run::RunRecord;
 use serde_json::{Value, json};
 use standins::{Fault, FaultKind, Matcher, Nth};
 
-use crate::deployment::{Deployment, Ended, directory, end, file, two_tenants};
+use crate::deployment::{Deployment, Ended, dataset, directory, end, file, two_tenants};
 
 const NAMES: [&str; 4] = ["ann", "ben", "cat", "dov"];
 
@@ -212,7 +212,8 @@ async fn assert_told_when_eu_has_gone(deployment: &Deployment, run: &str) {
     deployment.run(&["integration", "apply", &one, "--wait"]).await;
     for command in [&["restore", "acme", run][..], &["restore", "acme", run, "--yes"]] {
         let ended = deployment.run(command).await;
-        let told = format!("run {run} overwrote accounts of EU, which the file no longer has: apply a file that has it\n");
+        let told =
+            format!("run {run} overwrote accounts of EU, which the file no longer has with the same dataset: apply a file that has it\n");
         assert_eq!((ended.code, ended.stderr), (2, format!("nothing to put back: {told}")), "{command:?}");
     }
 }
@@ -223,6 +224,39 @@ async fn accounts_of_a_tenant_that_has_gone_from_the_file_are_told() {
     let other = deployment.run(&["restore", "acme", &run, "--tenant", "ACME"]).await;
     assert_eq!((other.code, other.stderr), (0, format!("nothing to put back: run {run} overwrote no account of ACME\n")));
     assert_told_when_eu_has_gone(&deployment, &run).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_put_back_into_another_dataset_than_the_run_wrote_to() {
+    let deployment = Deployment::start().await;
+    deployment.customer("acme", &["ada ACME_user", "eve EU_user"]);
+    deployment.second_tenant();
+    let right = two_tenants("enforce", "enforce");
+    let (acme, eu) = (dataset("acme"), dataset("eu"));
+    let slip = right.replace(&acme, "*").replace(&eu, &acme).replace("*", &eu);
+    let swap = || deployment.orgvue.edit_model(|model| model.swap_datasets("ACME", "EU"));
+    // The dataset of ACME as EU's and the other way round.
+    swap();
+    deployment.orgvue.insert_row("EU", json!({"Login": "eve@acme.com", "Role": "", "Enabled": true}));
+    let path = deployment.write("acme.toml", &slip);
+    deployment.run(&["integration", "apply", &path, "--wait"]).await;
+    let run = last_run(&deployment).await;
+    swap();
+    let path = deployment.write("acme.toml", &right);
+    deployment.run(&["integration", "apply", &path, "--wait"]).await;
+    let rows = || (deployment.orgvue.rows("ACME"), deployment.orgvue.rows("EU"));
+    deployment.orgvue.delete_row("EU", "eve@acme.com");
+    let before = rows();
+
+    let told =
+        format!("run {run} overwrote accounts of EU, which the file no longer has with the same dataset: apply a file that has it\n");
+    for arguments in
+        [&["restore", "acme", &run][..], &["restore", "acme", &run, "--tenant", "EU", "--yes"], &["restore", "acme", &run, "--yes"]]
+    {
+        let ended = deployment.run(arguments).await;
+        assert_eq!((ended.code, ended.stderr), (2, format!("nothing to put back: {told}")), "{arguments:?}");
+    }
+    assert_eq!(rows(), before);
 }
 
 #[tokio::test(flavor = "multi_thread")]

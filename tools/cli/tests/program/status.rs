@@ -152,3 +152,29 @@ async fn a_window_that_is_over_is_a_run_that_is_owed() {
     deployment.set((&format!("PENDING#{id}"), "PENDING"), "window_due_ms", AttributeValue::N((now_ms() - 1).to_string())).await;
     assert_eq!(state().await, "owed");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broken_item_of_what_is_held_quarantines_its_tenant_and_is_named() {
+    let deployment = Deployment::holding().await;
+    let chunk = format!("ACME#{}#0000", deployment.hash().await);
+    deployment.spoil("HELD#acme", &chunk).await;
+    let synced = deployment.run(&["sync", "acme", "--wait"]).await;
+    assert!(synced.code == 2 && synced.stdout.contains(&format!("item HELD#acme/{chunk} has no valid chunk; ")), "{}", synced.stdout);
+    let of = &deployment.json(&["status", "acme"]).await["integrations"][0];
+    assert_eq!((&of["health"], &of["tenants"][0]["fault"]["code"]), (&json!("quarantined"), &json!("table_corrupt")), "{of}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broken_pending_item_is_named_and_can_be_paused_until_it_is_repaired() {
+    let deployment = Deployment::with_acme("enforce", &["ada user"]).await;
+    let pk = format!("PENDING#{}", directory("acme"));
+    deployment.set((&pk, "PENDING"), "generation", AttributeValue::S("many".to_owned())).await;
+    let problem = format!("item {pk}/PENDING has no valid generation: it must be repaired by hand");
+    let (status, list) = (deployment.json(&["status"]).await, deployment.json(&["integration", "list"]).await);
+    assert_eq!((&status["integrations"][0]["problem"], &list["integrations"][0]["problem"]), (&json!(problem), &json!(problem)));
+
+    let paused = deployment.run(&["pause", "acme"]).await;
+    assert!(paused.code == 0 && paused.stdout.starts_with("acme: paused by arn:aws:sts::"), "{} {}", paused.stdout, paused.stderr);
+    deployment.set((&pk, "PENDING"), "generation", AttributeValue::N("9".to_owned())).await;
+    assert_eq!(deployment.json(&["status"]).await["integrations"][0]["stopped"]["cause"], "hand");
+}

@@ -115,7 +115,7 @@ async fn what_is_overwritten_is_saved_before() {
 
     let saved = world.store().saved_before(&run.id, &run.tenants[0].tenant).await.unwrap();
     let saved: Vec<_> =
-        saved.iter().map(|row| ["_id", "Login", "Role", "Enabled", "Cost centre"].map(|key| row.properties()[key].clone())).collect();
+        saved.rows.iter().map(|row| ["_id", "Login", "Role", "Enabled", "Cost centre"].map(|key| row.properties()[key].clone())).collect();
     assert_eq!(saved, [["_id", "Login", "Role", "Enabled", "Cost centre"].map(|key| before[key].clone())]);
     world.end().await;
 }

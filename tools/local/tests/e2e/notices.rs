@@ -3,14 +3,16 @@
 use domain::held::Verdict;
 use domain::run::Status;
 use local::aws::{FaultKind, Published, Times};
+use standins::{Matcher, Nth};
 
 use crate::logs::PRIVATE;
-use crate::world::{User, World, single};
+use crate::world::{User, World, fault, single};
 
 crate::tests![
     what_is_newly_held_is_told_once,
     what_was_rejected_is_not_told_again,
     findings_are_told_when_they_come_and_go,
+    findings_of_a_tenant_that_cannot_be_looked_at_neither_go_nor_come,
     a_notice_that_cannot_be_sent_stops_nothing,
 ];
 
@@ -72,6 +74,26 @@ async fn findings_are_told_when_they_come_and_go() {
     world.leaves("ada");
     world.asked().await;
     assert_eq!(subjects(&world)[1..], ["Orgvue acme: findings 0 new, 1 gone"]);
+    world.end().await;
+}
+
+async fn findings_of_a_tenant_that_cannot_be_looked_at_neither_go_nor_come() {
+    let world = World::start(single("ACME").line("blocked = [\"ada@acme.com\"]")).await;
+    for _ in 0..2 {
+        world.account("ACME", "ada", "user");
+    }
+    world.asked().await;
+    let found = async || world.store().snapshot(&world.id()).await.unwrap().unwrap().findings;
+    let before = (subjects(&world), found().await);
+    assert_eq!((before.0.len(), before.1.len()), (1, 2));
+
+    world.orgvue.fault(fault(Matcher::any(), Nth::From(1), standins::FaultKind::Html(502)));
+    world.ask().await;
+    world.drained().await;
+    assert_eq!((world.last_run().await.status, subjects(&world), found().await), (Status::Failed, before.0.clone(), before.1.clone()));
+    world.orgvue.clear_faults();
+    world.asked().await;
+    assert_eq!((subjects(&world), found().await), before);
     world.end().await;
 }
 

@@ -166,7 +166,7 @@ impl Stage {
         let mut runs = Vec::new();
         for head in self.store.latest_runs(&customer.integration_id(), RUNS_MAX).await.unwrap() {
             for tenant in customer.integration().tenants {
-                if !self.store.saved_before(&head.id, &tenant.id).await.unwrap().is_empty() {
+                if !self.store.saved_before(&head.id, &tenant.id).await.unwrap().rows.is_empty() {
                     runs.push(head.id.clone());
                 }
             }

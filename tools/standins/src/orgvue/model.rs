@@ -110,6 +110,13 @@ impl Model {
         }
     }
 
+    /// Has two tenants' datasets change places, with all that is in them.
+    pub fn swap_datasets(&mut self, one: &str, other: &str) {
+        let former = self.tenants.remove(one).expect("there is such a tenant");
+        let latter = self.tenants.insert(other.to_owned(), former).expect("there is such a tenant");
+        self.tenants.insert(one.to_owned(), latter);
+    }
+
     /// Adds a row, even if there is one with its login; gives its `_id`.
     pub fn insert_row(&mut self, tenant: &str, row: Value) -> String {
         let Value::Object(mut row) = row else { panic!("a row is an object, not {row}") };

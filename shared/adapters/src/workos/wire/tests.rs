@@ -96,7 +96,7 @@ fn a_recorded_directory_parses_without_metadata() {
 fn the_recorded_normal_order_is_recognised() {
     let limited = group_page(&recorded(fixture!("recorded/list_groups__with_limit.json"))).unwrap();
     assert!(limited.is_reversed());
-    let whole = user_page(&recorded(fixture!("recorded/list_users__with_group.json"))).unwrap();
+    let whole = user_page(recorded(fixture!("recorded/list_users__with_group.json"))).unwrap();
     assert!(!whole.is_reversed());
 }
 

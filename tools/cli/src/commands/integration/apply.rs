@@ -52,7 +52,7 @@ pub(crate) async fn apply(cx: &Context, args: &ApplyArgs) -> Result<AppliedFiles
     let files = files::read_valid(&args.files)?;
     // Of the delays only the look for drift counts here: until the first one, which is spread over the interval.
     let delays = vendors::delays("integration apply")?;
-    let hands = cx.hands().await?;
+    let hands = cx.hands().await?.in_time()?;
     let progress = Progress::start();
     let mut applied = Vec::new();
     for file in &files {

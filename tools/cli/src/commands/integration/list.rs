@@ -1,7 +1,5 @@
 //! `integration list`: what is in force.
 
-use std::collections::BTreeMap;
-
 use domain::ids::{DirectoryId, IntegrationId, TenantId};
 use domain::integration::{Integration, Tenancy};
 use domain::pending::{Pending, Switch};
@@ -38,30 +36,27 @@ struct Row {
 pub(crate) async fn list(cx: &Context) -> Result<Integrations, CliError> {
     let store = cx.store().await?;
     let fleet = fleet::all(&store).await?;
-    let directories: Vec<_> = fleet.integrations.iter().map(|deployed| deployed.directory.clone()).collect();
-    let pending = store.each_pending(&directories).await?.into_iter().filter_map(Result::ok);
-    let pending: BTreeMap<_, _> = pending.map(|pending| (pending.directory.clone(), pending)).collect();
-    let integrations = fleet::each(fleet.integrations, |deployed| {
-        let (store, pending) = (&store, pending.get(&deployed.directory));
-        async move { Ok(row(fleet::in_force(store, &deployed.id).await?, deployed, pending)) }
+    let integrations = fleet::each(fleet.integrations, async |deployed| {
+        let mark = fleet::mark(store.each_pending(std::slice::from_ref(&deployed.directory)).await?);
+        Ok(row(fleet::in_force(&store, &deployed.id).await?, deployed, mark))
     });
     Ok(Integrations { integrations: integrations.await?, corrupt: fleet.corrupt })
 }
 
-fn row(in_force: Result<Integration, String>, Deployed { id, directory }: Deployed, pending: Option<&Pending>) -> Row {
+fn row(in_force: Result<Integration, String>, Deployed { id, directory }: Deployed, mark: Result<Pending, String>) -> Row {
+    let switch = mark.as_ref().ok().map(|pending| pending.switch);
     let (integration, problem) = match in_force {
-        Ok(integration) => (Some(integration), None),
+        Ok(integration) => (Some(integration), mark.err()),
         Err(problem) => (None, Some(problem)),
     };
-    let unmarked = || pending.is_none().then(|| "its pending item is missing or corrupt: apply its file again".to_owned());
     Row {
         id,
         directory,
         mode: integration.as_ref().map(Modes::of),
         tenancy: integration.as_ref().map(|integration| integration.tenancy),
         tenants: integration.map(|integration| integration.tenants.into_iter().map(|tenant| tenant.id).collect()).unwrap_or_default(),
-        switch: pending.map(|pending| pending.switch),
-        problem: problem.or_else(unmarked),
+        switch,
+        problem,
     }
 }
 

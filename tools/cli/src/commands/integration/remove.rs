@@ -38,7 +38,7 @@ pub(crate) async fn remove(cx: &Context, args: &RemoveArgs) -> Result<Removal, C
         return removal;
     }
     // Also where nothing is in force any more: a removal that ended early may have left something behind.
-    hands.operator().remove(&args.id).await?;
+    hands.in_time()?.operator().remove(&args.id).await?;
     Ok(Removal { outcome: Outcome::Removed, ..removal? })
 }
 

@@ -28,7 +28,7 @@ pub(crate) struct Proposal {
     running: Running,
     /// Tenants of which the run saved nothing are not there.
     tenants: Vec<OfTenant>,
-    /// Tenants of which it overwrote accounts, too, and which the file no longer has.
+    /// Tenants of which it overwrote accounts, too, and which the file no longer has with the same dataset.
     gone: Vec<TenantId>,
     #[serde(skip)]
     only: Option<TenantId>,

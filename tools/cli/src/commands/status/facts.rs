@@ -86,13 +86,15 @@ impl Facts {
             // What holds the directory without running, as an erasure does, leaves its id in the pending item, but no record.
             store.latest_runs(&id, 1)
         )?;
-        let standing = standing.into_iter().find_map(Result::ok);
+        let (standing, unmarked) = match fleet::mark(standing) {
+            Ok(standing) => (Some(standing), None),
+            Err(problem) => (None, Some(problem)),
+        };
         let stale = standing.as_ref().and_then(|standing| standing.stale(now_ms(), delays));
         let pending: Option<Pending> = standing.map(|standing| standing.pending);
-        let (integration, problem) = match (in_force, &pending) {
-            (Err(problem), _) => (None, Some(problem)),
-            (Ok(integration), None) => (Some(integration), Some("its pending item is missing or corrupt: apply its file again".to_owned())),
-            (Ok(integration), Some(_)) => (Some(integration), None),
+        let (integration, problem) = match in_force {
+            Err(problem) => (None, Some(problem)),
+            Ok(integration) => (Some(integration), unmarked),
         };
         let tenants = integration.iter().flat_map(worked_on).map(|tenant| (tenant.id.clone(), tenant.mode));
         let tenants: Vec<_> = tenants.map(|(tenant, mode)| (states.remove(&tenant).unwrap_or_default(), tenant, mode)).collect();
