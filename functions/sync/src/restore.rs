@@ -195,7 +195,7 @@ async fn saved(deps: &Deps, id: &IntegrationId, run: &RunId, only: Option<&Tenan
     }
     let mut rows = BTreeMap::new();
     for tenant in integration.tenants.iter().filter(|tenant| only.is_none_or(|only| tenant.id == *only)) {
-        // Other accounts than the run overwrote are nobody's to put back.
+        // A file may give the tenant another dataset since, where these accounts have never been.
         let saved = deps.store.saved_before(run, &tenant.id).await?.of(&tenant.dataset);
         if !saved.is_empty() {
             rows.insert(tenant.id.clone(), saved);

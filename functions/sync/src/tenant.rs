@@ -266,8 +266,7 @@ impl Writer<'_> {
         progress: &mut Progress,
     ) -> Result<(), TenantFault> {
         let before: Vec<&Row> = approved.actions().filter_map(Action::before).map(|account| &account.row).collect();
-        let Tenant { id, dataset: place, .. } = self.tenant;
-        self.deps.store.save_before(self.claim.run(), id, place, &before).await?;
+        self.deps.store.save_before(self.claim.run(), &self.tenant.id, &self.tenant.dataset, &before).await?;
         if approved.actions().next().is_some() {
             self.opening.store(self.deps).await?;
         }
