@@ -42,7 +42,8 @@ pub(crate) struct File {
     mode: &'static str,
     /// Of the last tenant, where it has one of its own.
     tenant_mode: Option<&'static str>,
-    lines: &'static [&'static str],
+    /// Whether accounts that are to go are disabled and not deleted.
+    disables: bool,
     /// How many accounts may go in a day; any number without it.
     limit: Option<u32>,
     /// How often the customer has moved to another directory.
@@ -50,8 +51,8 @@ pub(crate) struct File {
 }
 
 impl File {
-    /// Of a customer in single tenancy, with these lines and this limit.
-    pub(crate) fn single(lines: &'static [&'static str], limit: Option<u32>) -> Self {
+    /// Of a customer in single tenancy, whose accounts are disabled or deleted, with this limit.
+    pub(crate) fn single(disables: bool, limit: Option<u32>) -> Self {
         Self {
             tenants: BTreeMap::from([(FIRST, None)]),
             is_multi: false,
@@ -61,7 +62,7 @@ impl File {
             protected: PROTECTED.map(email).into(),
             mode: "enforce",
             tenant_mode: None,
-            lines,
+            disables,
             limit,
             n_moves: 0,
         }
@@ -69,7 +70,7 @@ impl File {
 
     /// Of a customer in multi tenancy.
     pub(crate) fn multi(limit: Option<u32>) -> Self {
-        Self { tenants: BTreeMap::from([(FIRST, None), ("BETA", None)]), is_multi: true, ..Self::single(&[], limit) }
+        Self { tenants: BTreeMap::from([(FIRST, None), ("BETA", None)]), is_multi: true, ..Self::single(false, limit) }
     }
 
     /// The same with another limit.
@@ -160,7 +161,7 @@ impl File {
             accounts.iter().chain(&self.blocked).chain(&self.protected).filter(|login| ![ADMIN, PARTNER].map(email).contains(login));
         let logins: Vec<&String> = logins.collect();
         let login = if logins.is_empty() { email("ada") } else { (*dice.one_of(&logins)).clone() };
-        let told = match dice.below(13) {
+        let told = match dice.below(14) {
             0..3 if self.is_multi => file.come_or_go("GAMMA"),
             3 | 4 if self.is_multi => file.come_or_go("BETA"),
             5 if self.is_multi && self.tenants.contains_key("BETA") => {
@@ -192,6 +193,10 @@ impl File {
                 file.mode = *dice.one_of(&["paused", "simulate", "enforce"]);
                 format!("the mode is {}", file.mode)
             }
+            12 => {
+                file.disables = !self.disables;
+                format!("accounts are disabled and not deleted: {}", file.disables)
+            }
             _ => {
                 file.tenant_mode = *dice.one_of(&[Some("paused"), Some("simulate"), None]);
                 format!("the last tenant's mode is {:?}", file.tenant_mode)
@@ -212,7 +217,8 @@ impl File {
     pub(crate) fn customer(&self) -> Customer {
         let tenants: Vec<&str> = self.tenants().collect();
         let customer = if self.is_multi { multi(&tenants) } else { single(FIRST) };
-        let customer = self.lines.iter().fold(customer, |customer, line| customer.line(line)).prefix(self.prefix).mode(self.mode);
+        let customer = customer.prefix(self.prefix).mode(self.mode);
+        let customer = if self.disables { customer.line("deprovision = \"disable\"") } else { customer };
         let customer = if self.is_reserved { customer.line(&format!("reserved_roles = [\"superAdmin\", {RESERVED:?}]")) } else { customer };
         let customer = customer.line(&format!("blocked = {:?}", self.blocked.iter().collect::<Vec<_>>()));
         let protected = self.protected.iter().map(String::as_str).filter(|login| *login != PARTNER).chain([PARTNERS]);

@@ -72,11 +72,11 @@ const PEOPLE: [(&str, &[&str]); 11] = [
 /// The customers, of whom each seed is about one.
 fn files() -> [File; 4] {
     [
-        File::single(&[], None),
+        File::single(false, None),
         // The limits hold some of it until it is approved.
         File::multi(Some(1)),
-        File::single(&["deprovision = \"disable\""], Some(1)),
-        File::single(&[], Some(1)),
+        File::single(true, Some(1)),
+        File::single(false, Some(1)),
     ]
 }
 
