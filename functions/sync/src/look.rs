@@ -15,7 +15,7 @@ use domain::directory::Directory;
 use domain::finding::Finding;
 use domain::guard::{Approved, Completeness, Facts, Held, guard, lists_are_believable, still_due};
 use domain::harm::HarmLog;
-use domain::held::{self, HeldSet};
+use domain::held::{self, HeldSet, Verdict};
 use domain::ids::{IntegrationId, TenantId, UserId};
 use domain::integration::{Integration, Tenant};
 use domain::login::Login;
@@ -135,15 +135,24 @@ impl Before {
             Some(head) => store.held(integration, tenant, &head.hash).await?,
             None => Some(HeldSet::default()),
         };
+        let decision = state.unused(decision);
+        let rejected = match (&state.held, decision) {
+            // It was turned down while a run was at work, which then held something else.
+            (Some(head), Some(decision)) if decision.verdict == Verdict::Rejected && decision.hash != head.hash => {
+                store.held(integration, tenant, &decision.hash).await?.unwrap_or_default().judged(Some(decision))
+            }
+            _ => HeldSet::default(),
+        };
+        let waiting = held.clone().map(|held| held.remembering(&rejected).waiting(decision));
         let begun = match state.harm.begun_by() {
             Some(run) => store.saved_before(run, tenant).await?.of(place),
             None => Vec::new(),
         };
         let approved = approval(store, integration, tenant, state, decision).await?;
-        Ok(Self { approved, waiting: held.clone().map(|held| held.waiting(decision)), held, begun })
+        Ok(Self { approved, held, waiting, begun })
     }
 
-    /// What is held now, with what people said of it: of what waited until now, and of this very set.
+    /// What is held now, with what people said of it: of what waited until now, and of this very set, unless that decision is used up.
     pub(crate) fn judged(&self, held: HeldSet, decision: Option<&held::Decision>) -> HeldSet {
         match &self.waiting {
             Some(waiting) => held.remembering(waiting),

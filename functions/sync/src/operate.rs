@@ -154,8 +154,9 @@ impl Operator<'_> {
             return Err(OperateError::LeftAlone(tenant.clone()));
         }
         let now_ms = now_ms();
-        // Behind every decision that is used up, whatever this clock says.
-        let at_ms = state.decisions_used_ms.map_or(now_ms, |used| now_ms.max(used + 1));
+        // Behind every decision that is used up or will be by a run at work, whatever this clock says.
+        let newest_ms = self.store.decision(id, tenant).await?.map(|newest| newest.at_ms).max(state.decisions_used_ms);
+        let at_ms = newest_ms.map_or(now_ms, |newest_ms| now_ms.max(newest_ms + 1));
         let decision = Decision { verdict, hash: head.hash.clone(), by: self.by.to_owned(), at_ms };
         let stale_ms = state.decisions_used_ms.unwrap_or(i64::MIN).max(now_ms - APPROVAL_MS);
         let already = match self.store.decide(id, tenant, &decision, stale_ms).await? {

@@ -223,7 +223,7 @@ impl Writer<'_> {
         let (store, integration) = (&self.deps.store, &self.integration.id);
         let held = HeldSet::of(&self.tenant.id, progress.held.as_deref().unwrap_or_default());
         let is_held = !held.is_empty();
-        let set = before.judged(if is_through { held } else { held.and(&before.approved) }, decision);
+        let set = before.judged(if is_through { held } else { held.and(&before.approved) }, progress.state.unused(decision));
         let (hash, now_ms) = (set.hash(), now_ms());
         let since_ms = progress.state.held.as_ref().filter(|head| head.hash == hash).map(|head| head.since_ms);
         let is_stored = before.held.as_ref() == Some(&set) && since_ms.is_some_and(|since_ms| now_ms - since_ms <= HELD_AGE_MAX_MS);
@@ -241,10 +241,14 @@ impl Writer<'_> {
             rejected: set.is_rejected(),
         };
         if is_held {
-            progress.record.verdict = head.is_rejected(decision).then_some(Verdict::Rejected);
+            progress.record.verdict = head.is_rejected(decision, progress.state.decisions_used_ms).then_some(Verdict::Rejected);
             progress.record.held_hash = Some(head.hash.clone());
         }
         progress.state.held = (!set.is_empty()).then_some(head);
+        // From now on the marks tell it: the same list of another day is asked about anew.
+        if let Some(decision) = decision.filter(|decision| decision.verdict == Verdict::Rejected) {
+            progress.state.decisions_used_ms = Some(decision.at_ms);
+        }
         Ok(())
     }
 

@@ -118,11 +118,11 @@ impl HeldSet {
         set
     }
 
-    /// The same set, with the marks of those actions that `waiting` holds.
+    /// The same set, also with the marks of those actions that `waiting` holds.
     #[must_use]
     pub fn remembering(self, waiting: &Self) -> Self {
         let is_rejected = |held: &HeldAction| {
-            waiting.holding(&held.tenant, &held.login, held.action, &held.lost_roles).is_some_and(|before| before.rejected)
+            held.rejected || waiting.holding(&held.tenant, &held.login, held.action, &held.lost_roles).is_some_and(|before| before.rejected)
         };
         Self(self.0.into_iter().map(|held| HeldAction { rejected: is_rejected(&held), ..held }).collect())
     }
@@ -260,11 +260,18 @@ impl Decision {
         self.at_ms + APPROVAL_MS
     }
 
+    /// Whether it is one of the decisions made until `used_ms`, which runs have used up: what they were about may be asked anew.
+    pub fn is_used_up(&self, used_ms: Option<i64>) -> bool {
+        used_ms.is_some_and(|used_ms| self.at_ms <= used_ms)
+    }
+
     /// The hash of the set that may be applied now. A run that ended well used up the decisions made until `used_ms`.
     pub fn approves(&self, used_ms: Option<i64>, now_ms: i64) -> Option<&HeldHash> {
-        let unused = used_ms.is_none_or(|used| self.at_ms > used);
         // Clocks differ by seconds; an approval from tomorrow is nobody's.
-        let good = self.verdict == Verdict::Approved && unused && self.at_ms <= now_ms + CLOCK_SKEW_MS && now_ms < self.expires_at_ms();
+        let good = self.verdict == Verdict::Approved
+            && !self.is_used_up(used_ms)
+            && self.at_ms <= now_ms + CLOCK_SKEW_MS
+            && now_ms < self.expires_at_ms();
         good.then_some(&self.hash)
     }
 }
@@ -287,9 +294,10 @@ pub struct HeldHead {
 
 impl HeldHead {
     /// Whether it stays held by a person's word, so that nobody is asked: the newest decision about the tenant turned it down, or all of it
-    /// together with what is no longer held.
-    pub fn is_rejected(&self, decision: Option<&Decision>) -> bool {
-        decision.is_some_and(|decision| decision.verdict == Verdict::Rejected && (self.rejected || decision.hash == self.hash))
+    /// together with what is no longer held. One of those made until `used_ms` is told by the marks alone.
+    pub fn is_rejected(&self, decision: Option<&Decision>, used_ms: Option<i64>) -> bool {
+        let is_it = |decision: &Decision| decision.hash == self.hash && !decision.is_used_up(used_ms);
+        decision.is_some_and(|decision| decision.verdict == Verdict::Rejected && (self.rejected || is_it(decision)))
     }
 }
 

@@ -28,7 +28,8 @@ pub struct TenantState {
     pub harm: HarmLog,
     /// What waits for a person.
     pub held: Option<HeldHead>,
-    /// The decisions that were made until then are used up, in milliseconds since 1970.
+    /// The decisions that were made until then are used up, in milliseconds since 1970: what was approved is done, and what was rejected is
+    /// marked where it is held.
     pub decisions_used_ms: Option<i64>,
     /// When a run of it last ended as it should, in milliseconds since 1970.
     pub succeeded_ms: Option<i64>,
@@ -94,12 +95,17 @@ impl TenantState {
         self.whole_ms.is_some_and(|at| now_ms - at < delays.drift_ms / 2)
     }
 
+    /// The newest decision about the tenant, unless a run has used it up.
+    pub fn unused<'d>(&self, decision: Option<&'d Decision>) -> Option<&'d Decision> {
+        decision.filter(|decision| !decision.is_used_up(self.decisions_used_ms))
+    }
+
     /// Whether what is held asks for a decision, beside the newest one about the tenant: it has been neither turned down nor approved, or the
     /// approval is used up or too old.
     pub fn asks(&self, decision: Option<&Decision>, now_ms: i64) -> bool {
         self.held.as_ref().is_some_and(|head| {
             let is_approved = || decision.and_then(|decision| decision.approves(self.decisions_used_ms, now_ms)) == Some(&head.hash);
-            !head.is_rejected(decision) && !is_approved()
+            !head.is_rejected(decision, self.decisions_used_ms) && !is_approved()
         })
     }
 

@@ -219,9 +219,9 @@ impl Store {
             return Ok(None);
         }
         for tenant in &change.leaving {
-            // Without the tenant's state nobody can decide about it any more, and it expires.
+            // Without the tenant's state nobody can decide about it any more.
             if let Err(error) = self.delete_held(&integration.id, tenant).await {
-                tracing::warn!(integration.id = %integration.id, tenant.id = %tenant, error = chain(&error), "what was held is left to expire");
+                tracing::warn!(integration.id = %integration.id, tenant.id = %tenant, error = chain(&error), "what was held could not be deleted: nothing reads it, and removing the integration deletes it");
             }
         }
         // The change is made: what fails behind it must not make it look undone.

@@ -127,12 +127,14 @@ impl Store {
             let sk = &format!("{tenant}#{hash}");
             let left = match self.chunks::<HeldSet>(&pk, sk).await {
                 Ok(Some(set)) if !set.actions().any(|action| action.login == *login) => continue,
-                Ok(Some(set)) => set,
-                Ok(None) | Err(StoreError::Corrupt { .. }) => HeldSet::default(),
+                Ok(Some(set)) => Some(set),
+                Ok(None) | Err(StoreError::Corrupt { .. }) => None,
                 Err(error) => return Err(error),
             };
-            // The head first: where it has no content, a run holds everything.
-            self.hold_the_rest(integration, tenant, &HeldHash::new(hash), left, login).await?;
+            // The head first: where it has no content, as behind one that cannot be read, a run holds everything.
+            if let Some(left) = left {
+                self.hold_the_rest(integration, tenant, &HeldHash::new(hash), left, login).await?;
+            }
             self.delete_chunks(&pk, sk).await?;
             n_held += 1;
         }
@@ -164,7 +166,8 @@ impl Store {
         let mut states = self.tenant_states(integration).await?;
         let Some((tenant, state)) = TenantId::parse(tenant).ok().and_then(|tenant| states.remove_entry(&tenant)) else { return Ok(()) };
         let Some(head) = state.held.as_ref().filter(|head| head.hash == *hash) else { return Ok(()) };
-        let left = set.judged(self.decision(integration, &tenant).await?.as_ref()).without(login);
+        let decision = self.decision(integration, &tenant).await?;
+        let left = set.judged(state.unused(decision.as_ref())).without(login);
         self.put_held(integration, &left).await?;
         let (hash, rejected) = (left.hash(), left.is_rejected());
         let held = (!left.is_empty()).then(|| HeldHead { hash, n_actions: left.len(), rejected, ..head.clone() });

@@ -106,6 +106,23 @@ async fn what_is_held_about_others_waits_on_without_the_person() {
 }
 
 #[tokio::test]
+async fn a_held_set_that_cannot_be_read_is_erased_and_still_missed() {
+    let table = Table::with_acme().await;
+    let set = held(&["bob@example.com"]);
+    table.store.put_held(&integration(), &set).await.unwrap();
+    let head = HeldHead { hash: set.hash(), n_actions: 1, run: run("r1"), since_ms: NOW_MS, rejected: true };
+    let state = TenantState { held: Some(head), ..TenantState::default() };
+    table.store.put_tenant_state(&integration(), &tenant("ACME"), &state).await.unwrap();
+    let mut chunk = table.items().await.into_iter().find(|item| text(item, "pk").starts_with("HELD#")).unwrap();
+    chunk.insert("chunk".to_owned(), AttributeValue::B(Blob::new("spoilt")));
+    table.put(chunk).await;
+
+    let erased = table.store.erase_login(&integration(), &ada_login()).await.unwrap();
+    assert_eq!(erased, Erased { n_held: 1, ..Erased::default() });
+    assert_eq!(table.store.tenant_states(&integration()).await.unwrap().remove(&tenant("ACME")), Some(state));
+}
+
+#[tokio::test]
 async fn an_erasure_that_fails_midway_leaves_all_to_be_read_and_the_next_one_ends_it() {
     let table = Table::with_acme().await;
     let (ada, mut bob) = (row("1", &noise(900_000)), row("2", &noise(1_000_000)).properties());

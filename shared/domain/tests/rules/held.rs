@@ -259,9 +259,11 @@ fn an_approval_is_used_up_by_a_run_that_ended_behind_it() {
 fn a_rejection_is_remembered_for_the_very_set_it_was_about_and_for_what_is_left_of_it() {
     let head = |hash, rejected| HeldHead { hash, n_actions: 1, run: RunId::new("run_1"), since_ms: 7, rejected };
     let (this, other) = (version_1().hash(), but("login", "eve@acme.com").hash());
-    let is_rejected = |hash: &HeldHash, rejected, verdict| head(hash.clone(), rejected).is_rejected(Some(&decided(verdict, 1_000)));
+    let is_rejected = |hash: &HeldHash, rejected, verdict| head(hash.clone(), rejected).is_rejected(Some(&decided(verdict, 1_000)), None);
     assert!(is_rejected(&this, false, Verdict::Rejected) && !is_rejected(&other, false, Verdict::Rejected));
-    assert!(is_rejected(&other, true, Verdict::Rejected) && !head(other, true).is_rejected(None));
+    assert!(is_rejected(&other, true, Verdict::Rejected) && !head(other, true).is_rejected(None, None));
     assert!(!is_rejected(&this, true, Verdict::Approved), "the newest word counts");
+    let used_up = |rejected| head(this.clone(), rejected).is_rejected(Some(&decided(Verdict::Rejected, 1_000)), Some(1_000));
+    assert_eq!([true, false].map(used_up), [true, false], "what it was about is marked");
     assert_eq!(decided(Verdict::Rejected, 1_000).approves(None, 1_000), None);
 }

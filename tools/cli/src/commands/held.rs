@@ -97,7 +97,8 @@ async fn of_integration(store: &Store, id: IntegrationId) -> Result<OfIntegratio
         let Some(head) = state.held else { continue };
         let decision = decisions.get(&tenant);
         let standing = Standing::of(&head, decision, state.decisions_used_ms, now_ms());
-        let accounts = accounts(store, &id, &tenant, &head, decision).await?;
+        let unused = decision.filter(|decision| !decision.is_used_up(state.decisions_used_ms));
+        let accounts = accounts(store, &id, &tenant, &head, unused).await?;
         let HeldHead { hash, n_actions, run, since_ms, rejected: _ } = head;
         let why = reasons(&accounts);
         tenants.push(OfTenant { tenant, hash, n_accounts: n_actions, since: At(since_ms), run, standing, why, accounts });

@@ -44,7 +44,7 @@ impl Standing {
         let Some(decision) = decision else { return Self::Waits };
         let (by, at, expires_at) = (decision.by.clone(), At(decision.at_ms), At(decision.expires_at_ms()));
         match decision.verdict {
-            Verdict::Rejected if head.is_rejected(Some(decision)) => Self::Rejected { by, at },
+            Verdict::Rejected if head.is_rejected(Some(decision), used_ms) => Self::Rejected { by, at },
             Verdict::Approved if decision.hash != head.hash => Self::Waits,
             Verdict::Approved if decision.approves(used_ms, now_ms).is_some() => Self::Approved { by, at, expires_at },
             Verdict::Approved if now_ms >= decision.expires_at_ms() => Self::Expired { by, at, expires_at },

@@ -10,7 +10,7 @@ use crate::world::{User, World, fault, single};
 
 crate::tests![
     what_is_newly_held_is_told_once,
-    what_was_rejected_is_not_told_again,
+    what_was_rejected_is_told_again_only_after_it_was_gone,
     findings_are_told_when_they_come_and_go,
     findings_of_a_tenant_that_cannot_be_looked_at_neither_go_nor_come,
     a_notice_that_cannot_be_sent_stops_nothing,
@@ -54,14 +54,16 @@ async fn what_is_newly_held_is_told_once() {
     world.end().await;
 }
 
-async fn what_was_rejected_is_not_told_again() {
+async fn what_was_rejected_is_told_again_only_after_it_was_gone() {
     let world = six_of_twenty_leave().await;
     world.decide("ACME", Verdict::Rejected).await.unwrap();
+    assert_eq!(world.asked().await.tenants[0].verdict, Some(Verdict::Rejected));
     world.arrive(0..6);
     assert_eq!(world.asked().await.status, Status::Applied);
-    world.depart(0..6);
-    assert_eq!(world.asked().await.tenants[0].verdict, Some(Verdict::Rejected));
     assert_eq!(subjects(&world), [SIX_HELD]);
+    world.depart(0..6);
+    assert_eq!(world.asked().await.tenants[0].verdict, None);
+    assert_eq!(subjects(&world), [SIX_HELD, SIX_HELD]);
     world.end().await;
 }
 

@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
+use adapters::clock::now_ms;
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::held::Verdict;
+use domain::held::{Decision, Verdict};
 use domain::run::Status;
 use futures::future::join_all;
 use standins::{FaultKind, Matcher, Nth};
@@ -15,6 +16,8 @@ crate::tests![
     who_was_turned_down_as_an_administrator_stays_though_another_comes_back,
     what_was_turned_down_stays_though_some_of_it_comes_back,
     what_was_turned_down_stays_though_something_else_is_held,
+    what_is_turned_down_while_a_run_is_at_work_stays,
+    what_was_turned_down_long_ago_is_asked_about_anew,
     what_goes_over_the_limit_waits_though_it_was_first_held_for_another_reason,
     what_was_turned_down_stays_though_it_would_be_done_in_another_way,
     what_was_held_is_not_done_when_nobody_knows_any_more_what_it_was,
@@ -85,6 +88,36 @@ async fn what_was_turned_down_stays_though_something_else_is_held() {
     let held = world.state("ACME").await.held.unwrap();
     let set = world.store().held(&world.id(), &world.last_run().await.tenants[0].tenant, &held.hash).await.unwrap().unwrap();
     assert_eq!(set.actions().map(|held| held.rejected).collect::<Vec<_>>(), [true, false], "nobody decided about the second");
+    world.end().await;
+}
+
+async fn what_is_turned_down_while_a_run_is_at_work_stays() {
+    let world = World::in_step(20).await;
+    ["p00", "p19"].iter().for_each(|name| world.joins(name, "admin"));
+    world.asked().await;
+    ["p00", "p19"].iter().for_each(|name| world.leaves(name));
+    world.asked().await;
+    let shown = world.state("ACME").await.held.unwrap().hash;
+    world.add(User::new("p19").in_group("user"));
+    // As if this run had read the decisions before.
+    assert_eq!(world.asked().await.held(), ["p00 remove last_admin", "p19 update last_admin"]);
+    let (id, tenant) = (world.id(), world.last_run().await.tenants[0].tenant.clone());
+    let rejected = Decision { verdict: Verdict::Rejected, hash: shown, by: "ada".to_owned(), at_ms: now_ms() };
+    world.store().decide(&id, &tenant, &rejected, i64::MIN).await.unwrap();
+
+    world.joins("p19", "admin");
+    world.keeps_holding(Some(Verdict::Rejected), &["p00 remove last_admin"]).await;
+    world.end().await;
+}
+
+async fn what_was_turned_down_long_ago_is_asked_about_anew() {
+    let world = six_of_twenty_leave().await;
+    world.decide("ACME", Verdict::Rejected).await.unwrap();
+    world.keeps_holding(Some(Verdict::Rejected), &over_limit(0..6)).await;
+    world.arrive(0..6);
+    assert!(world.asked().await.held().is_empty());
+    world.depart(0..6);
+    world.keeps_holding(None, &over_limit(0..6)).await;
     world.end().await;
 }
 
