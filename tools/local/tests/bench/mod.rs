@@ -7,7 +7,7 @@ pub(crate) mod emf;
 use std::collections::HashMap;
 use std::fmt;
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use adapters::aws::http_client;
@@ -232,6 +232,10 @@ async fn relay(State(desk): State<Arc<Desk>>, headers: HeaderMap, body: Bytes) -
     response
 }
 
+/// While there is one subscriber only, `tracing` asks for that of the thread which comes by a line of code first, and remembers for all threads that
+/// nobody listens where that one has none. So there is always another.
+static BESIDE: LazyLock<tracing::Dispatch> = LazyLock::new(|| tracing::Dispatch::new(tracing::subscriber::NoSubscriber::new()));
+
 /// What is logged on this thread, as JSON: our own crates at every level, the others at production's.
 #[derive(Clone, Default)]
 pub(crate) struct Logs(Arc<Mutex<Vec<u8>>>);
@@ -242,6 +246,7 @@ impl Logs {
         let (logs, heard) =
             (Self::default(), "info,webhook=trace,sync=trace,adapters=trace,domain=trace,local=off,standins=off,dynoxide=off");
         let writer = logs.clone();
+        LazyLock::force(&BESIDE);
         let lines = tracing_subscriber::fmt().json().flatten_event(true).with_env_filter(heard).with_writer(move || writer.clone());
         (logs, tracing::subscriber::set_default(lines.finish()))
     }
