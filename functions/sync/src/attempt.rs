@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::take;
+use std::slice::from_ref;
 
 use adapters::aws::chain;
 use adapters::clock::now_ms;
@@ -14,7 +15,7 @@ use domain::fleet::Tally;
 use domain::ids::{DirectoryId, TenantId};
 use domain::integration::{Integration, Mode, Tenant};
 use domain::notice::{FindingNews, is_newly_held};
-use domain::pending::RunEnd;
+use domain::pending::{RunEnd, Switch};
 use domain::run::{RunRecord, Status, TenantRecord};
 use domain::snapshot::Snapshot;
 use domain::tenant_state::{Demand, TenantState, earliest_retry, worked_on, written_to};
@@ -197,17 +198,28 @@ async fn stays_unfound(deps: &Deps, claim: &Claim) -> Result<bool, StoreError> {
 }
 
 /// Whether a directory that is not found is gone. An API key of another environment finds no customer's directory and must not suspend
-/// them all, so it has to find another one of ours; where there is no other, there is nobody to spare.
+/// them all, so it has to find another one of ours; where there is no other, there is nobody to spare. Those that are suspended are not
+/// asked for: they may be gone themselves.
 async fn is_gone(deps: &Deps, directory: &DirectoryId, deadline: Deadline) -> Result<bool, StoreError> {
-    let integrations = deps.store.each_integration().await?.into_iter().flatten();
-    let others: Vec<DirectoryId> = integrations.map(|(_, other)| other).filter(|other| other != directory).collect();
-    for other in others.iter().take(OTHERS_ASKED_MAX) {
-        match deps.workos.reader(other.clone(), deadline).check().await {
+    let mut n_asked = 0;
+    for (_, other) in deps.store.each_integration().await?.into_iter().flatten() {
+        if other == *directory || is_suspended(deps, &other).await? {
+            continue;
+        }
+        match deps.workos.reader(other, deadline).check().await {
             Ok(()) | Err(ReadError::Gone { .. } | ReadError::Unsettled { .. }) => return Ok(true),
-            Err(_) => {}
+            Err(_) => n_asked += 1,
+        }
+        if n_asked == OTHERS_ASKED_MAX {
+            break;
         }
     }
-    Ok(others.is_empty())
+    Ok(n_asked == 0)
+}
+
+async fn is_suspended(deps: &Deps, directory: &DirectoryId) -> Result<bool, StoreError> {
+    let found = deps.store.each_pending(from_ref(directory)).await?;
+    Ok(found.iter().flatten().any(|pending| pending.switch == Switch::Suspended))
 }
 
 impl Attempt {

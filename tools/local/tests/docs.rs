@@ -18,6 +18,7 @@ use domain::integration::Integration;
 
 const REASON_CODES: &str = include_str!("../../../docs/reason-codes.md");
 const CONFIGURATION: &str = include_str!("../../../docs/configuration.md");
+const RUNBOOK: &str = include_str!("../../../docs/runbook.md");
 const LOCAL: &str = include_str!("../../../docs/local.md");
 const CAPACITY: &str = include_str!("../../../docs/capacity.md");
 
@@ -108,6 +109,16 @@ fn a_stack_is_billed_for_as_many_metrics_as_the_functions_write() {
     let n = names.len() + 2;
     assert!(CAPACITY.contains(&format!(" {n} metrics for each stack")), "{n}: {names:?}");
     assert!(include_str!("../benches/capacity/report.rs").contains(&format!("const N_METRICS: f64 = {n}.0;")), "{n}");
+}
+
+#[test]
+fn the_runbook_tells_what_to_do_about_every_fault_that_raises_a_vendors_alarm() {
+    let source = include_str!("../../../functions/sync/src/metrics.rs");
+    let functions = source.split("fn is_fault_of_").skip(1).filter_map(|rest| rest.split("\n}").next());
+    let codes: BTreeSet<_> = functions.flat_map(|function| function.split('"').skip(1).step_by(2)).collect();
+    let section = RUNBOOK.split("\n## ").find(|section| section.starts_with("Vendor outage\n")).unwrap();
+    let untold: Vec<_> = codes.iter().filter(|code| !section.contains(&format!("`{code}`"))).collect();
+    assert!(codes.contains("workos_unavailable") && untold.is_empty(), "{untold:?}");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::run::{RunRecord, Status, TenantRecord};
 
 impl Explanation {
     /// Adds what the latest runs tell, newest first. In each tenant the newest run that mentions the login has Orgvue's last answer; that a
-    /// later run ended well without mentioning it is told, too.
+    /// later run ended well without mentioning it is told, too, and what restores have done since. A restore changes nothing of what waits.
     #[must_use]
     pub fn with_runs(mut self, last: &[RunRecord]) -> Self {
         let read_by = match &self.source {
@@ -31,7 +31,7 @@ impl Explanation {
             told.fault = told.fault.take().or_else(|| records.fault());
             told.answers = answers;
             if self.found == Found::NotStored {
-                told.doubt();
+                told.doubt(last);
             }
         }
         self
@@ -39,9 +39,11 @@ impl Explanation {
 }
 
 impl TenantExplanation {
-    /// A user who is not stored may be stored under a former address: what runs did for the login then speaks against what is stored.
-    fn doubt(&mut self) {
-        let made = |answer: &Answer| matches!(answer.outcome, AnswerOutcome::Created | AnswerOutcome::Updated);
+    /// A user who is not stored may be stored under a former address: what runs did for the login then speaks against what is stored. A
+    /// restore does not ask the directory.
+    fn doubt(&mut self, last: &[RunRecord]) {
+        let is_of_a_run = |answer: &Answer| last.iter().any(|run| run.id == answer.run && run.restores.is_none());
+        let made = |answer: &Answer| matches!(answer.outcome, AnswerOutcome::Created | AnswerOutcome::Updated) && is_of_a_run(answer);
         if self.decision == Decided::NotDesired && self.answers.iter().any(made) {
             self.decision = Decided::NotKnown;
             self.message = "not known from what is stored, for a run gave the login an account; ask with --live".to_owned();
@@ -62,20 +64,24 @@ impl<'a> Records<'a> {
         self.last.iter().filter_map(move |run| Some((run, run.tenants.iter().find(|record| record.tenant == *tenant)?)))
     }
 
-    /// The newest mention, behind the silence of a newer run that ended well. A run before the one that read cannot tell that an account
-    /// is as the directory has it, and a restore looks at nobody but those whom it puts back.
+    /// The newest mention of a run, behind the silence of a newer one that ended well, and all that restores have done since. A run before
+    /// the one that read cannot tell that an account is as the directory has it, and a restore looks at nobody but those whom it puts back.
     fn answers(&self, decision: Decided, read_by: Option<&RunId>) -> Vec<Answer> {
-        let mentions = |(run, record): (&RunRecord, &TenantRecord)| self.mentions(run, record);
-        let mention = self.iter().map(mentions).find(|answers| !answers.is_empty()).unwrap_or_default();
-        let silent = self.iter().take_while(|(run, record)| self.mentions(run, record).is_empty());
-        let ended_well = |(run, record): &(&RunRecord, &TenantRecord)| run.restores.is_none() && ended_well(record.status);
-        let Some((run, _)) = silent.into_iter().find(ended_well) else { return mention };
-        let is_right = decision == Decided::Desired && read_by.is_some_and(|read_by| run.id >= *read_by);
-        let outcome = if is_right { AnswerOutcome::RightAlready } else { AnswerOutcome::NothingToDo };
-        let settled = mention
-            .into_iter()
-            .filter(|answer| matches!(answer.outcome, AnswerOutcome::Created | AnswerOutcome::Updated | AnswerOutcome::Removed));
-        [answer(outcome, run)].into_iter().chain(settled).collect()
+        let (mut answers, mut is_settled) = (Vec::new(), false);
+        for (run, record) in self.iter() {
+            let (mentions, is_run) = (self.mentions(run, record), run.restores.is_none());
+            let is_last = is_run && !mentions.is_empty();
+            if is_run && !is_last && !is_settled && ended_well(record.status) {
+                let is_right = decision == Decided::Desired && read_by.is_some_and(|read_by| run.id >= *read_by);
+                answers.push(answer(if is_right { AnswerOutcome::RightAlready } else { AnswerOutcome::NothingToDo }, run));
+                is_settled = true;
+            }
+            answers.extend(mentions.into_iter().filter(|answer| !is_settled || is_done(answer)));
+            if is_last {
+                break;
+            }
+        }
+        answers
     }
 
     /// All that one run tells of the login. A restore writes whatever the mode is, and what it held waits for nobody.
@@ -111,7 +117,7 @@ impl<'a> Records<'a> {
 
     /// What the newest run that mentions the login holds.
     fn held(&self) -> Option<HeldSeen> {
-        let (_, record) = self.iter().find(|(run, record)| !self.mentions(run, record).is_empty())?;
+        let (_, record) = self.iter().find(|(run, record)| run.restores.is_none() && !self.mentions(run, record).is_empty())?;
         let held = record.held.iter().find(|held| held.login == *self.login)?;
         Some(HeldSeen {
             action: held.action,
@@ -139,6 +145,11 @@ impl<'a> Records<'a> {
             at_ms: Some(run.started_at_ms),
         })
     }
+}
+
+/// Whether it stays so though a later run ended well.
+fn is_done(answer: &Answer) -> bool {
+    matches!(answer.outcome, AnswerOutcome::Created | AnswerOutcome::Updated | AnswerOutcome::Removed)
 }
 
 fn answer(outcome: AnswerOutcome, run: &RunRecord) -> Answer {

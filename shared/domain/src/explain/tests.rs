@@ -158,6 +158,25 @@ fn a_restore_writes_in_any_mode_and_tells_only_of_those_whom_it_mentions() {
 }
 
 #[test]
+fn what_a_restore_did_precedes_what_runs_tell_and_changes_nothing_of_it() {
+    let restore = |tell: fn(&mut TenantRecord)| RunRecord { restores: Some(RunId::new("r1")), ..run("r6", Status::Applied, tell) };
+    let updated = || restore(|record| record.updated.push(login("ada")));
+    let held = run("r5", Status::PartlyHeld, |record| {
+        record.held_hash = Some(HeldHash::new("0123456789abcdef"));
+        record.held.push(held_record(Verb::Remove, HoldReason::OverLimit));
+    });
+    let told_of = |last: &[RunRecord]| {
+        let explanation = stored("ada", &[], last);
+        let hash = explanation.tenants[0].held.as_ref().map(|held| held.hash.clone().unwrap().short().to_owned());
+        (told(&explanation), hash.unwrap_or_default())
+    };
+    let waits = ("NotStored NotDesired [] [] [Updated@r6 Held@r5]".to_owned(), "0123456789ab".to_owned());
+    assert_eq!(told_of(&[updated(), held.clone()]), waits);
+    let passed = "NotStored NotDesired [] [] [NothingToDo@r7 Updated@r6]".to_owned();
+    assert_eq!(told_of(&[run("r7", Status::Applied, |_| {}), updated(), held]), (passed, String::new()));
+}
+
+#[test]
 fn who_is_blocked_under_an_earlier_address_is_not_found_right() {
     let integration = integration("single", &["ACME"]);
     let seen = snapshot(&directory(&["eve: user"]), &integration);
@@ -223,7 +242,9 @@ fn what_was_approved_since_is_told_as_such_unless_the_approval_does_not_reach_so
 fn what_is_stored_cannot_tell_of_users_in_no_group_of_ours() {
     assert_eq!(told(&stored("ada", &["bob: user"], &[])), "NotStored NotDesired [] [] []");
     let created = run("r5", Status::Applied, |record| record.created.push(login("ada")));
-    assert_eq!(told(&stored("ada", &["bob: user"], &[created])), "NotStored NotKnown [] [] [Created@r5]");
+    assert_eq!(told(&stored("ada", &["bob: user"], std::slice::from_ref(&created))), "NotStored NotKnown [] [] [Created@r5]");
+    let restored = RunRecord { restores: Some(RunId::new("r1")), ..created };
+    assert_eq!(told(&stored("ada", &["bob: user"], &[restored])), "NotStored NotDesired [] [] [Created@r5]");
 
     let integration = integration("single", &["ACME"]);
     let mut snapshot = snapshot(&directory(&["mallory: user"]), &integration);

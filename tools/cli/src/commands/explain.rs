@@ -16,7 +16,7 @@ use futures::{StreamExt as _, stream};
 use serde::Serialize;
 use sync::{Deps, Obstacle, TenantPreview};
 
-use super::fleet::READS_AT_ONCE;
+use super::fleet::{self, READS_AT_ONCE};
 use super::last_read::LastRead;
 use super::plan::in_force;
 use super::stop::Stop;
@@ -38,6 +38,8 @@ pub(crate) struct Explained {
     explanation: Explanation,
     /// Why no run begins.
     stopped: Option<Stop>,
+    /// Why none can begin as its pending item stands in the table.
+    problem: Option<String>,
 }
 
 /// Explains from what is stored, or from what is there now.
@@ -52,8 +54,9 @@ pub(crate) async fn explain(cx: &Context, args: &ExplainArgs) -> Result<Explaine
         stored(&store, &integration, &args.login, &runs).await?
     };
     let explanation = explanation.with_approvals(&approvals(&store, &args.id).await?);
-    let stopped = Stop::read(&store, &integration.directory).await?;
-    Ok(Explained { id: integration.id, explanation, stopped })
+    let mark = fleet::mark(store.each_pending(std::slice::from_ref(&integration.directory)).await?);
+    let stopped = Stop::known(mark.as_ref().ok(), &store.deployment().await?);
+    Ok(Explained { id: integration.id, explanation, stopped, problem: mark.err() })
 }
 
 /// From what the last read saw, and from these runs.
@@ -159,8 +162,10 @@ impl<'a> Look<'a> {
 impl Answer for Explained {
     fn text(&self, page: &Page) -> String {
         let explanation = page.paint(Tone::Plain, &self.explanation.to_string());
-        let stopped = self.stopped.as_ref().map(|stop| format!("no run begins, {}", stop.text(&self.id)));
-        explanation + &stopped.map(|stopped| format!("{}\n", page.paint(Tone::Warn, &stopped))).unwrap_or_default()
+        let stopped = self.stopped.as_ref().map(|stop| (Tone::Warn, format!("no run begins, {}", stop.text(&self.id))));
+        let problem = self.problem.as_ref().map(|problem| (Tone::Bad, format!("no run begins: {problem}")));
+        let reasons = stopped.into_iter().chain(problem).map(|(tone, reason)| format!("{}\n", page.paint(tone, &reason)));
+        explanation + &reasons.collect::<String>()
     }
 
     fn hint(&self) -> Option<String> {

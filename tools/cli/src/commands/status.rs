@@ -44,7 +44,7 @@ pub(crate) async fn status(cx: &Context, id: Option<&IntegrationId>) -> Result<S
     let delays = vendors::delays("status")?;
     let of_integration = async |deployed: Deployed| {
         let facts = match Facts::read(&store, &deployment, &delays, deployed.clone()).await {
-            Err(error) => Facts::unreadable(deployed, error.corrupt().ok_or(error)?),
+            Err(error) => Facts::unreadable(&deployment, deployed, error.corrupt().ok_or(error)?),
             Ok(facts) => facts,
         };
         Ok(OfIntegration { judgement: judge(&facts), facts })

@@ -2,12 +2,11 @@
 
 use std::fmt;
 
-use adapters::store::{Deployment, Store};
-use domain::ids::{DirectoryId, IntegrationId};
+use adapters::store::Deployment;
+use domain::ids::IntegrationId;
 use domain::pending::{Pending, Switch};
 use serde::Serialize;
 
-use crate::error::CliError;
 use crate::output::{At, utc};
 
 /// Why no run of an integration begins.
@@ -51,13 +50,6 @@ impl fmt::Display for DeploymentPause {
 }
 
 impl Stop {
-    /// What stops the integration of this directory as the table has it. A pending item that cannot be read tells of nothing.
-    pub(crate) async fn read(store: &Store, directory: &DirectoryId) -> Result<Option<Self>, CliError> {
-        let pending = store.each_pending(std::slice::from_ref(directory)).await?.into_iter().find_map(Result::ok);
-        let deployment = store.deployment().await?;
-        Ok(pending.and_then(|pending| Self::of(&pending, &deployment)))
-    }
-
     /// What stops an integration now, if anything does.
     pub(crate) fn of(pending: &Pending, deployment: &Deployment) -> Option<Self> {
         match (pending.switch, DeploymentPause::of(deployment)) {
@@ -68,7 +60,15 @@ impl Stop {
         }
     }
 
-    /// The same in words, and what to do.
+    /// The same where there may be no pending item, or none that can be read: that everything is stopped is known without one.
+    pub(crate) fn known(pending: Option<&Pending>, deployment: &Deployment) -> Option<Self> {
+        match pending {
+            Some(pending) => Self::of(pending, deployment),
+            None => DeploymentPause::of(deployment).map(Self::Deployment),
+        }
+    }
+
+    /// In words, and what to do.
     pub(crate) fn text(&self, id: &IntegrationId) -> String {
         match self {
             Self::Suspension => format!(

@@ -178,3 +178,19 @@ async fn a_broken_pending_item_is_named_and_can_be_paused_until_it_is_repaired()
     deployment.set((&pk, "PENDING"), "generation", AttributeValue::N("9".to_owned())).await;
     assert_eq!(deployment.json(&["status"]).await["integrations"][0]["stopped"]["cause"], "hand");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broken_pending_item_is_no_reason_to_be_silent_about_what_stops_runs() {
+    let deployment = Deployment::with_acme("enforce", &["ada user"]).await;
+    let pk = format!("PENDING#{}", directory("acme"));
+    deployment.set((&pk, "PENDING"), "generation", AttributeValue::S("many".to_owned())).await;
+    let explained = deployment.run(&["explain", "acme", "ada@acme.com"]).await;
+    let problem = format!("no run begins: item {pk}/PENDING has no valid generation: it must be repaired by hand\n");
+    assert!(explained.code == 0 && explained.stdout.ends_with(&problem), "{} {}", explained.stdout, explained.stderr);
+
+    deployment.run(&["pause", "--all"]).await;
+    let (status, explained) = (deployment.json(&["status"]).await, deployment.json(&["explain", "acme", "ada@acme.com"]).await);
+    let of = &status["integrations"][0];
+    assert_eq!([&of["stopped"]["cause"], &explained["stopped"]["cause"]], ["deployment"; 2]);
+    assert_eq!(of["problem"], explained["problem"]);
+}

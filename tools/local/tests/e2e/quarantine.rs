@@ -6,6 +6,7 @@ use domain::backoff::Backoff;
 use domain::pending::Switch;
 use domain::run::Status;
 use domain::tenant_state::TenantState;
+use futures::future::join_all;
 use standins::{FaultKind, Matcher, Nth};
 use sync::OperateError;
 
@@ -26,6 +27,7 @@ crate::tests![
     an_account_that_orgvue_refuses_to_remove_stops_no_other_leaver,
     a_key_of_another_environment_suspends_nobody,
     a_directory_that_is_gone_while_another_is_found_is_suspended_alone,
+    a_directory_that_is_gone_is_suspended_though_others_went_before,
 ];
 
 /// A deployment of so many customers that most of them wait while others run.
@@ -310,4 +312,29 @@ async fn a_directory_that_is_gone_while_another_is_found_is_suspended_alone() {
     world.settled().await;
     assert_eq!((world.last_run().await.status, world.rows("T00")), (Status::Applied, vec!["ada user".to_owned()]));
     world.end().await;
+}
+
+async fn a_directory_that_is_gone_is_suspended_though_others_went_before() {
+    let stories = [0, 1].map(async |n_staying| {
+        let world = customers(4 + n_staying).await;
+        poke_all(&world).await;
+        world.settled().await;
+        for before in &world.customers[..3] {
+            world.workos.set_directory_state(&before.directory(), "unlinked");
+            world.ask_of(before).await;
+        }
+        world.settled().await;
+        for gone in &world.customers[..4] {
+            world.workos.delete_directory(&gone.directory());
+        }
+        world.ask_of(&world.customers[3]).await;
+        world.settled().await;
+
+        let directories: Vec<_> = world.customers.iter().map(Customer::directory_id).collect();
+        let switches: Vec<_> = world.store().pending(&directories).await.unwrap().iter().map(|pending| pending.switch).collect();
+        assert_eq!(switches, [vec![Switch::Suspended; 4], vec![Switch::Live; n_staying]].concat());
+        assert_eq!(world.rows("T03"), ["ada user"]);
+        world.end().await;
+    });
+    join_all(stories).await;
 }

@@ -117,7 +117,7 @@ impl Facts {
         Ok(Self {
             mode: integration.as_ref().map(Modes::of),
             problem,
-            stopped: pending.and_then(|pending| Stop::of(pending, deployment)),
+            stopped: Stop::known(pending, deployment),
             work: pending.map(|pending| Work::of(pending, now_ms())),
             stale,
             next_drift_at: pending.map(|pending| At(pending.next_drift_ms)),
@@ -132,14 +132,14 @@ impl Facts {
     }
 
     /// Those of an integration of which an item cannot be read.
-    pub(super) fn unreadable(deployed: Deployed, item: String) -> Self {
+    pub(super) fn unreadable(deployment: &Deployment, deployed: Deployed, item: String) -> Self {
         let Deployed { id, directory } = deployed;
         Self {
             id,
             directory,
             mode: None,
             problem: Some(format!("{item}: it must be repaired by hand")),
-            stopped: None,
+            stopped: Stop::known(None, deployment),
             work: None,
             stale: None,
             next_drift_at: None,
