@@ -199,11 +199,15 @@ async fn stays_unfound(deps: &Deps, claim: &Claim) -> Result<bool, StoreError> {
 
 /// Whether a directory that is not found is gone. An API key of another environment finds no customer's directory and must not suspend
 /// them all, so it has to find another one of ours; where there is no other, there is nobody to spare. Those that are suspended are not
-/// asked for: they may be gone themselves.
+/// asked for: they may be gone themselves. Each directory asks for those behind it in a circle, so that of any number that go together one
+/// finds another, and is suspended out of the way of the one before it.
 async fn is_gone(deps: &Deps, directory: &DirectoryId, deadline: Deadline) -> Result<bool, StoreError> {
+    let integrations = deps.store.each_integration().await?.into_iter().flatten();
+    let mut others: Vec<DirectoryId> = integrations.map(|(_, other)| other).filter(|other| other != directory).collect();
+    others.sort_by(|a, b| (a < directory, a).cmp(&(b < directory, b)));
     let mut n_asked = 0;
-    for (_, other) in deps.store.each_integration().await?.into_iter().flatten() {
-        if other == *directory || is_suspended(deps, &other).await? {
+    for other in others {
+        if is_suspended(deps, &other).await? {
             continue;
         }
         match deps.workos.reader(other, deadline).check().await {

@@ -28,6 +28,7 @@ crate::tests![
     a_key_of_another_environment_suspends_nobody,
     a_directory_that_is_gone_while_another_is_found_is_suspended_alone,
     a_directory_that_is_gone_is_suspended_though_others_went_before,
+    directories_that_go_together_are_all_suspended,
 ];
 
 /// A deployment of so many customers that most of them wait while others run.
@@ -330,11 +331,28 @@ async fn a_directory_that_is_gone_is_suspended_though_others_went_before() {
         world.ask_of(&world.customers[3]).await;
         world.settled().await;
 
-        let directories: Vec<_> = world.customers.iter().map(Customer::directory_id).collect();
-        let switches: Vec<_> = world.store().pending(&directories).await.unwrap().iter().map(|pending| pending.switch).collect();
-        assert_eq!(switches, [vec![Switch::Suspended; 4], vec![Switch::Live; n_staying]].concat());
+        assert_eq!(switches(&world).await, [vec![Switch::Suspended; 4], vec![Switch::Live; n_staying]].concat());
         assert_eq!(world.rows("T03"), ["ada user"]);
         world.end().await;
     });
     join_all(stories).await;
+}
+
+async fn directories_that_go_together_are_all_suspended() {
+    let world = customers(5).await;
+    poke_all(&world).await;
+    world.settled().await;
+    for gone in &world.customers[..4] {
+        world.workos.delete_directory(&gone.directory());
+        world.ask_of(gone).await;
+    }
+    world.settled().await;
+    assert_eq!(switches(&world).await, [vec![Switch::Suspended; 4], vec![Switch::Live]].concat());
+    world.end().await;
+}
+
+/// Of every customer.
+async fn switches(world: &World) -> Vec<Switch> {
+    let directories: Vec<_> = world.customers.iter().map(Customer::directory_id).collect();
+    world.store().pending(&directories).await.unwrap().iter().map(|pending| pending.switch).collect()
 }
