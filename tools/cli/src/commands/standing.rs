@@ -93,14 +93,16 @@ mod tests {
     #[test]
     fn a_decision_counts_for_what_it_is_about() {
         assert!(matches!(standing(Verdict::Approved, "one", None, AT_MS), Standing::Approved { .. }));
-        assert!(matches!(standing(Verdict::Rejected, "one", Some(AT_MS), AT_MS + APPROVAL_MS), Standing::Rejected { .. }));
+        assert!(matches!(standing(Verdict::Rejected, "one", None, AT_MS + APPROVAL_MS), Standing::Rejected { .. }));
         assert_eq!(standing(Verdict::Approved, "other", None, AT_MS), Standing::Waits);
         assert_eq!(standing(Verdict::Rejected, "other", None, AT_MS), Standing::Waits);
     }
 
     #[test]
-    fn an_approval_that_was_used_or_has_expired_asks_again() {
-        assert_eq!(standing(Verdict::Approved, "one", Some(AT_MS), AT_MS), Standing::Waits);
+    fn a_decision_that_was_used_up_or_has_expired_asks_again() {
+        for verdict in [Verdict::Approved, Verdict::Rejected] {
+            assert_eq!(standing(verdict, "one", Some(AT_MS), AT_MS), Standing::Waits);
+        }
         let expired = standing(Verdict::Approved, "one", None, AT_MS + APPROVAL_MS);
         assert!(matches!(expired, Standing::Expired { .. }) && expired.asks());
     }
