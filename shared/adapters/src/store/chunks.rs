@@ -52,7 +52,8 @@ pub(super) enum Place {
 }
 
 impl Store {
-    /// Stores a value, to be kept until `expires_at`, in seconds since 1970, or until somebody deletes it. When it fails, the value of before is there as it was, or the new one with something of the old left behind.
+    /// Stores a value, to be kept until `expires_at`, in seconds since 1970, or until somebody deletes it. When it fails, the value of before is
+    /// there as it was, or the new one with something of the old left behind.
     pub(super) async fn put_chunks<T: Serialize>(
         &self,
         pk: &str,
