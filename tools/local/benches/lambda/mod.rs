@@ -21,8 +21,6 @@ use tokio::task::JoinHandle;
 
 /// Longest that a function may take to ask for work or to answer.
 const PATIENCE: Duration = Duration::from_secs(600);
-/// The kernel's clock ticks in a second, as `/proc` counts: fixed on Linux.
-const TICKS_PER_SECOND: f64 = 100.0;
 
 /// What is started.
 #[derive(Clone)]
@@ -84,7 +82,7 @@ impl Function {
         let mut function = Self { child, server, events, answers, start: Duration::ZERO, start_cpu_ms: 0.0 };
         tokio::time::timeout(PATIENCE, first.recv()).await.expect("the function asks for work").expect("the API runs");
         function.start = began.elapsed();
-        function.start_cpu_ms = function.fine_cpu_ms();
+        function.start_cpu_ms = function.cpu_ms();
         function
     }
 
@@ -100,17 +98,8 @@ impl Function {
         (answer.status.expect("the function works"), answer.at - began)
     }
 
-    /// The processor time of all its threads so far, in user and system mode, in seconds.
-    pub(crate) fn cpu_seconds(&self) -> f64 {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("the process runs");
-        // The name in brackets may hold anything; utime and stime are the 14th and 15th field.
-        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-        let ticks = |at: usize| fields[at].parse::<f64>().expect("a count of ticks");
-        (ticks(11) + ticks(12)) / TICKS_PER_SECOND
-    }
-
-    /// The processor time of the threads that it has now, which at the start are all, to the nanosecond.
-    fn fine_cpu_ms(&self) -> f64 {
+    /// The processor time so far of the threads that it has now, in user and system mode, to the nanosecond. None of either side ends.
+    pub(crate) fn cpu_ms(&self) -> f64 {
         let threads = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("the process runs");
         let nanoseconds = threads.filter_map(|thread| {
             let schedstat = std::fs::read_to_string(thread.ok()?.path().join("schedstat")).ok()?;
