@@ -10,7 +10,7 @@ use domain::fleet::{Owed, Standing, Tally};
 use domain::ids::DirectoryId;
 
 use super::item::Item;
-use super::pending::{conditional, pending_key, read};
+use super::pending::{conditional, pending_keys, read};
 use super::{Attributes, Claim, Store, StoreError, n, s};
 
 impl Store {
@@ -20,7 +20,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn each_standing(&self, directories: &[DirectoryId]) -> Result<Vec<Result<Standing, StoreError>>, StoreError> {
-        let keys = directories.iter().map(pending_key).collect();
+        let keys = pending_keys(directories);
         Ok(self.batch_get("dynamodb:BatchGetItem of pending items", keys).await?.iter().map(standing).collect())
     }
 

@@ -1,13 +1,13 @@
 //! Locks: a tenant and a dataset belong to one integration each, so that no two can write to the same accounts.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem};
 use domain::ids::{DatasetId, IntegrationId, TenantId};
 use domain::integration::Integration;
 
 use super::item::Item;
-use super::{ApplyError, Key, Store, key, s};
+use super::{ApplyError, Attributes, Key, Store, StoreError, key, s};
 use crate::aws::AwsError;
 
 const SORT_KEY: &str = "LOCK";
@@ -35,27 +35,24 @@ impl Lock {
         }
     }
 
-    fn taken(self, by: IntegrationId) -> ApplyError {
+    pub(super) fn taken(&self, by: &IntegrationId) -> ApplyError {
         match self {
-            Self::Tenant(tenant) => ApplyError::TenantTaken { tenant, by },
-            Self::Dataset(dataset) => ApplyError::DatasetTaken { dataset, by },
+            Self::Tenant(tenant) => ApplyError::TenantTaken { tenant: tenant.clone(), by: by.clone() },
+            Self::Dataset(dataset) => ApplyError::DatasetTaken { dataset: dataset.clone(), by: by.clone() },
         }
     }
 }
 
 impl Store {
-    /// Finds out whether these locks are free or this integration's.
-    pub(super) async fn check_locks(&self, integration: &IntegrationId, locks: Vec<Lock>) -> Result<(), ApplyError> {
+    /// Whose these locks are, as far as anybody has them.
+    pub(super) async fn lock_owners(&self, locks: &[Lock]) -> Result<BTreeMap<String, IntegrationId>, StoreError> {
         let pks: BTreeSet<String> = locks.iter().map(Lock::pk).collect();
         let items = self.batch_get("dynamodb:BatchGetItem of locks", pks.iter().map(lock_key).collect()).await?;
-        for lock in locks {
-            let Some(item) = items.iter().map(Item).find(|item| item.opt_text("pk") == Some(&lock.pk())) else { continue };
-            let owner = item.parsed("integration", |text| IntegrationId::parse(text).ok())?;
-            if owner != *integration {
-                return Err(lock.taken(owner));
-            }
-        }
-        Ok(())
+        let owner = |item: &Attributes| {
+            let item = Item(item);
+            Ok((item.text("pk")?.to_owned(), item.parsed("integration", |text| IntegrationId::parse(text).ok())?))
+        };
+        items.iter().map(owner).collect()
     }
 
     pub(super) fn take_lock(&self, pk: &String, integration: &IntegrationId) -> Result<TransactWriteItem, AwsError> {

@@ -1,6 +1,6 @@
 //! The pending item: each transition of [`domain::pending`] as one conditional write; those of a run are in `claim.rs`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
@@ -219,7 +219,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn each_pending(&self, directories: &[DirectoryId]) -> Result<Vec<Result<Pending, StoreError>>, StoreError> {
-        let keys = directories.iter().map(pending_key).collect();
+        let keys = pending_keys(directories);
         Ok(self.batch_get("dynamodb:BatchGetItem of pending items", keys).await?.iter().map(read).collect())
     }
 
@@ -234,6 +234,12 @@ impl Store {
 
 pub(super) fn pending_key(directory: &DirectoryId) -> Key {
     key(format!("PENDING#{directory}"), "PENDING")
+}
+
+/// The keys of the pending items of these directories, each once: DynamoDB refuses to be asked for an item twice, and a table that was put back
+/// may have two integrations of one directory.
+pub(super) fn pending_keys(directories: &[DirectoryId]) -> Vec<Key> {
+    directories.iter().collect::<BTreeSet<_>>().into_iter().map(pending_key).collect()
 }
 
 /// The condition that nobody has paused by hand, or let go, what was seen so; the value is `:by_hand`. An earlier version knew no such pause.

@@ -79,6 +79,25 @@ async fn a_file_in_force_without_its_locks_is_given_them() {
 }
 
 #[tokio::test]
+async fn locks_that_are_missing_or_anothers_are_seen_behind_an_unchanged_file() {
+    let table = Table::with_acme().await;
+    let locks = table.keys_with("LOCK#").await;
+    let in_force = table.store.integration_in_force(&integration()).await.unwrap().unwrap().file;
+    for lock in table.items().await.into_iter().filter(|item| item["pk"].as_s().unwrap().starts_with("LOCK#")) {
+        table.delete(lock).await;
+    }
+    table.apply(&in_force, AfterApply::Wait).await.unwrap();
+    assert_eq!(table.keys_with("LOCK#").await, locks);
+
+    for mut lock in table.items().await.into_iter().filter(|item| item["pk"].as_s().unwrap().starts_with("LOCK#TENANT#")) {
+        lock.insert("integration".to_owned(), AttributeValue::S("other".to_owned()));
+        table.put(lock).await;
+    }
+    let refused = table.apply(&in_force, AfterApply::Wait).await.unwrap_err();
+    assert!(matches!(refused, ApplyError::TenantTaken { .. }), "{refused}");
+}
+
+#[tokio::test]
 async fn many_tenants_come_in_steps() {
     let table = Table::new().await;
     let names: Vec<(String, String)> = (0..60).map(|n| (format!("T{n}"), dataset_of(&format!("{n}")))).collect();
