@@ -244,10 +244,16 @@ impl Calls {
     }
 
     async fn send_once(&self, effect: Effect, bytes_max: usize, request: RequestBuilder) -> Result<Bytes, CallError> {
-        let timeout = self.timeout.min(self.deadline.remaining());
-        if timeout.is_zero() {
+        let remaining = self.deadline.remaining();
+        let is_time_left = match effect {
+            Effect::None => !remaining.is_zero(),
+            // Nobody tells a write to stop whose answer does not come: one is begun only if there is time to wait for its end too.
+            Effect::Writes => remaining >= 2 * self.timeout,
+        };
+        if !is_time_left {
             return Err(CallError::OutOfTime);
         }
+        let timeout = self.timeout.min(remaining);
         self.count.fetch_add(1, Ordering::Relaxed);
         let response = request.timeout(timeout).send().await.map_err(transport)?;
         let status = response.status();
