@@ -1,9 +1,10 @@
 //! `sync`, `runs`, `run show` and `findings`: what runs did, and what they could not.
 
 use serde_json::json;
+use standins::workos::UserSpec;
 use standins::{Fault, FaultKind, Matcher, Nth};
 
-use crate::deployment::{Deployment, file, two_tenants};
+use crate::deployment::{Deployment, directory, file, two_tenants};
 use crate::redacted::redacted;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -70,6 +71,17 @@ async fn findings_go_to_a_spreadsheet_row_by_row() {
     assert!(
         row[2].starts_with("directory_user_") && row[6].contains("add the user to the group") && row[7].parse::<jiff::Timestamp>().is_ok()
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_no_address_is_found_by_the_identity_providers_id() {
+    let deployment = Deployment::with_acme("enforce", &["ada user"]).await;
+    deployment.workos.put_user(&directory("acme"), UserSpec { email: None, ..UserSpec::new("okta|7", "") });
+    deployment.workos.add_member(&directory("acme"), "SCIM_user", "okta|7");
+    deployment.run(&["sync", "acme", "--wait"]).await;
+    let csv = deployment.run(&["findings", "acme", "--csv"]).await;
+    let row = csv::Reader::from_reader(csv.stdout.as_bytes()).records().next().unwrap().unwrap();
+    assert_eq!((&row[1], &row[4], &row[5]), ("okta|7", "SCIM_user", "no_email"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
