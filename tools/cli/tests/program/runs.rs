@@ -43,6 +43,24 @@ async fn what_its_file_pauses_is_not_asked_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_integration_whose_pending_item_is_missing_is_told_beside_those_that_were_asked_for() {
+    let deployment = Deployment::with_acme("enforce", &["ada user"]).await;
+    deployment.customer("other", &["eve user"]);
+    deployment.put_in_force("other", "enforce").await;
+    deployment.lose(&format!("PENDING#{}", directory("acme")), "PENDING").await;
+    let all = deployment.run(&["sync", "--all"]).await;
+    let missing = "the pending item of acme is missing: apply its file again\n";
+    assert_eq!((all.code, all.stderr), (2, format!("the table must be repaired: {missing}")));
+    assert!(all.stdout.starts_with("other: "), "{}", all.stdout);
+    for command in [&["sync", "acme"][..], &["pause", "acme"], &["resume", "acme"]] {
+        let one = deployment.run(command).await;
+        assert_eq!((one.code, one.stderr), (1, format!("error: {missing}")), "{command:?}");
+    }
+    deployment.put_in_force("acme", "enforce").await;
+    assert_eq!(deployment.run(&["sync", "acme", "--wait"]).await.code, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn findings_say_who_since_when_and_what_to_do() {
     let deployment = Deployment::with_acme("enforce", &["ada user", "bob HR"]).await;
     let table = deployment.run(&["findings", "acme"]).await;
