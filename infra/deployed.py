@@ -326,6 +326,7 @@ class Check:
             self.sqs.get_queue_attributes(QueueUrl=self.ids[f"{name}Queue"], AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
             for name in ["Sync", "DeadLetter", "ScheduleDeadLetter"]
         )
+        table = self.dynamodb.describe_table(TableName=self.outputs["TableName"])["Table"]["TableArn"]
         schedule = arn("scheduler", f"schedule/{STACK}-windows/acme.1")
         role = self.iam.get_role(RoleName=self.ids["WindowRole"])["Role"]["Arn"]
         token = arn("secretsmanager", f"secret:{TOKEN_PREFIX}{TENANT}-AbCdEf")
@@ -360,6 +361,17 @@ class Check:
             ("logs:PutLogEvents", arn("logs", f"log-group:/aws/lambda/{STACK}-sync:log-stream:a"), {"sync"}, {}),
             ("logs:PutLogEvents", arn("logs", f"log-group:/aws/lambda/{STACK}-webhook:log-stream:a"), {"webhook"}, {}),
             ("xray:PutTraceSegments", "*", {"webhook", "sync"}, {}),
+            # What the runbook and the README look at.
+            ("scheduler:GetSchedule", arn("scheduler", f"schedule/{STACK}-sweep/{self.ids['Sweep']}"), {"operator"}, {}),
+            ("scheduler:UpdateSchedule", arn("scheduler", f"schedule/{STACK}-sweep/{self.ids['Sweep']}"), set(), {}),
+            ("cloudformation:DescribeStacks", arn("cloudformation", f"stack/{STACK}/1"), {"operator"}, {}),
+            ("cloudformation:DescribeStacks", arn("cloudformation", f"stack/{STACK}-2/1"), set(), {}),
+            ("cloudwatch:DescribeAlarms", "*", {"operator"}, {}),
+            ("cloudwatch:GetMetricData", "*", {"operator"}, {}),
+            ("cloudwatch:GetDashboard", f"arn:aws:cloudwatch::000000000000:dashboard/{STACK}", {"operator"}, {}),
+            ("cloudwatch:GetDashboard", "arn:aws:cloudwatch::000000000000:dashboard/another", set(), {}),
+            # No transaction of ours asks for it.
+            ("dynamodb:ConditionCheckItem", table, set(), {"dynamodb_leadingkeys": ["INTEGRATIONS"]}),
             # Lambda in the function's name, and not its code.
             ("ec2:CreateNetworkInterface", interface, {"sync"}, {}),
             ("ec2:CreateNetworkInterface", interface, set(), {"lambda_sourcefunctionarn": arn("lambda", f"function:{STACK}-sync")}),
