@@ -326,6 +326,7 @@ class Check:
             self.sqs.get_queue_attributes(QueueUrl=self.ids[f"{name}Queue"], AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
             for name in ["Sync", "DeadLetter", "ScheduleDeadLetter"]
         )
+        table = self.dynamodb.describe_table(TableName=self.outputs["TableName"])["Table"]["TableArn"]
         schedule = arn("scheduler", f"schedule/{STACK}-windows/acme.1")
         role = self.iam.get_role(RoleName=self.ids["WindowRole"])["Role"]["Arn"]
         token = arn("secretsmanager", f"secret:{TOKEN_PREFIX}{TENANT}-AbCdEf")
@@ -360,6 +361,17 @@ class Check:
             ("logs:PutLogEvents", arn("logs", f"log-group:/aws/lambda/{STACK}-sync:log-stream:a"), {"sync"}, {}),
             ("logs:PutLogEvents", arn("logs", f"log-group:/aws/lambda/{STACK}-webhook:log-stream:a"), {"webhook"}, {}),
             ("xray:PutTraceSegments", "*", {"webhook", "sync"}, {}),
+            # What the runbook and the README look at.
+            ("scheduler:GetSchedule", arn("scheduler", f"schedule/{STACK}-sweep/{self.ids['Sweep']}"), {"operator"}, {}),
+            ("scheduler:UpdateSchedule", arn("scheduler", f"schedule/{STACK}-sweep/{self.ids['Sweep']}"), set(), {}),
+            ("cloudformation:DescribeStacks", arn("cloudformation", f"stack/{STACK}/1"), {"operator"}, {}),
+            ("cloudformation:DescribeStacks", arn("cloudformation", f"stack/{STACK}-2/1"), set(), {}),
+            ("cloudwatch:DescribeAlarms", "*", {"operator"}, {}),
+            ("cloudwatch:GetMetricData", "*", {"operator"}, {}),
+            ("cloudwatch:GetDashboard", f"arn:aws:cloudwatch::000000000000:dashboard/{STACK}", {"operator"}, {}),
+            ("cloudwatch:GetDashboard", "arn:aws:cloudwatch::000000000000:dashboard/another", set(), {}),
+            # No transaction of ours asks for it.
+            ("dynamodb:ConditionCheckItem", table, set(), {"dynamodb_leadingkeys": ["INTEGRATIONS"]}),
             # Lambda in the function's name, and not its code.
             ("ec2:CreateNetworkInterface", interface, {"sync"}, {}),
             ("ec2:CreateNetworkInterface", interface, set(), {"lambda_sourcefunctionarn": arn("lambda", f"function:{STACK}-sync")}),
@@ -412,6 +424,8 @@ class Check:
             assert (alarm["Namespace"] == "OrgvueScim") == (ours == STACK), f"{name} watches {alarm['Namespace']} of {ours}"
         raised_by_silence = {name for name, alarm in alarms.items() if alarm["TreatMissingData"] == "breaching"}
         assert raised_by_silence == {"SweepSilent"}, f"silence says what only data can say: {sorted(raised_by_silence)}"
+        for name in ["WorkosFaults", "OrgvueFaults"]:
+            self.lasts_as_long_as_the_fault(name, alarms[name])
         for parameter in self.cloudformation.describe_stacks(StackName=STACK)["Stacks"][0]["Parameters"]:
             assert f"| `{parameter['ParameterKey']}` |" in deployment, f"docs/deployment.md does not describe {parameter['ParameterKey']}"
         dashboard = json.loads(self.cloudwatch.get_dashboard(DashboardName=STACK)["DashboardBody"])
@@ -419,6 +433,17 @@ class Check:
         (shown,) = [widget["properties"]["alarms"] for widget in dashboard["widgets"] if widget["type"] == "alarm"]
         arns = {alarm["AlarmArn"]: name for name, alarm in alarms.items()}
         assert sorted(shown) == sorted(arns), f"the dashboard does not show {sorted(arns[arn] for arn in arns.keys() - set(shown))}"
+
+    @staticmethod
+    def lasts_as_long_as_the_fault(name, alarm):
+        """A run that fails is tried again a quarter of an hour behind its end, and up to a minute later; it may itself take all the time of the function."""
+        period, n_periods, n_wanted = alarm["Period"], alarm["EvaluationPeriods"], alarm["DatapointsToAlarm"]
+        for run in [0, 460, 900]:
+            between = run + 900 + 60
+            for first in range(0, between, 10):
+                seen = {failed // period for failed in range(first, n_periods * period, between)}
+                assert len(seen) >= n_wanted, f"{name} ends in the middle of an outage in which a run takes {run} s: {len(seen)} of {n_periods} periods"
+        assert (n_wanted - 2) * period >= 900, f"{name} is raised by a fault of less than a quarter of an hour"
 
     def resources(self):
         table = self.dynamodb.describe_table(TableName=self.outputs["TableName"])["Table"]

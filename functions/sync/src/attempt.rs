@@ -162,6 +162,11 @@ fn retry(deps: &Deps, claim: &Claim, class: FaultClass) -> RunEnd {
     RunEnd::Failed { retry_at_ms, backoff }
 }
 
+fn suspend(deps: &Deps) -> RunEnd {
+    deps.config.metrics.write(now_ms(), &[metrics::SUSPENSION_BEGUN]);
+    RunEnd::Suspended
+}
+
 /// What it comes to that the directory was not read.
 async fn not_read(deps: &Deps, claim: &Claim, error: &ReadError, deadline: Deadline) -> Result<Attempt, StoreError> {
     tracing::warn!(
@@ -169,9 +174,9 @@ async fn not_read(deps: &Deps, claim: &Claim, error: &ReadError, deadline: Deadl
     );
     let retry = || retry(deps, claim, error.class());
     let (status, end) = match error {
-        ReadError::Gone { .. } => (Status::Refused, RunEnd::Suspended),
+        ReadError::Gone { .. } => (Status::Refused, suspend(deps)),
         ReadError::NotFound if stays_unfound(deps, claim).await? && is_gone(deps, claim.directory(), deadline).await? => {
-            (Status::Refused, RunEnd::Suspended)
+            (Status::Refused, suspend(deps))
         }
         ReadError::Key(error) if error.is_passing() => (Status::Failed, retry()),
         ReadError::NotFound | ReadError::Key(_) | ReadError::TooLarge { .. } | ReadError::Refused { .. } => (Status::Refused, retry()),

@@ -16,6 +16,8 @@ pub(crate) const NOT_SWEPT: Metric = Metric::count("SweepFailures", 1);
 pub(crate) const NOTICE_LOST: Metric = Metric::count("NoticesLost", 1);
 /// A tenant or directory that was not in quarantine and now is.
 pub(crate) const QUARANTINE_BEGUN: Metric = Metric::count("QuarantinesBegun", 1);
+/// An integration that is suspended from now on.
+pub(crate) const SUSPENSION_BEGUN: Metric = Metric::count("SuspensionsBegun", 1);
 
 /// The metrics of a run. Accounts are counted that were written, not those that would be.
 pub(crate) fn of_run(record: &RunRecord) -> Vec<Metric> {

@@ -48,6 +48,9 @@ pub enum OperateError {
     /// There is no such integration.
     #[error("there is no integration {0}: `orgvue-scim integration list` shows those there are")]
     UnknownIntegration(IntegrationId),
+    /// It is in force, and no run of it can begin: somebody deleted what is pending of it.
+    #[error("the pending item of {0} is missing: apply its file again")]
+    NoPendingItem(IntegrationId),
     /// The integration file in force cannot be used.
     #[error("the integration file in force is not valid any more: apply a corrected one")]
     UnusableFile,
@@ -184,9 +187,8 @@ impl Operator<'_> {
     /// # Errors
     /// [`OperateError`].
     pub async fn pause(&self, id: &IntegrationId) -> Result<Switch, OperateError> {
-        let unknown = || OperateError::UnknownIntegration(id.clone());
-        let in_force = self.store.integration_in_force(id).await?.ok_or_else(unknown)?;
-        let switch = self.store.pause(&in_force.directory).await?.ok_or_else(unknown)?;
+        let in_force = self.store.integration_in_force(id).await?.ok_or_else(|| OperateError::UnknownIntegration(id.clone()))?;
+        let switch = self.store.pause(&in_force.directory).await?.ok_or_else(|| OperateError::NoPendingItem(id.clone()))?;
         self.note(Some(id), "pause", None).await?;
         Ok(switch)
     }
@@ -239,11 +241,10 @@ impl Operator<'_> {
     /// The pending item of an integration.
     ///
     /// # Errors
-    /// [`OperateError::UnknownIntegration`], or that the table cannot be used.
+    /// [`OperateError::UnknownIntegration`], [`OperateError::NoPendingItem`], or that the table cannot be used.
     pub async fn pending(&self, id: &IntegrationId) -> Result<Pending, OperateError> {
-        let unknown = || OperateError::UnknownIntegration(id.clone());
-        let in_force = self.store.integration_in_force(id).await?.ok_or_else(unknown)?;
-        self.store.pending(&[in_force.directory]).await?.pop().ok_or_else(unknown)
+        let in_force = self.store.integration_in_force(id).await?.ok_or_else(|| OperateError::UnknownIntegration(id.clone()))?;
+        self.store.pending(&[in_force.directory]).await?.pop().ok_or_else(|| OperateError::NoPendingItem(id.clone()))
     }
 
     async fn in_force(&self, id: &IntegrationId) -> Result<Integration, OperateError> {

@@ -180,7 +180,7 @@ fn account(user: &User, login: Option<&Login>, given: &Given<'_>, integration: &
     }
 }
 
-/// Adds to each finding about a user the groups that the user was seen in.
+/// Adds to each finding about a user the groups that the user was seen in, and where there is no login the identity provider's id.
 pub fn name_groups(findings: &mut [Finding], directory: &Directory) {
     let place = |finding: &Finding| directory.place(finding.user.as_ref()?);
     let mut seen_in: HashMap<usize, Vec<String>> = findings.iter().filter_map(|finding| Some((place(finding)?, Vec::new()))).collect();
@@ -194,8 +194,14 @@ pub fn name_groups(findings: &mut [Finding], directory: &Directory) {
             }
         }
     }
-    for finding in findings.iter_mut().filter(|finding| finding.groups.is_empty()) {
-        finding.groups = place(finding).and_then(|place| seen_in.get(&place)).cloned().unwrap_or_default();
+    for finding in findings {
+        let Some(place) = place(finding) else { continue };
+        if finding.groups.is_empty() {
+            finding.groups.clone_from(&seen_in[&place]);
+        }
+        if finding.login.is_none() {
+            finding.idp_id.clone_from(&directory.users()[place].idp_id);
+        }
     }
 }
 

@@ -121,6 +121,9 @@ pub struct Finding {
     /// The directory's user, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<UserId>,
+    /// The identity provider's own id of a user who has no login, by which its administrator finds the user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idp_id: Option<String>,
     /// The name of the group, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
@@ -144,7 +147,18 @@ impl Finding {
     /// A finding whose message is `what` and the code's remedy.
     pub fn new(code: FindingCode, what: impl std::fmt::Display) -> Self {
         let message = format!("{what}; {}", code.remedy());
-        Self { code, login: None, user: None, group: None, group_id: None, tenant: None, groups: Vec::new(), since_ms: None, message }
+        Self {
+            code,
+            login: None,
+            user: None,
+            idp_id: None,
+            group: None,
+            group_id: None,
+            tenant: None,
+            groups: Vec::new(),
+            since_ms: None,
+            message,
+        }
     }
 
     /// Whether it tells of users in no group of ours, of whom only the list of users knows.

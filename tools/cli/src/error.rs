@@ -79,12 +79,13 @@ impl fmt::Display for Advice {
 }
 
 impl CliError {
-    /// The item of the table that must be repaired, where that is why it failed.
+    /// The item of the table that must be repaired or made again, where that is why it failed.
     pub(crate) fn corrupt(&self) -> Option<String> {
         match self {
             Self::Store(error @ StoreError::Corrupt { .. }) | Self::Operate(OperateError::Store(error @ StoreError::Corrupt { .. })) => {
                 Some(error.to_string())
             }
+            Self::Operate(error @ OperateError::NoPendingItem(_)) => Some(error.to_string()),
             _ => None,
         }
     }
@@ -151,7 +152,8 @@ fn operate_advice(error: &OperateError, place: &Place) -> Advice {
             let Advice { what, next } = vendors::unread(error);
             Advice::new(format!("nothing has changed: {what}"), next)
         }
-        OperateError::UnusableFile
+        OperateError::NoPendingItem(_)
+        | OperateError::UnusableFile
         | OperateError::ShortHash(_)
         | OperateError::NotHeld(_)
         | OperateError::LeftAlone(_)

@@ -125,6 +125,14 @@ fn users_in_no_orgvue_group_lack_the_platform_role_or_the_tenant() {
 }
 
 #[test]
+fn who_has_no_address_is_named_by_the_identity_providers_id() {
+    let people = [user("ada").with_idp_id("00u1").in_group("hr"), user("cid").without_email().with_idp_id("00u2").in_group("user")];
+    let findings = decide(&single(), people).findings;
+    let named: Vec<_> = findings.iter().map(|finding| (finding.code.as_str(), finding.idp_id.as_deref())).collect();
+    assert_eq!(named, [("no_platform_role", None), ("no_email", Some("00u2"))]);
+}
+
+#[test]
 fn above_a_thousand_users_in_no_orgvue_group_are_one_finding_with_their_number() {
     let crowd = |n_users| (0..n_users).map(|n| user(&format!("u{n}"))).chain([user("ada").in_group("user")]);
     assert_eq!(decide(&single(), crowd(1_000)).findings.len(), 1_000);

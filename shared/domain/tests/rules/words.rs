@@ -149,7 +149,7 @@ pub(crate) fn wanted(decision: &Decision) -> String {
 /// Findings, one a line: the code and what it is about.
 pub(crate) fn told(findings: &[Finding]) -> String {
     let mut text = String::new();
-    for Finding { code, login, user, group, group_id: _, tenant, groups: _, since_ms: _, message: _ } in findings {
+    for Finding { code, login, user, idp_id: _, group, group_id: _, tenant, groups: _, since_ms: _, message: _ } in findings {
         write!(text, "{code}").unwrap();
         match (login, user) {
             (Some(login), _) => write!(text, " {login}").unwrap(),

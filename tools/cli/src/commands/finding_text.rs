@@ -29,12 +29,13 @@ pub(crate) fn row(integration: &IntegrationId, finding: &Finding) -> [String; CO
     [integration.to_string(), subject, user, tenant, groups, code, message, since]
 }
 
-/// What a finding is about, an account or a group; the directory's user; the tenant, unless it is about all of them; and so on.
+/// What a finding is about, an account or a group, or the identity provider's id of who has no account; the directory's user; the tenant, unless
+/// it is about all of them; and so on.
 fn cells(finding: &Finding) -> [String; 6] {
-    let Finding { code, login, user, group, group_id: _, tenant, groups, since_ms: _, message } = finding;
+    let Finding { code, login, user, idp_id, group, group_id: _, tenant, groups, since_ms: _, message } = finding;
     let text = |value: Option<String>| value.unwrap_or_default();
     [
-        text(login.as_ref().map(ToString::to_string).or_else(|| group.clone())),
+        text(login.as_ref().map(ToString::to_string).or_else(|| group.clone()).or_else(|| idp_id.clone())),
         text(user.as_ref().map(ToString::to_string)),
         text(tenant.as_ref().map(ToString::to_string)),
         groups.join("; "),

@@ -44,9 +44,11 @@ impl Answer for RunView {
     }
 
     fn exit(&self) -> Exit {
+        let is_restore = self.record.restores.is_some();
         match self.record.status {
             // No other run does what a restore left undone.
-            Status::Superseded if self.record.restores.is_some() => Exit::Attention,
+            Status::Superseded if is_restore => Exit::Attention,
+            Status::Applied if is_restore && self.record.tenants.is_empty() => Exit::Attention,
             Status::Applied | Status::Simulated | Status::Superseded => Exit::Done,
             // What was rejected stays held, and waits for nobody.
             Status::PartlyHeld if self.record.tenants.iter().all(|tenant| tenant.held.is_empty() || is_rejected(tenant)) => Exit::Done,
@@ -154,4 +156,24 @@ pub(crate) fn held_table(page: &Page, held: &[HeldRecord]) -> String {
 
 fn fault(page: &Page, code: Option<&str>, error: Option<&str>) -> String {
     error.map(|error| format!("{}\n", page.paint(Tone::Bad, &format!("{}: {error}", code.unwrap_or("fault"))))).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_restore_that_found_nothing_left_to_put_back_wants_a_person() {
+        let applied = |restores| {
+            let record = json!({
+                "v": 1, "id": "r2", "integration": "acme", "directory": "directory_1", "reason": "restored", "generation": 1,
+                "restores": restores, "status": "applied", "started_at_ms": 0, "tenants": [], "findings": [],
+                "workos_calls": 0, "orgvue_calls": 0, "seconds": 0.0
+            });
+            RunView::new(serde_json::from_value(record).unwrap()).exit()
+        };
+        assert_eq!((applied(Some("r1")), applied(None)), (Exit::Attention, Exit::Done));
+    }
 }

@@ -146,6 +146,11 @@ impl Deployment {
         put.send().await.unwrap();
     }
 
+    /// Deletes an item behind everybody's back.
+    pub(crate) async fn lose(&self, pk: &str, sk: &str) {
+        self.table().delete_item().table_name(TABLE).set_key(Some(key(pk, sk))).send().await.unwrap();
+    }
+
     /// Sets an attribute of an item.
     pub(crate) async fn set(&self, (pk, sk): (&str, &str), name: &str, value: AttributeValue) {
         let update = self.table().update_item().table_name(TABLE).set_key(Some(key(pk, sk))).update_expression("SET #name = :value");

@@ -96,6 +96,16 @@ async fn a_removal_is_shown_then_done_and_deprovisions_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_removal_tells_what_it_did_though_what_was_kept_of_a_tenant_is_not_readable() {
+    let deployment = Deployment::with_acme("enforce", &["ada user"]).await;
+    deployment.spoil("TENANTS#acme", "ACME").await;
+    let shown = deployment.json(&["integration", "remove", "acme"]).await;
+    assert_eq!((&shown["tenants"], &shown["n_held"]), (&json!(["ACME"]), &json!(null)));
+    let removed = deployment.run(&["integration", "remove", "acme", "--yes"]).await;
+    assert!(removed.code == 0 && removed.stdout.starts_with("acme: removed\n"), "{} {}", removed.stdout, removed.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn tenants_of_different_modes_are_mixed() {
     let deployment = Deployment::start().await;
     let path = deployment.write("acme.toml", &two_tenants("paused", "simulate"));

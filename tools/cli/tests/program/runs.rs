@@ -1,9 +1,10 @@
 //! `sync`, `runs`, `run show` and `findings`: what runs did, and what they could not.
 
 use serde_json::json;
+use standins::workos::UserSpec;
 use standins::{Fault, FaultKind, Matcher, Nth};
 
-use crate::deployment::{Deployment, file, two_tenants};
+use crate::deployment::{Deployment, directory, file, two_tenants};
 use crate::redacted::redacted;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -42,6 +43,24 @@ async fn what_its_file_pauses_is_not_asked_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_integration_whose_pending_item_is_missing_is_told_beside_those_that_were_asked_for() {
+    let deployment = Deployment::with_acme("enforce", &["ada user"]).await;
+    deployment.customer("other", &["eve user"]);
+    deployment.put_in_force("other", "enforce").await;
+    deployment.lose(&format!("PENDING#{}", directory("acme")), "PENDING").await;
+    let all = deployment.run(&["sync", "--all"]).await;
+    let missing = "the pending item of acme is missing: apply its file again\n";
+    assert_eq!((all.code, all.stderr), (2, format!("the table must be repaired: {missing}")));
+    assert!(all.stdout.starts_with("other: "), "{}", all.stdout);
+    for command in [&["sync", "acme"][..], &["pause", "acme"], &["resume", "acme"]] {
+        let one = deployment.run(command).await;
+        assert_eq!((one.code, one.stderr), (1, format!("error: {missing}")), "{command:?}");
+    }
+    deployment.put_in_force("acme", "enforce").await;
+    assert_eq!(deployment.run(&["sync", "acme", "--wait"]).await.code, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn findings_say_who_since_when_and_what_to_do() {
     let deployment = Deployment::with_acme("enforce", &["ada user", "bob HR"]).await;
     let table = deployment.run(&["findings", "acme"]).await;
@@ -70,6 +89,17 @@ async fn findings_go_to_a_spreadsheet_row_by_row() {
     assert!(
         row[2].starts_with("directory_user_") && row[6].contains("add the user to the group") && row[7].parse::<jiff::Timestamp>().is_ok()
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_no_address_is_found_by_the_identity_providers_id() {
+    let deployment = Deployment::with_acme("enforce", &["ada user"]).await;
+    deployment.workos.put_user(&directory("acme"), UserSpec { email: None, ..UserSpec::new("okta|7", "") });
+    deployment.workos.add_member(&directory("acme"), "SCIM_user", "okta|7");
+    deployment.run(&["sync", "acme", "--wait"]).await;
+    let csv = deployment.run(&["findings", "acme", "--csv"]).await;
+    let row = csv::Reader::from_reader(csv.stdout.as_bytes()).records().next().unwrap().unwrap();
+    assert_eq!((&row[1], &row[4], &row[5]), ("okta|7", "SCIM_user", "no_email"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

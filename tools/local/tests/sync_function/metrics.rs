@@ -178,6 +178,18 @@ async fn a_vendors_fault_is_counted_for_the_vendor() {
 }
 
 #[tokio::test]
+async fn each_directory_that_goes_is_counted_once_whether_others_are_gone_or_not() {
+    let served = Served::start("gone", "enforce").await;
+    let deps = served.deps(|_| {});
+    served.bench.apply("other", "directory_02").await;
+    served.set("directory_02", "switch", AttributeValue::S("suspended".to_owned())).await;
+    served.workos.set_directory_state(DIRECTORY, "unlinked");
+    assert_eq!(served.run(&deps).await, ["SuspensionsBegun=1", "RunSeconds=s RunsRefused=1"]);
+    assert_eq!(served.swept(&deps).await, ["Integrations=2 OldestOwedSeconds=s SuspendedIntegrations=2"]);
+    assert!(served.run(&deps).await.is_empty(), "it is suspended");
+}
+
+#[tokio::test]
 async fn a_run_that_is_stopped_is_counted_too() {
     let served = Served::start("stopped", "enforce").await;
     let deps = served.deps(|config| config.delays.heartbeat_ms = 50);

@@ -1,6 +1,6 @@
 //! `integration remove`: takes an integration out of force, and leaves every account as it is.
 
-use adapters::store::Store;
+use adapters::store::{Store, StoreError};
 use domain::ids::{DirectoryId, IntegrationId, TenantId};
 use serde::Serialize;
 
@@ -17,8 +17,8 @@ pub(crate) struct Removal {
     directory: DirectoryId,
     /// Those that are free for another integration then.
     tenants: Vec<TenantId>,
-    /// Accounts of which a person was asked.
-    n_held: usize,
+    /// Accounts of which a person was asked; none if nobody can tell.
+    n_held: Option<usize>,
     outcome: Outcome,
 }
 
@@ -47,8 +47,12 @@ async fn removal(store: &Store, id: &IntegrationId) -> Result<Removal, CliError>
     let Deployed { id, directory } = fleet::one(store, id).await?;
     let in_force = fleet::in_force(store, &id).await?;
     let tenants = in_force.map(|integration| integration.tenants.into_iter().map(|tenant| tenant.id).collect()).unwrap_or_default();
-    let states = store.tenant_states(&id).await?;
-    let n_held = states.values().filter_map(|state| state.held.as_ref()).map(|head| head.n_actions).sum();
+    let n_held = match store.tenant_states(&id).await {
+        Ok(states) => Some(states.values().filter_map(|state| state.held.as_ref()).map(|head| head.n_actions).sum()),
+        // It goes unread.
+        Err(StoreError::Corrupt { .. }) => None,
+        Err(error) => return Err(error.into()),
+    };
     Ok(Removal { id, directory, tenants, n_held, outcome: Outcome::Shown })
 }
 
@@ -65,7 +69,7 @@ impl Answer for Removal {
              gone: its file, the pending work of {directory}, what was kept of the tenants {}, and {} with the decisions about them\n\
              kept: every account in Orgvue, for nobody is deprovisioned; run records for 90 days, what operators did for 400\n",
             tenants.join(", "),
-            counted(*n_held, "held action")
+            n_held.map_or_else(|| "what is held".to_owned(), |n_held| counted(n_held, "held action"))
         )
     }
 
