@@ -176,7 +176,7 @@ impl Operator<'_> {
             Verdict::Rejected => ("reject", None),
         };
         if already.is_none() {
-            let detail = format!("{tenant} {} ({} accounts)", head.hash.short(), head.n_actions);
+            let detail = format!("{tenant} {} (accounts: {})", head.hash.short(), head.n_actions);
             self.note(Some(id), what, Some(detail)).await?;
         }
         Ok(DecidedOn { tenant: tenant.clone(), held: head.clone(), already, generation: asked.transpose()? })

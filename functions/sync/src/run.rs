@@ -14,7 +14,7 @@ use domain::ids::RunId;
 use domain::message::{Reason, SyncMessage};
 use domain::notice::{FindingNews, Notice};
 use domain::pending::{NotClaimed, RunEnd};
-use domain::run::{RunRecord, Status};
+use domain::run::{INTERRUPTED, RunRecord, Status};
 use tokio::sync::OnceCell;
 use tracing::Span;
 use uuid::Uuid;
@@ -112,7 +112,7 @@ impl Opening {
     pub(crate) fn of(record: &RunRecord) -> Self {
         let error = "the run was cut short, or is at work still; what it saved before it wrote is kept";
         let record =
-            RunRecord { status: Status::Superseded, code: Some("interrupted".to_owned()), error: Some(error.to_owned()), ..record.clone() };
+            RunRecord { status: Status::Superseded, code: Some(INTERRUPTED.to_owned()), error: Some(error.to_owned()), ..record.clone() };
         Self { record, stored: OnceCell::new() }
     }
 

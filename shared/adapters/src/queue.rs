@@ -7,7 +7,7 @@ use crate::aws::AwsError;
 
 /// Longest delay that SQS takes: 15 minutes.
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>
-const DELAY_SECONDS_MAX: i32 = 900;
+pub(crate) const DELAY_SECONDS_MAX: i32 = 900;
 
 /// One queue.
 #[derive(Debug, Clone)]

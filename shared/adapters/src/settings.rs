@@ -8,6 +8,7 @@ use std::str::FromStr;
 use domain::delays::Delays;
 use secrecy::SecretString;
 
+use crate::queue::DELAY_SECONDS_MAX;
 use crate::secrets::{self, Source};
 
 /// A variable that is missing or wrong. Never shows a value: it may be a secret.
@@ -151,6 +152,10 @@ impl<L: Fn(&str) -> Option<String>> Settings<L> {
             quarantine_ms,
             drift_ms: milliseconds("DRIFT_SECONDS", default.drift_ms)?,
         };
+        // Where Scheduler fails, the queue delays the message instead.
+        if delays.window_ms > i64::from(DELAY_SECONDS_MAX) * 1_000 {
+            return Err(SettingError::Malformed { name: "WINDOW_SECONDS".to_owned(), expected: "at most 900" });
+        }
         if delays.heartbeat_ms * 2 > delays.lease_ms {
             return Err(SettingError::Malformed { name: "HEARTBEAT_SECONDS".to_owned(), expected: "at most half of LEASE_SECONDS" });
         }
@@ -195,7 +200,7 @@ mod tests {
 
     #[test]
     fn refuses_a_delay_that_is_no_number_or_zero_and_never_shows_it() {
-        for value in ["soon", "0", "-5", "1.5"] {
+        for value in ["soon", "0", "-5", "1.5", "901"] {
             let settings = Settings::new(|name: &str| (name == "WINDOW_SECONDS").then(|| value.to_owned()));
             let error = settings.delays().unwrap_err().to_string();
             assert!(error.contains("WINDOW_SECONDS") && !error.contains(value.trim_start_matches('0')) || value == "0", "{error}");

@@ -55,7 +55,7 @@ pub use events::EventRecord;
 pub use integrations::InForce;
 pub use pending::Marked;
 pub use remove::{RemoveError, Removed};
-pub use runs::{RunHead, SavedRows};
+pub use runs::{RunHead, RunNow, SavedRows};
 pub use schema::create_table;
 
 /// The table.

@@ -221,8 +221,13 @@ impl Pending {
         self.generation > self.reconciled_generation
     }
 
+    /// The run that is at work now.
+    pub fn at_work(&self, now_ms: i64) -> Option<&RunId> {
+        self.lease.as_ref().filter(|lease| lease.until_ms > now_ms).map(|lease| &lease.run)
+    }
+
     fn is_leased(&self, now_ms: i64) -> bool {
-        self.lease.as_ref().is_some_and(|lease| lease.until_ms > now_ms)
+        self.at_work(now_ms).is_some()
     }
 
     fn retry_is_due(&self, now_ms: i64) -> bool {

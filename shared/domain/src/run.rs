@@ -15,6 +15,9 @@ use crate::login::Login;
 use crate::message::Reason;
 use crate::plan::{Action, Change, Verb};
 
+/// The code of the record that a run leaves before its first write: it stays where the run is cut short.
+pub const INTERRUPTED: &str = "interrupted";
+
 /// How a run, or one tenant of it, ended.
 ///
 /// The order is that of concern: the status of a run is the greatest of its tenants'.
@@ -27,7 +30,7 @@ pub enum Status {
     Applied,
     /// What does no harm was written; the rest waits for a person.
     PartlyHeld,
-    /// Another run took over; this one stopped writing.
+    /// Another run took over, or a person paused: this one stopped writing. Or it has not told its end ([`RunRecord::is_open`]).
     Superseded,
     /// Something passing stood in the way; it is tried again.
     Failed,
@@ -133,6 +136,11 @@ pub struct HeldRecord {
 }
 
 impl RunRecord {
+    /// Whether the run has not told its end: it is at work, or was cut short while it wrote.
+    pub fn is_open(&self) -> bool {
+        self.code.as_deref() == Some(INTERRUPTED)
+    }
+
     /// The same without one person: what is counted stays, who it was goes.
     #[must_use]
     pub fn without(mut self, login: &Login) -> Self {

@@ -65,11 +65,12 @@ pub(crate) struct Args {
 #[derive(Debug, Clone, ClapArgs)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
-    /// The deployment's DynamoDB table
-    #[arg(long, global = true, value_name = "NAME", env = "TABLE_NAME", hide_env_values = true)]
+    // What variables say is looked up later: clap would tell it back among what somebody typed.
+    /// The deployment's DynamoDB table [env: TABLE_NAME]
+    #[arg(long, global = true, value_name = "NAME")]
     pub(crate) table: Option<String>,
-    /// The deployment's sync queue
-    #[arg(long, global = true, value_name = "URL", env = "SYNC_QUEUE_URL", hide_env_values = true)]
+    /// The deployment's sync queue [env: SYNC_QUEUE_URL]
+    #[arg(long, global = true, value_name = "URL")]
     pub(crate) queue_url: Option<String>,
     // The AWS SDK reads the variable itself: as with the AWS CLI, a profile that is named here comes before keys in the environment,
     // and one that the variable names comes behind them.
@@ -169,9 +170,10 @@ pub(crate) enum Command {
 
 /// One integration, or all of them.
 #[derive(Debug, ClapArgs)]
+#[group(required = true, multiple = false)]
 pub(crate) struct Which {
     /// The integration
-    #[arg(value_name = "ID", value_parser = IntegrationId::parse, required_unless_present = "all", conflicts_with = "all")]
+    #[arg(value_name = "ID", value_parser = IntegrationId::parse)]
     pub(crate) id: Option<IntegrationId>,
     /// Every integration
     #[arg(long)]

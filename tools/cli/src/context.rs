@@ -34,7 +34,10 @@ const AHEAD_MS_MAX: i64 = 10_000;
 /// What commands work with.
 #[derive(Debug)]
 pub(crate) struct Context {
+    /// As it was typed.
     global: Global,
+    table: Option<String>,
+    queue_url: Option<String>,
     named: Named,
     aws: OnceCell<SdkConfig>,
 }
@@ -68,7 +71,9 @@ impl Hands {
 impl Context {
     /// Looks nothing up yet.
     pub(crate) fn new(global: Global) -> Self {
-        Self { global, named: Named::Alone, aws: OnceCell::new() }
+        let table = named_or(&global.table, env::var("TABLE_NAME").ok());
+        let queue_url = named_or(&global.queue_url, env::var("SYNC_QUEUE_URL").ok());
+        Self { global, table, queue_url, named: Named::Alone, aws: OnceCell::new() }
     }
 
     /// One of two deployments that are compared: that of a profile, which says its table and region unless the command line does.
@@ -81,8 +86,7 @@ impl Context {
         if self.global.profile.is_some() {
             return Err(of_one("--profile"));
         }
-        // What the variable says arrives as if it had been passed.
-        if self.global.table.is_some() && self.global.table != env::var("TABLE_NAME").ok() {
+        if self.global.table.is_some() {
             return Err(of_one("--table"));
         }
         let said = profile::read(name, named).await?;
@@ -93,13 +97,8 @@ impl Context {
             );
             CliError::Usage(Advice::new(format!("no table is known for the profile {name}"), next))
         })?;
-        let global = Global {
-            table: Some(table),
-            profile: Some(name.to_owned()),
-            region: named_or(&self.global.region, said.region),
-            ..self.global.clone()
-        };
-        Ok(Self { global, named, aws: OnceCell::new() })
+        let global = Global { profile: Some(name.to_owned()), region: named_or(&self.global.region, said.region), ..self.global.clone() };
+        Ok(Self { global, table: Some(table), queue_url: None, named, aws: OnceCell::new() })
     }
 
     /// The deployment's table.
@@ -144,12 +143,12 @@ impl Context {
 
     /// The table's name.
     pub(crate) fn table(&self) -> Result<&str, CliError> {
-        named(&self.global.table).ok_or(CliError::NoTable)
+        named(&self.table).ok_or(CliError::NoTable)
     }
 
     /// The queue's URL.
     pub(crate) fn queue_url(&self) -> Result<&str, CliError> {
-        named(&self.global.queue_url).ok_or(CliError::NoQueue)
+        named(&self.queue_url).ok_or(CliError::NoQueue)
     }
 
     /// What errors speak of.
@@ -158,8 +157,8 @@ impl Context {
         let from_environment = env::var("AWS_PROFILE").ok();
         let region = self.aws.get().and_then(SdkConfig::region).map(AsRef::as_ref);
         Place {
-            table: text(named(&self.global.table)),
-            queue_url: text(named(&self.global.queue_url)),
+            table: text(named(&self.table)),
+            queue_url: text(named(&self.queue_url)),
             profile: text(named(&self.global.profile).or(named(&from_environment)).or(Some(NO_PROFILE))),
             region: text(region),
             named: self.named,

@@ -19,12 +19,12 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) json: bool,
     /// The window in which events are batched; production has 300
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=900))]
     pub(crate) window_seconds: u32,
     /// An integration file, instead of the example (repeatable)
     #[arg(long, value_name = "FILE")]
     pub(crate) integration: Vec<PathBuf>,
-    /// A directory, played by one webhook (repeatable): {"id","state","users":[{"idp_id","email","state","groups":[…]}]}
+    /// The directory of one of the integrations, played by one webhook (repeatable): {"id","state","users":[{"idp_id","email","state","groups":[…]}]}
     #[arg(long, value_name = "FILE", conflicts_with = "workos_url")]
     pub(crate) directory: Vec<PathBuf>,
     /// The Orgvue accounts before: {"TENANT":[{"Login","Role","Enabled"}]}

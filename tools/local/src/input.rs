@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use domain::integration::{FileError, Integration};
+use serde::Deserialize;
 use serde_json::Value;
 
 /// What is played.
@@ -55,6 +56,14 @@ pub enum InputError {
         /// The tenant.
         tenant: String,
     },
+    /// A directory is given that no integration has.
+    #[error("{path}: no integration has the directory {directory}: correct its id, or give its file with --integration", path = path.display())]
+    UnknownDirectory {
+        /// The file.
+        path: PathBuf,
+        /// The directory.
+        directory: String,
+    },
     /// Two integration files cannot both be in force.
     #[error("{first} and {second} have the same {what}: one of them must change")]
     Clash {
@@ -102,7 +111,12 @@ impl Input {
             input.integrations.push(parse_integration(path, &read(path)?)?);
         }
         for path in directories {
-            input.directories.push(parse_json(path, &read(path)?, DIRECTORY_FORM)?);
+            let text = read(path)?;
+            let DirectoryHead { id, .. } = parse_json(path, &text, DIRECTORY_FORM)?;
+            if !input.integrations.iter().any(|(integration, _)| integration.directory.as_str() == id) {
+                return Err(InputError::UnknownDirectory { path: path.to_owned(), directory: id });
+            }
+            input.directories.push(parse_json(path, &text, DIRECTORY_FORM)?);
         }
         if let Some(path) = accounts {
             input.accounts =
@@ -133,6 +147,27 @@ impl Input {
         }
         Ok(())
     }
+}
+
+/// What is looked at of a directory before the stand-in reads it.
+#[derive(Deserialize)]
+struct DirectoryHead {
+    id: String,
+    #[serde(default)]
+    #[expect(dead_code, reason = "that it is one of them is all that is looked at")]
+    state: DirectoryState,
+}
+
+/// The states that WorkOS has for a directory.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum DirectoryState {
+    #[default]
+    Linked,
+    Validating,
+    InvalidCredentials,
+    Unlinked,
+    Deleting,
 }
 
 const DIRECTORY_FORM: &str = r#"a directory must be {"id":…,"state":…,"users":[{"idp_id":…,"email":…,"state":…,"groups":[…]}]}"#;

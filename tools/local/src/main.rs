@@ -143,11 +143,8 @@ struct Out {
 
 impl Out {
     fn people(&self, text: &str) {
-        if self.json {
-            eprintln!("{text}");
-        } else {
-            println!("{text}");
-        }
+        // Whoever reads it may have read enough.
+        let _ = if self.json { writeln!(io::stderr(), "{text}") } else { writeln!(io::stdout(), "{text}") };
     }
 
     fn program(&self, value: &impl serde::Serialize) -> Result<(), Error> {

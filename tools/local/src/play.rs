@@ -207,14 +207,14 @@ pub async fn in_force(store: &Store) -> Result<Vec<Integration>, StoreError> {
     Ok(integrations)
 }
 
-/// The runs of an integration that began at this time or later, oldest first.
+/// The runs of an integration that began at this time or later and have ended, or were cut short; oldest first.
 ///
 /// # Errors
 /// [`StoreError`].
 pub async fn runs_since(store: &Store, integration: &IntegrationId, since_ms: i64) -> Result<Vec<RunRecord>, StoreError> {
     let mut records = Vec::new();
     for head in store.runs(integration).await?.into_iter().filter(|head| head.started_at_ms >= since_ms) {
-        records.extend(store.run(&head.id).await?);
+        records.extend(store.run_now(&head.id).await?.filter(|run| !run.is_at_work).map(|run| run.record));
     }
     Ok(records)
 }

@@ -123,7 +123,7 @@ pub fn run_text(run: &RunRecord) -> String {
     if !run.findings.is_empty() {
         let _ = writeln!(text, "  could not be synced:\n{}", indent(&findings_table(&run.findings)));
     }
-    let _ = writeln!(text, "  {} calls to WorkOS, {} to Orgvue, {:.1} s", run.workos_calls, run.orgvue_calls, run.seconds);
+    let _ = writeln!(text, "  calls to WorkOS: {}, to Orgvue: {}; {:.1} s", run.workos_calls, run.orgvue_calls, run.seconds);
     text
 }
 

@@ -15,10 +15,12 @@ use domain::current::DatasetRefusal;
 use domain::finding::FindingCode;
 use domain::guard::HoldReason;
 use domain::integration::Integration;
+use domain::onboarding::{GroupReport, Outcome};
 
 const REASON_CODES: &str = include_str!("../../../docs/reason-codes.md");
 const CONFIGURATION: &str = include_str!("../../../docs/configuration.md");
 const RUNBOOK: &str = include_str!("../../../docs/runbook.md");
+const ONBOARDING: &str = include_str!("../../../docs/onboarding.md");
 const LOCAL: &str = include_str!("../../../docs/local.md");
 const CAPACITY: &str = include_str!("../../../docs/capacity.md");
 
@@ -125,6 +127,16 @@ fn the_runbook_tells_what_to_do_about_every_fault_that_raises_a_vendors_alarm() 
 fn the_documented_integration_file_is_valid() {
     let file = CONFIGURATION.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
     Integration::parse(&file.replace('…', "")).unwrap();
+}
+
+#[test]
+fn a_slip_in_the_prefix_is_told_as_it_is_documented() {
+    let file = include_str!("../example/single.toml").replace("IMAPP", "IAMAPP");
+    let names = ["user", "admin", "Retail"].map(|role| format!("IMAPP_Orgvue_SCIM_{role}"));
+    let report = GroupReport::of(names.iter().map(String::as_str), &Integration::parse(&file).unwrap());
+    let report = GroupReport { n_users_left_out: Some(2), ..report };
+    let step = report.steps().into_iter().find(|step| step.outcome == Outcome::Failed).unwrap();
+    assert!(ONBOARDING.contains(&format!("```text\n{step}\n```")), "{step}");
 }
 
 #[test]

@@ -36,6 +36,15 @@ pub struct RunHead {
     pub started_at_ms: i64,
 }
 
+/// A run, as far as it has told.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunNow {
+    /// Its record: that of its end, or the one that it left before its first write.
+    pub record: RunRecord,
+    /// Whether its end is still to come.
+    pub is_at_work: bool,
+}
+
 /// Rows as a run found them, and where: a file may give the tenant another dataset since.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct SavedRows {
@@ -148,6 +157,23 @@ impl Store {
     /// [`StoreError`].
     pub async fn run(&self, run: &RunId) -> Result<Option<RunRecord>, StoreError> {
         self.chunks(&partition(run), RECORD).await
+    }
+
+    /// A run, and whether it is at work; `None` if there is none, or no longer.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn run_now(&self, run: &RunId) -> Result<Option<RunNow>, StoreError> {
+        let Some(record) = self.run(run).await? else { return Ok(None) };
+        if !record.is_open() {
+            return Ok(Some(RunNow { record, is_at_work: false }));
+        }
+        let pending = self.pending(std::slice::from_ref(&record.directory)).await?.pop();
+        if pending.is_some_and(|pending| pending.at_work(now_ms()) == Some(run)) {
+            return Ok(Some(RunNow { record, is_at_work: true }));
+        }
+        // It may have told its end between the two reads, and then gave the lease back.
+        Ok(self.run(run).await?.map(|record| RunNow { record, is_at_work: false }))
     }
 
     /// The runs of an integration, oldest first.

@@ -21,7 +21,7 @@ Examples:
   orgvue-scim integration apply customers/*.toml --wait
 
 Every file is checked before the first one is applied. A file that is in force already changes nothing.
-Exit code 2, with --wait: a run ended held or failing.";
+Exit code 2, with --wait: a run ended failing, or held, unless all that is held was rejected.";
 
 const SHOW_HELP: &str = "\
 Examples:

@@ -44,7 +44,7 @@ Examples:
 It ends a pause, a suspension and a quarantine. The directory of a suspended integration is looked at first: that takes the sync function's
 own variables (WORKOS_API_KEY, ORGVUE_URL, ORGVUE_TOKENS, …), and the integration stays suspended unless the directory is linked again.
 A pause in the integration file ends with the file: correct its mode and apply it.
-Exit code 2, with --wait: the run ended held or failing.";
+Exit code 2, with --wait: the run ended failing, or held, unless all that is held was rejected.";
 
 pub(super) const EVENTS_HELP: &str = "\
 Examples:

@@ -14,7 +14,8 @@ Examples:
   orgvue-scim sync --all                     ask for a sync of every integration
 
 A quarantine ends with it: everything that failed is tried at once.
-Exit code 2: it was not asked for, because the integration is paused or suspended; or, with --wait, its run ended held or failing.";
+Exit code 2: it was not asked for, because the integration is paused or suspended; or, with --wait, its run ended failing,
+or held, unless all that is held was rejected.";
 
 pub(super) const RUNS_HELP: &str = "\
 Examples:
@@ -27,7 +28,9 @@ What each run came to is told of the last 20 alone; `orgvue-scim run show` tells
 pub(super) const RUN_HELP: &str = "\
 Examples:
   orgvue-scim run show 01997f2e-5b1c-7d6e-9c3a-0d4f6b8a2c11
-  orgvue-scim run show 01997f2e-5b1c-7d6e-9c3a-0d4f6b8a2c11 --output json | jq '.tenants[].created'";
+  orgvue-scim run show 01997f2e-5b1c-7d6e-9c3a-0d4f6b8a2c11 --output json | jq '.tenants[].created'
+
+Exit code 2: it ended failing, or held, unless all that is held was rejected; or it is a restore that stopped midway.";
 
 pub(super) const FINDINGS_HELP: &str = "\
 Examples:

@@ -140,6 +140,12 @@ impl Answer for Erased {
     }
 
     fn hint(&self) -> Option<String> {
-        self.erased.is_none().then(|| "nothing has been erased: add --yes; it cannot be undone".to_owned())
+        match self.erased {
+            None => Some("nothing has been erased: add --yes; it cannot be undone".to_owned()),
+            Some(ErasedFrom { runs: 0, rows: 0, held: 0, snapshot: false }) => {
+                Some("nothing was found under this address: check its spelling".to_owned())
+            }
+            Some(_) => None,
+        }
     }
 }

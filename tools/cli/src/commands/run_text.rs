@@ -1,9 +1,10 @@
 //! One run, as it is shown.
 
+use adapters::store::RunNow;
 use domain::held::Verdict;
 use domain::integration::Mode;
 use domain::login::Login;
-use domain::run::{HeldRecord, RunRecord, Status, TenantRecord};
+use domain::run::{HeldRecord, INTERRUPTED, RunRecord, Status, TenantRecord};
 use serde::Serialize;
 
 use super::finding_text::findings_table;
@@ -15,12 +16,19 @@ pub(crate) struct RunView {
     #[serde(flatten)]
     record: RunRecord,
     started_at: At,
+    at_work: bool,
 }
 
 impl RunView {
-    /// Of a record.
+    /// Of a run that has ended.
     pub(crate) fn new(record: RunRecord) -> Self {
-        Self { started_at: At(record.started_at_ms), record }
+        RunNow { record, is_at_work: false }.into()
+    }
+}
+
+impl From<RunNow> for RunView {
+    fn from(RunNow { record, is_at_work }: RunNow) -> Self {
+        Self { started_at: At(record.started_at_ms), record, at_work: is_at_work }
     }
 }
 
@@ -28,9 +36,13 @@ impl Answer for RunView {
     fn text(&self, page: &Page) -> String {
         let RunRecord { id, integration, status, reason, restores, code, error, tenants, findings, .. } = &self.record;
         let RunRecord { workos_calls, orgvue_calls, seconds, .. } = &self.record;
-        let mut text = format!("{integration}: {}, run {id}\n", page.paint(tone(*status), &word(status)));
-        text += &format!("asked for by {}, began {}, took {seconds:.1} s", word(reason), page.time(self.started_at.0));
-        text += &format!(", {} to WorkOS, {orgvue_calls} to Orgvue\n", counted(*workos_calls, "call"));
+        let (tone, word_of_status) = told(*status, code.as_deref(), self.at_work);
+        let mut text = format!("{integration}: {}, run {id}\n", page.paint(tone, &word_of_status));
+        text += &format!("asked for by {}, began {}", word(reason), page.time(self.started_at.0));
+        if !self.record.is_open() {
+            text += &format!(", took {seconds:.1} s, {} to WorkOS, {orgvue_calls} to Orgvue", counted(*workos_calls, "call"));
+        }
+        text.push('\n');
         text += &restores.as_ref().map(|other| format!("it put back what run {other} had overwritten\n")).unwrap_or_default();
         text += &fault(page, code.as_deref(), error.as_deref());
         if !tenants.is_empty() {
@@ -57,8 +69,17 @@ impl Answer for RunView {
     }
 }
 
+/// A run's status in a word, and how much it wants to be looked at. As long as the run has not told its end, that is what there is to say.
+pub(crate) fn told(status: Status, code: Option<&str>, at_work: bool) -> (Tone, String) {
+    match code {
+        Some(INTERRUPTED) if at_work => (Tone::Plain, "working".to_owned()),
+        Some(INTERRUPTED) => (Tone::Warn, INTERRUPTED.to_owned()),
+        Some(_) | None => (tone(status), word(&status)),
+    }
+}
+
 /// How much a status wants to be looked at.
-pub(crate) fn tone(status: Status) -> Tone {
+fn tone(status: Status) -> Tone {
     match status {
         Status::Applied => Tone::Good,
         Status::Simulated => Tone::Plain,
@@ -77,7 +98,7 @@ pub(crate) fn writes(run: &RunRecord, tenant: &TenantRecord) -> bool {
 }
 
 fn summary(page: &Page, run: &RunRecord) -> String {
-    let mut table = page.table(&["tenant", "mode", "status", "created", "updated", "removed", "unchanged", "held", "failed"]);
+    let mut table = page.table(&["tenant", "mode", "status", "created", "updated", "removed or disabled", "unchanged", "held", "failed"]);
     for of in &run.tenants {
         let TenantRecord { tenant, status, mode, created, updated, removed, unchanged, held, failed, .. } = of;
         let done = |logins: &[Login]| match logins.len() {

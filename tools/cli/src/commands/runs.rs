@@ -4,11 +4,11 @@ use adapters::store::RunHead;
 use domain::ids::{IntegrationId, RunId};
 use domain::login::Login;
 use domain::message::Reason;
-use domain::run::{RunRecord, Status, TenantRecord};
+use domain::run::{INTERRUPTED, RunRecord, Status, TenantRecord};
 use serde::Serialize;
 
 use super::fleet;
-use super::run_text::{RunView, tone, writes};
+use super::run_text::{RunView, told, writes};
 use crate::args::RunsArgs;
 use crate::context::Context;
 use crate::error::CliError;
@@ -29,6 +29,7 @@ struct Row {
     id: RunId,
     started_at: At,
     status: Status,
+    at_work: bool,
     /// Of the newest runs only.
     #[serde(flatten)]
     outcome: Option<Outcome>,
@@ -73,8 +74,11 @@ pub(crate) async fn list(cx: &Context, args: &RunsArgs) -> Result<Runs, CliError
         fleet::one(&store, &args.id).await?;
     }
     let row = async |(place, head): (usize, RunHead)| {
-        let record = if place < RECORDS_MAX { store.run(&head.id).await? } else { None };
-        Ok(Row { id: head.id, started_at: At(head.started_at_ms), status: head.status, outcome: record.map(Outcome::from) })
+        let now = if place < RECORDS_MAX { store.run_now(&head.id).await? } else { None };
+        // The record is read behind the head, and may tell an end that this one does not know.
+        let (status, at_work) = now.as_ref().map_or((head.status, false), |now| (now.record.status, now.is_at_work));
+        let outcome = now.map(|now| Outcome::from(now.record));
+        Ok(Row { id: head.id, started_at: At(head.started_at_ms), status, at_work, outcome })
     };
     let runs = fleet::each(heads.into_iter().enumerate(), row).await?;
     Ok(Runs { integration: args.id.clone(), runs })
@@ -82,8 +86,8 @@ pub(crate) async fn list(cx: &Context, args: &RunsArgs) -> Result<Runs, CliError
 
 /// Shows one run.
 pub(crate) async fn show(cx: &Context, run: &RunId) -> Result<RunView, CliError> {
-    let record = cx.store().await?.run(run).await?.ok_or_else(|| CliError::UnknownRun(run.clone()))?;
-    Ok(RunView::new(record))
+    let now = cx.store().await?.run_now(run).await?;
+    Ok(now.ok_or_else(|| CliError::UnknownRun(run.clone()))?.into())
 }
 
 impl Answer for Runs {
@@ -91,15 +95,19 @@ impl Answer for Runs {
         if self.runs.is_empty() {
             return String::new();
         }
-        let header = ["run", "began", "status", "reason", "seconds", "created", "updated", "removed", "held", "findings"];
+        let header = ["run", "began", "status", "reason", "seconds", "created", "updated", "removed or disabled", "held", "findings"];
         let mut table = page.table(&header);
-        for Row { id, started_at, status, outcome } in &self.runs {
-            let of = |text: fn(&Outcome) -> String| page.plain(outcome.as_ref().map(text).unwrap_or_default());
+        for Row { id, started_at, status, at_work, outcome } in &self.runs {
+            let code = outcome.as_ref().and_then(|of| of.code.as_deref());
+            let (tone, word_of_status) = told(*status, code, *at_work);
+            // A run that has not told its end has not told of these.
+            let ended = outcome.as_ref().filter(|_| code != Some(INTERRUPTED));
+            let of = |text: fn(&Outcome) -> String| page.plain(ended.map(text).unwrap_or_default());
             table.add_row([
                 page.plain(id),
                 page.plain(utc(started_at.0)),
-                page.cell(tone(*status), word(status)),
-                of(|of| word(&of.reason)),
+                page.cell(tone, word_of_status),
+                page.plain(outcome.as_ref().map(|of| word(&of.reason)).unwrap_or_default()),
                 of(|of| format!("{:.1}", of.seconds)),
                 of(|of| of.created.to_string()),
                 of(|of| of.updated.to_string()),

@@ -106,7 +106,7 @@ impl OfIntegration {
             ("last success", time(facts.last_success_at)),
             ("last run", facts.last_run.as_ref().map(ToString::to_string)),
             ("findings", facts.findings.map(|n| n.to_string())),
-            ("next look", time(facts.next_drift_at)),
+            ("next look", time(facts.next_drift_at).filter(|_| facts.stopped.is_none())),
         ];
         let rows = rows.into_iter().filter_map(|(label, text)| Some(format!("{label:<14}{}\n", text?)));
         let tenants = if facts.tenants.is_empty() { String::new() } else { format!("\n{}", tenants_table(page, &facts.tenants)) };

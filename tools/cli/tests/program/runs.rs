@@ -1,5 +1,10 @@
 //! `sync`, `runs`, `run show` and `findings`: what runs did, and what they could not.
 
+use adapters::clock::now_ms;
+use domain::delays::Delays;
+use domain::ids::{IntegrationId, RunId};
+use domain::pending::RunEnd;
+use domain::run::{RunRecord, Status};
 use serde_json::json;
 use standins::workos::UserSpec;
 use standins::{Fault, FaultKind, Matcher, Nth};
@@ -21,6 +26,29 @@ async fn a_sync_is_waited_for_and_its_run_can_be_shown_again() {
     assert!(shown.code == 0 && shown.stdout.contains("grace@acme.com") && shown.stdout.contains("asked for by on_demand"));
     let listed = deployment.json(&["runs", "acme", "--limit", "1"]).await;
     assert_eq!((&listed["runs"][0]["id"], &listed["runs"][0]["created"], &listed["runs"][1]), (&json!(id), &json!(1), &json!(null)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_has_not_told_its_end_is_at_work_or_was_interrupted() {
+    let deployment = Deployment::with_acme("enforce", &["ada user"]).await;
+    let (store, run) = (&deployment.system.store, RunId::new("newest"));
+    let head = store.latest_runs(&IntegrationId::parse("acme").unwrap(), 1).await.unwrap().remove(0);
+    let record = store.run(&head.id).await.unwrap().unwrap();
+    // As stored before its first write.
+    let (status, code) = (Status::Superseded, Some("interrupted".to_owned()));
+    store.put_run(&RunRecord { id: run.clone(), status, code, tenants: Vec::new(), ..record.clone() }).await.unwrap();
+    let told = async |word: &str, at_work: bool| {
+        let listed = deployment.run(&["runs", "acme", "--limit", "1"]).await;
+        let row = redacted(&listed.stdout);
+        assert!(row.ends_with(&format!("newest  TIME  {word}  applied\n")), "{row}");
+        let shown = deployment.run(&["run", "show", "newest"]).await;
+        assert!(shown.code == 0 && shown.stdout.starts_with(&format!("acme: {word}, run newest\n")), "{}", shown.stdout);
+        assert_eq!(deployment.json(&["runs", "acme"]).await["runs"][0]["at_work"], at_work);
+    };
+    let claim = store.hold(&record.directory, &run, now_ms(), &Delays::default()).await.unwrap().unwrap();
+    told("working", true).await;
+    store.release(claim, RunEnd::Stopped).await.unwrap().unwrap();
+    told("interrupted", false).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -129,6 +157,10 @@ async fn what_a_tenant_is_only_simulated_is_not_counted_as_done() {
         "{}",
         applied.stdout
     );
+    let listed = deployment.run(&["runs", "acme"]).await;
+    for text in [applied.stdout, listed.stdout] {
+        assert!(text.contains("  UPDATED  REMOVED OR DISABLED  "), "{text}");
+    }
     let runs = deployment.json(&["runs", "acme"]).await;
     assert_eq!((&runs["runs"][0]["created"], &runs["runs"][0]["removed"]), (&json!(1), &json!(0)), "{runs}");
 }

@@ -63,6 +63,8 @@ async fn a_suspended_integration_is_resumed_only_when_its_directory_is_linked_ag
     deployment.run(&["sync", "acme", "--wait"]).await;
     let status = deployment.run(&["status", "acme", "--output", "json"]).await;
     assert_eq!((status.code, &status.json()["integrations"][0]["health"]), (2, &json!("suspended")));
+    let screen = deployment.run(&["status", "acme"]).await.stdout;
+    assert!(!screen.contains("next look"), "{screen}");
 
     let refused = deployment.run(&["resume", "acme"]).await;
     assert!(

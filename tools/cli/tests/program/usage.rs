@@ -39,6 +39,18 @@ fn help_is_an_answer_and_tells_the_exit_codes() {
 }
 
 #[test]
+fn what_is_missing_is_told_without_what_the_environment_says() {
+    let which = "<ID|--all>";
+    for (command, missing) in [("pause", which), ("resume", which), ("sync", which), ("findings", which), ("reject", "<ID> <HASH>")] {
+        let mut program = program(&[command]);
+        program.env("TABLE_NAME", "scim").env("SYNC_QUEUE_URL", "https://sqs.invalid/scim");
+        let ended = Ended::of(program);
+        assert_eq!(ended.code, 64);
+        assert!(ended.stderr.contains(&format!("\nUsage: orgvue-scim {command} {missing}\n")), "{}", ended.stderr);
+    }
+}
+
+#[test]
 fn a_deployment_that_is_not_named_says_how_to_name_it() {
     let ended = Ended::of(program(&["status"]));
     assert_eq!((ended.code, failure(&ended)), (64, "no table is named: pass --table NAME or set TABLE_NAME"));

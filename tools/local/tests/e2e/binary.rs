@@ -23,6 +23,8 @@ crate::tests![
     what_is_held_ends_with_1,
     what_keeps_failing_ends_with_1,
     a_mistake_in_a_file_ends_with_2_and_names_the_line,
+    a_directory_that_nothing_could_come_of_ends_with_2,
+    whoever_has_read_enough_stops_nothing,
     a_kill_before_the_windows_end_loses_nothing,
     other_servers_take_the_place_of_the_stand_ins,
     secrets_that_were_given_are_not_shown,
@@ -154,6 +156,28 @@ async fn a_mistake_in_a_file_ends_with_2_and_names_the_line() {
     let output = run(local(&["--once", "--integration", "nowhere.toml"])).await;
     assert!(output.status.code() == Some(2) && stderr(&output).contains("nowhere.toml"));
     assert_eq!(run(local(&["--onse"])).await.status.code(), Some(2));
+}
+
+async fn a_directory_that_nothing_could_come_of_ends_with_2() {
+    let (folder, customer) = (TempDir::new().unwrap(), single("ACME"));
+    let integration = write(&folder, "acme.toml", &customer.toml());
+    let unlinkd = directory(&customer, &[]).replace("linked", "unlinkd");
+    for (text, files, told) in [
+        (directory(&customer, &[]), &[][..], "no integration has the directory directory_"),
+        (unlinkd, &["--integration", path(&integration)], "unknown variant `unlinkd`, expected one of `linked`"),
+    ] {
+        let file = write(&folder, "directory.json", &text);
+        let output = run(local(&[&["--once", "--directory", path(&file)], files].concat())).await;
+        let text = stderr(&output);
+        assert!(output.status.code() == Some(2) && text.contains("directory.json: ") && text.contains(told), "{text}");
+    }
+}
+
+async fn whoever_has_read_enough_stops_nothing() {
+    let mut child = local(&["--once", "--window-seconds", "1"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    drop(child.stdout.take());
+    let ended = spawn_blocking(move || child.wait()).await.unwrap().unwrap();
+    assert_eq!(ended.code(), Some(0));
 }
 
 /// A program that stays up; it is killed with the test.

@@ -6,12 +6,14 @@ use adapters::clock::now_ms;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::message::Reason;
 use domain::run::Status;
+use local::play;
 use standins::{FaultKind, Matcher, Nth};
 
 use crate::world::{GET_ITEMS, Setup, User, World, fault, single, until};
 
 crate::tests![
     a_killed_run_is_finished_without_a_new_event,
+    a_run_is_told_when_it_has_ended_or_was_cut_short,
     a_run_that_is_killed_between_its_writes_is_finished_without_a_new_event,
     a_window_outlives_the_system,
     a_write_whose_answer_is_lost_makes_no_second_account,
@@ -44,6 +46,23 @@ async fn a_killed_run_is_finished_without_a_new_event() {
     assert_eq!((killed.status, killed.reason), (Status::Superseded, Reason::Webhook), "it says that it began to write");
     assert_eq!(world.rows("ACME"), ["ada user"]);
     world.end().await;
+}
+
+async fn a_run_is_told_when_it_has_ended_or_was_cut_short() {
+    let mut world = on_disk(1_000).await;
+    let told = async |world: &World| {
+        let runs = play::runs_since(world.store(), &world.id(), 0).await.unwrap();
+        runs.into_iter().map(|run| run.status).collect::<Vec<_>>()
+    };
+    world.add(User::new("ada").in_group("user"));
+    world.orgvue.fault(fault(writes(), Nth::At(1), FaultKind::Slow(Duration::from_secs(3))));
+    world.poke().await;
+    until("the write", || world.puts() == 1).await;
+    assert_eq!(told(&world).await, [], "it is at work");
+    world.kill().await;
+    world.restart().await;
+    world.settled().await;
+    assert_eq!(told(&world).await, [Status::Superseded, Status::Applied]);
 }
 
 async fn a_run_that_is_killed_between_its_writes_is_finished_without_a_new_event() {

@@ -106,7 +106,7 @@ impl std::ops::Deref for Run {
 impl Run {
     /// Whether it began to write and has not told its end.
     pub(crate) fn is_interrupted(&self) -> bool {
-        self.code.as_deref() == Some("interrupted")
+        self.0.is_open()
     }
 
     pub(crate) fn tenant(&self, tenant: &str) -> &TenantRecord {

@@ -105,7 +105,8 @@ async fn put_in_force(hands: &Hands, file: &ValidFile, delays: &Delays, row: &mu
 impl Answer for AppliedFiles {
     fn text(&self, page: &Page) -> String {
         let mut text = String::new();
-        for FileApplied { file: _, id, outcome, diff, asked, error } in &self.files {
+        // Why one failed is the hint.
+        for FileApplied { file: _, id, outcome, diff, asked, error: _ } in &self.files {
             let (tone, what) = match outcome {
                 Outcome::Created => (Tone::Good, "in force, new"),
                 Outcome::Changed => (Tone::Good, "in force, changed"),
@@ -116,7 +117,6 @@ impl Answer for AppliedFiles {
             if *outcome == Outcome::Changed {
                 text += &painted(diff, page);
             }
-            text += &error.as_ref().map(|error| format!("{}\n", page.paint(Tone::Bad, error))).unwrap_or_default();
             if !asked.is_unwatched() {
                 text += &asked.text(id, page);
             }
