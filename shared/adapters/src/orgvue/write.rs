@@ -6,7 +6,8 @@
 //! * **Refused**: a batch that is turned away, or the items of it that are, are sent again in halves down to the single
 //!   account, which then is what Orgvue objects to. However many are refused, some are so told.
 //! * **Lost**: when nobody knows whether a write had its effect, the dataset is read again. What is done is done; the rest
-//!   is sent again, from the second loss on in halves, because a server may also break down on one item.
+//!   is sent again, from the second loss on in eighths, because a server may also break down on one item: each loss costs a wait and a look, so
+//!   there are to be few, and what is written between them tells such items from a server that is out of order.
 //!
 //! "Not applied" is a reading of words that Orgvue does not document. Each such word is checked against the dataset the
 //! first time it is met, so that a wrong reading makes no second account.
@@ -39,8 +40,11 @@ const EXTRA_CALLS_MAX: usize = 256;
 const LAST_CALLS: usize = EXTRA_CALLS_MAX / 4;
 /// Most losses of a single account's write. One is bad luck; two may be the account's own fault.
 const LOST_SINGLE_MAX: u32 = 2;
-/// Most losses in a row. More are the vendor's fault and not that of an account, and it should be left in peace.
-const LOST_IN_A_ROW_MAX: u32 = 5;
+/// In how many parts a batch is sent that was lost twice.
+const PARTS_OF_LOST: usize = 8;
+/// Losses in a row that end the phase: they are the vendor's fault and not that of accounts, and it should be left in peace. Up to five accounts
+/// at which it breaks down, of one batch, or one in each of three, do not come to as many.
+const LOST_IN_A_ROW_MAX: u32 = 8;
 /// Largest answer to a write: 500 results of about a kilobyte each, and much to spare.
 const ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;
 
@@ -218,11 +222,11 @@ impl<'a, F: Fn(Vec<Row>) -> Result<Current, DatasetRefusal>> Writing<'a, F> {
 
     /// Sends these again in halves, behind all others; with the last of the calls, before them.
     fn isolate(&mut self, refused: Vec<Item<'a>>) {
-        let halves = batch::halves(refused, Turn::Isolating);
+        let halves = batch::parts(refused, 2, Turn::Isolating);
         if self.extra_calls > LAST_CALLS {
             self.queue.extend(halves);
         } else {
-            halves.rev().for_each(|half| self.queue.push_front(half));
+            halves.into_iter().rev().for_each(|half| self.queue.push_front(half));
         }
     }
 
@@ -274,7 +278,7 @@ impl<'a, F: Fn(Vec<Row>) -> Result<Current, DatasetRefusal>> Writing<'a, F> {
             0 => {}
             1 if n_lost >= LOST_SINGLE_MAX => self.give_up(left),
             _ if n_lost == 1 => self.queue.push_back(Batch { items: left, turn }),
-            _ => self.queue.extend(batch::halves(left, turn)),
+            _ => self.queue.extend(batch::parts(left, PARTS_OF_LOST, turn)),
         }
         Ok(())
     }
