@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use crate::finding::{Finding, FindingCode};
-use crate::group_name::{Role, Roles};
+use crate::group_name::{Role, Roles, administers};
 use crate::ids::{ItemId, TenantId};
 use crate::integration::{DatasetSpelling, EnabledForm, RoleForm, Tenant};
 use crate::login::Login;
@@ -92,7 +92,7 @@ pub struct Account {
 impl Account {
     /// Whether somebody can administer the tenant with this account today.
     pub fn is_usable_admin(&self) -> bool {
-        self.enabled && !self.expired && self.roles.iter().any(Role::is_admin)
+        self.enabled && !self.expired && administers(&self.roles)
     }
 }
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::current::Current;
 use crate::desired::Desired;
-use crate::group_name::Role;
+use crate::group_name::{Role, administers};
 use crate::harm::Harmed;
 use crate::held::HeldSet;
 use crate::ids::{ItemId, TenantId, UserId};
@@ -223,6 +223,10 @@ impl Phase {
     pub fn actions(&self) -> &[Action] {
         &self.actions
     }
+
+    fn but(&self, failed: &BTreeSet<Login>) -> Vec<&Action> {
+        self.actions.iter().filter(|action| !failed.contains(&action.login)).collect()
+    }
 }
 
 impl Harm {
@@ -231,13 +235,23 @@ impl Harm {
     /// `failed` are the logins of the additions that were not applied. Returns what may be written, which includes what is
     /// harmless of the actions that are now held.
     pub fn second_look(self, additions: &Phase, failed: &BTreeSet<Login>) -> (Phase, Vec<Held>) {
-        let applied: Vec<&Action> = additions.actions.iter().filter(|action| !failed.contains(&action.login)).collect();
-        let (kept, mut held) = self.hold_renamed(&applied.iter().map(|action| &action.login).collect());
-        let admins = admins_after(&self.admins, applied.into_iter());
-        let (kept, last_admins) = hold_last_admin(kept, &self.admins, &admins, &self.agreed_as_last_admin);
-        held.extend(last_admins);
+        let (kept, held) = self.judge(&additions.but(failed));
         let harmless = held.iter().filter_map(|held| held.action.without_loss());
         (Phase::new(kept.into_iter().chain(harmless).collect()), held)
+    }
+
+    /// Whether something is held without these additions that would not be with them, so that what Orgvue says of them must be true.
+    pub fn relies_on(&self, additions: &Phase, failed: &BTreeSet<Login>) -> bool {
+        let applied = additions.but(failed);
+        !applied.is_empty() && self.judge(&[]).1 != self.judge(&applied).1
+    }
+
+    fn judge(&self, applied: &[&Action]) -> (Vec<Action>, Vec<Held>) {
+        let (kept, mut held) = self.hold_renamed(&applied.iter().map(|action| &action.login).collect());
+        let admins = admins_after(&self.admins, applied.iter().copied());
+        let (kept, last_admins) = hold_last_admin(kept, &self.admins, &admins, &self.agreed_as_last_admin);
+        held.extend(last_admins);
+        (kept, held)
     }
 
     /// Nobody loses an account while the one that is to follow it cannot be used.
@@ -381,7 +395,7 @@ fn perhaps_owned(actions: &[Action], facts: &Facts<'_>) -> BTreeSet<Login> {
 fn admins_after<'a>(admins: &BTreeSet<Login>, actions: impl Iterator<Item = &'a Action>) -> BTreeSet<Login> {
     let gained = actions
         .filter(|action| !action.is_expired_after())
-        .filter(|action| action.roles_after().is_some_and(|roles| roles.iter().any(Role::is_admin)))
+        .filter(|action| action.roles_after().is_some_and(administers))
         .map(|action| action.login.clone());
     admins.iter().cloned().chain(gained).collect()
 }

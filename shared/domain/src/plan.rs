@@ -15,7 +15,7 @@ use crate::current::{Account, Current};
 use crate::desired::{Desired, DesiredAccount};
 use crate::directory::Directory;
 use crate::finding::{Finding, FindingCode};
-use crate::group_name::{Role, Roles};
+use crate::group_name::{Role, Roles, administers};
 use crate::ids::{TenantId, UserId};
 use crate::integration::{Deprovision, Integration, Tenant};
 use crate::login::Login;
@@ -168,10 +168,13 @@ impl Action {
         }
     }
 
-    /// The roles that the account loses. A platform role that is only written in another case is not lost.
+    /// The roles that the account loses. A platform role that is only written in another case is not lost; `admin` is, where the account
+    /// becomes `readonly`.
     pub fn lost_roles(&self) -> BTreeSet<Role> {
         let Some(before) = self.before() else { return BTreeSet::new() };
-        let stays = |role: &Role| self.roles_after().is_some_and(|after| after.iter().any(|other| other.means(role)));
+        let is_there = |role: &Role, after: &BTreeSet<Role>| after.iter().any(|other| other.means(role));
+        let is_in_vain = |role: &Role, after| role.is_admin() && administers(&before.roles) && !administers(after);
+        let stays = |role: &Role| self.roles_after().is_some_and(|after| is_there(role, after) && !is_in_vain(role, after));
         before.roles.iter().filter(|role| !stays(role)).cloned().collect()
     }
 
@@ -256,7 +259,8 @@ impl Action {
             Change::Create { .. } | Change::Disable { .. } | Change::Remove { .. } | Change::Block { .. } => return None,
         };
         let kept = before.roles.iter().filter(|role| !roles.iter().any(|other| other.means(role)));
-        let union: Roles = Arc::new(roles.iter().chain(kept).cloned().collect());
+        let is_gain = |role: &&Role| !(role.is_readonly() && administers(&before.roles));
+        let union: Roles = Arc::new(roles.iter().filter(is_gain).chain(kept).cloned().collect());
         let needed = before.enabled && union != before.roles;
         needed.then(|| Self { change: Change::Update { before: before.clone(), roles: union }, ..self.clone() })
     }
