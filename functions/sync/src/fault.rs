@@ -1,6 +1,6 @@
 //! What stands in the way of a tenant, and what that makes of its run.
 
-use adapters::orgvue::OrgvueError;
+use adapters::orgvue::{OrgvueError, StopCause};
 use adapters::store::{LeaseLost, StoreError};
 use domain::backoff::FaultClass;
 use domain::current::DatasetRefusal;
@@ -36,6 +36,15 @@ pub(crate) enum TenantFault {
 impl From<StoreError> for TenantFault {
     fn from(error: StoreError) -> Self {
         if let StoreError::Corrupt { .. } = error { Self::Corrupt(error) } else { Self::Store(error) }
+    }
+}
+
+impl From<StopCause<LeaseLost>> for TenantFault {
+    fn from(cause: StopCause<LeaseLost>) -> Self {
+        match cause {
+            StopCause::Fence(lost) => lost.into(),
+            StopCause::Orgvue(error) | StopCause::BreaksDown(error) => error.into(),
+        }
     }
 }
 

@@ -129,7 +129,7 @@ async fn a_server_that_loses_everything_is_left_in_peace() {
     world.options.batch_actions_max = 2;
     world.fault("PUT", Nth::From(1), FaultKind::Status(500));
     let stopped = world.apply(creates(40)).await.unwrap_err();
-    let StopCause::Orgvue(error @ OrgvueError::Unavailable(_)) = &stopped.cause else { panic!("{stopped:?}") };
+    let StopCause::BreaksDown(error @ OrgvueError::Unavailable(_)) = &stopped.cause else { panic!("{stopped:?}") };
     assert!(!error.needs_person() && error.to_string().contains("Root=1-"), "{error}");
     assert_eq!((stopped.applied.done.len(), stopped.applied.failed.len()), (0, 40));
     assert_eq!((n_failed(&stopped.applied, &AccountFailure::Unknown), world.n(WRITE)), (16, 8));

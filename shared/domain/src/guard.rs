@@ -190,7 +190,7 @@ pub struct Harm {
     actions: Vec<Action>,
     admins: BTreeSet<Login>,
     /// The accounts that renamed users have under their new logins, and can use.
-    enabled: BTreeSet<Login>,
+    usable: BTreeSet<Login>,
     /// Whose accounts a person gave up, whatever else happens; the second of them also as the last administrator.
     agreed: BTreeSet<Login>,
     agreed_as_last_admin: BTreeSet<Login>,
@@ -256,7 +256,7 @@ impl Harm {
 
     /// Nobody loses an account while the one that is to follow it cannot be used.
     fn hold_renamed(&self, applied: &BTreeSet<&Login>) -> (Vec<Action>, Vec<Held>) {
-        let can_be_used = |login: &Login| applied.contains(login) || self.enabled.contains(login);
+        let can_be_used = |login: &Login| applied.contains(login) || self.usable.contains(login);
         let is_stranded =
             |action: &Action| !self.agreed.contains(&action.login) && action.renamed_to.as_ref().is_some_and(|login| !can_be_used(login));
         let (held, kept): (Vec<_>, Vec<_>) = self.actions.iter().cloned().partition(is_stranded);
@@ -339,9 +339,11 @@ pub fn guard(plan: Plan, facts: Facts<'_>) -> (Approved, Vec<Held>) {
     held.sort_by(|a, b| a.action.login.cmp(&b.action.login));
     additions.extend(held.iter().filter_map(|held| held.action.without_loss()));
     let renamed_to = approved.iter().filter_map(|action| action.renamed_to.as_ref());
-    let is_enabled = |login: &&Login| facts.current.accounts.get(*login).is_some_and(|account| account.enabled);
-    let enabled = renamed_to.filter(is_enabled).cloned().collect();
-    let harm = Harm { actions: approved, admins, enabled, agreed, agreed_as_last_admin };
+    let is_usable = |login: &&Login| {
+        facts.current.accounts.get(*login).is_some_and(|account| account.enabled && account.roles.iter().any(Role::is_platform))
+    };
+    let usable = renamed_to.filter(is_usable).cloned().collect();
+    let harm = Harm { actions: approved, admins, usable, agreed, agreed_as_last_admin };
     (Approved { additions: Phase::new(additions), harm }, held)
 }
 

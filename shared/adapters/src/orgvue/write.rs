@@ -22,7 +22,7 @@ use domain::current::{Current, DatasetRefusal};
 use domain::guard::Phase;
 use domain::integration::DatasetSpelling;
 use domain::login::Login;
-use domain::plan::Trace;
+use domain::plan::{Action, Trace};
 use domain::row::Row;
 use tokio::sync::mpsc;
 
@@ -89,6 +89,9 @@ pub enum StopCause<E: std::error::Error + 'static> {
     /// Orgvue stands in the way of every account.
     #[error(transparent)]
     Orgvue(#[from] OrgvueError),
+    /// Orgvue breaks down at one write after the other, though it can be read: others may fare better.
+    #[error(transparent)]
+    BreaksDown(OrgvueError),
 }
 
 impl UsersDataset {
@@ -127,6 +130,29 @@ impl UsersDataset {
             Ok(()) => Ok(applied),
             Err(cause) => Err(Stopped { applied, cause }),
         }
+    }
+
+    /// Reads the dataset behind a phase that more is to rely on, and counts as refused what is not as Orgvue said: it may leave out a property
+    /// that the token may not write, and tell of success.
+    ///
+    /// # Errors
+    /// [`OrgvueError`], when the dataset could not be read.
+    pub async fn confirm(
+        &self,
+        phase: &Phase,
+        applied: &mut Applied,
+        read: impl Fn(Vec<Row>) -> Result<Current, DatasetRefusal>,
+    ) -> Result<(), OrgvueError> {
+        let current = read(self.rows().await?).map_err(OrgvueError::Dataset)?;
+        let actions: BTreeMap<&Login, &Action> = phase.actions().iter().map(|action| (&action.login, action)).collect();
+        let is_done = |login: &Login| actions.get(login).is_some_and(|action| action.trace_in(&current) == Trace::Done);
+        let (done, missing): (Vec<_>, Vec<_>) = std::mem::take(&mut applied.done).into_iter().partition(is_done);
+        if !missing.is_empty() {
+            tracing::warn!(tenant.id = %self.tenant, n_accounts = missing.len(), "orgvue said of accounts that they were written, and they were not");
+        }
+        applied.done = done;
+        applied.failed.extend(missing.into_iter().map(|login| (login, AccountFailure::Refused(Refusal::of_nothing_done()))));
+        Ok(())
     }
 }
 
@@ -257,19 +283,24 @@ impl<'a, F: Fn(Vec<Row>) -> Result<Current, DatasetRefusal>> Writing<'a, F> {
     }
 
     /// Settles by the dataset what became of a batch whose answer was lost. What is not done is sent again.
-    async fn look_again(&mut self, batch: Batch<'a>, error: OrgvueError, still_running: bool) -> Result<(), OrgvueError> {
+    async fn look_again<E: std::error::Error + 'static>(
+        &mut self,
+        batch: Batch<'a>,
+        error: OrgvueError,
+        still_running: bool,
+    ) -> Result<(), StopCause<E>> {
         self.lost_in_a_row += 1;
         let n_lost = batch.turn.n_lost() + 1;
         self.log_loss(&error, batch.items.len(), n_lost);
         if self.lost_in_a_row >= LOST_IN_A_ROW_MAX {
             self.give_up(batch.items);
-            return Err(error);
+            return Err(StopCause::BreaksDown(error));
         }
         // Nobody told the write to stop. As long as a whole call is what it gets to end, or to be ended.
         let wait = if still_running { self.dataset.calls.timeout() } else { self.dataset.options.settle };
         if let Err(error) = self.dataset.wait(wait).await {
             self.give_up(batch.items);
-            return Err(error);
+            return Err(error.into());
         }
         let Some(current) = self.current(&batch.items).await? else { return Ok(()) };
         let left: Vec<Item<'a>> = batch.items.into_iter().filter_map(|item| self.settle(item, &current)).collect();

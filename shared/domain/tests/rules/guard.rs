@@ -252,7 +252,7 @@ fn admins_who_cannot_be_used_do_not_count() {
     let readonly = || account("ada").role("admin,ReadOnly");
     for others in [
         vec![readonly()],
-        vec![admin("ada").expired()], 
+        vec![admin("ada").expired()],
         vec![admin("breakglass")],
         vec![admin("two"), admin("two").again()],
         vec![admin("ada").disabled()],
