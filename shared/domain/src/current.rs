@@ -94,6 +94,20 @@ impl Account {
     pub fn is_usable_admin(&self) -> bool {
         self.enabled && !self.expired && administers(&self.roles)
     }
+
+    /// Whether the other one has the same roles and switch.
+    pub fn is_as(&self, other: &Self) -> bool {
+        self.enabled == other.enabled && self.roles == other.roles
+    }
+
+    /// Which of these properties its row has not, or with another value.
+    pub fn lacks(&self, properties: &Map<String, Value>) -> Map<String, Value> {
+        if properties.is_empty() {
+            return Map::new();
+        }
+        let has = self.row.properties();
+        properties.iter().filter(|(key, value)| has.get(*key) != Some(value)).map(|(key, value)| (key.clone(), value.clone())).collect()
+    }
 }
 
 impl Current {

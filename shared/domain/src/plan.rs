@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::current::{Account, Current};
 use crate::desired::{Desired, DesiredAccount};
@@ -88,8 +89,10 @@ pub enum Change {
     Restore {
         /// The account as it is, if it is there.
         before: Option<Account>,
-        /// As it is to be: its roles and switch, and every property where it is made anew.
+        /// As it is to be: its roles and switch.
         to: Account,
+        /// What is written beside them: all that was its own where it is made anew; where that was done since, what of it the new row has not.
+        properties: Map<String, Value>,
     },
 }
 
@@ -160,8 +163,8 @@ impl Action {
     pub fn is_expired_after(&self) -> bool {
         match &self.change {
             Change::Create { .. } => false,
-            Change::Restore { before: None, to } => to.expired,
-            Change::Restore { before: Some(before), .. } => before.expired,
+            Change::Restore { before: None, to, .. } => to.expired,
+            Change::Restore { before: Some(before), to, .. } => before.expired || (to.expired && to.id != before.id),
             Change::Update { before, .. } | Change::Disable { before } | Change::Remove { before } | Change::Block { before } => {
                 before.expired
             }
@@ -252,7 +255,7 @@ impl Action {
     pub fn without_loss(&self) -> Option<Self> {
         let (before, roles) = match &self.change {
             Change::Update { before, roles } => (before, roles),
-            Change::Restore { before: Some(before), to } if to.enabled => (before, &to.roles),
+            Change::Restore { before: Some(before), to, .. } if to.enabled => (before, &to.roles),
             // Whoever is to be switched off gains no role on the way.
             Change::Restore { before: Some(_), .. } => return None,
             Change::Restore { before: None, .. } => return Some(self.clone()),
