@@ -83,9 +83,9 @@ impl TenantFault {
             | Self::Corrupt(_)
             | Self::Dataset(DatasetRefusal::MissingProperty { .. } | DatasetRefusal::WrongForm { .. }) => None,
             Self::NoToken => Some("complete ORGVUE_TOKENS, or store the token in Secrets Manager"),
-            Self::Dataset(DatasetRefusal::ApiAccountMissing) => {
-                Some("compare the tenant's dataset id and api_account with the Users list in Orgvue, and what the token may see")
-            }
+            Self::Dataset(DatasetRefusal::ApiAccountMissing) => Some(
+                "compare the tenant's dataset id and api_account, which a restore needs in any mode, with the Users list in Orgvue, and what the token may see",
+            ),
             Self::Dataset(DatasetRefusal::MissingItemId) => Some("nothing to do: it is tried again; tell Orgvue's support if it lasts"),
             Self::Store(_) => Some("nothing to do: it is tried again; look at the state of AWS if it lasts"),
             Self::LeaseLost(_) => Some("nothing to do: what is owed stays owed"),

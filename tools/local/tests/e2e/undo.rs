@@ -21,6 +21,7 @@ crate::tests![
     what_a_run_gave_is_taken_back_over_the_limit_by_its_hash_alone,
     nothing_is_put_back_beside_a_run,
     what_a_killed_run_overwrote_is_put_back,
+    what_a_simulation_may_leave_out_a_restore_needs,
     a_restore_that_fails_is_told_and_may_be_repeated_at_once,
 ];
 
@@ -145,6 +146,22 @@ async fn what_a_killed_run_overwrote_is_put_back() {
     world.operator().resume(&world.id(), async |_| Ok(())).await.unwrap();
     world.settled().await;
     assert_eq!(world.rows("ACME"), ["ada Retail,user"]);
+    world.end().await;
+}
+
+async fn what_a_simulation_may_leave_out_a_restore_needs() {
+    let world = World::in_step(2).await;
+    world.leaves("p00");
+    let bad = world.asked().await;
+    world.apply(&single("ACME").mode("simulate").without_api_account()).await;
+    world.settled().await;
+    let refused = restore(&world, &bad.id, &[]).await.unwrap();
+    assert_eq!((refused.status, refused.tenants[0].code.as_deref()), (Status::Refused, Some("api_account_missing")));
+    assert_eq!(world.rows("ACME"), ["p01 user"]);
+
+    world.apply(&single("ACME").mode("simulate")).await;
+    world.settled().await;
+    assert_eq!(restore(&world, &bad.id, &[]).await.unwrap().created(), ["p00"]);
     world.end().await;
 }
 
