@@ -26,7 +26,6 @@ pub(crate) struct Customer {
     mode: &'static str,
     tenancy: &'static str,
     prefix: &'static str,
-    api_account: Option<&'static str>,
     lines: Vec<String>,
     /// Each with further lines of its section.
     tenants: Vec<(String, Vec<String>)>,
@@ -40,7 +39,6 @@ impl Customer {
             mode: "enforce",
             tenancy,
             prefix: PREFIX,
-            api_account: Some(API_ACCOUNT),
             lines: Vec::new(),
             tenants: tenants.iter().map(|tenant| ((*tenant).to_owned(), Vec::new())).collect(),
             sections: Vec::new(),
@@ -54,11 +52,6 @@ impl Customer {
     /// With another prefix than that of the groups.
     pub(crate) fn prefix(self, prefix: &'static str) -> Self {
         Self { prefix, ..self }
-    }
-
-    /// Without a word of the account that owns the API token, as a file may be that only simulates.
-    pub(crate) fn without_api_account(self) -> Self {
-        Self { api_account: None, ..self }
     }
 
     /// Adds a line to the top of the file.
@@ -101,7 +94,7 @@ impl Customer {
     }
 
     pub(crate) fn toml(&self) -> String {
-        let Self { id, mode, tenancy, prefix, api_account, lines, tenants, sections } = self;
+        let Self { id, mode, tenancy, prefix, lines, tenants, sections } = self;
         let directory = self.directory();
         let mut file = format!(
             "id = \"{id}\"\ndirectory = \"{directory}\"\nmode = \"{mode}\"\ntenancy = \"{tenancy}\"\nprefix = \"{prefix}\"\n{}\n",
@@ -109,8 +102,10 @@ impl Customer {
         );
         for (tenant, lines) in tenants {
             let dataset = dataset(tenant);
-            let api_account = api_account.map(|login| format!("api_account = \"{login}\"\n")).unwrap_or_default();
-            file += &format!("[[tenants]]\nid = \"{tenant}\"\ndataset = \"{dataset}\"\n{api_account}{}\n", lines.join("\n"));
+            file += &format!(
+                "[[tenants]]\nid = \"{tenant}\"\ndataset = \"{dataset}\"\napi_account = \"{API_ACCOUNT}\"\n{}\n",
+                lines.join("\n")
+            );
         }
         file + &sections.join("\n")
     }

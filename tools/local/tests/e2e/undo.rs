@@ -3,9 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use adapters::store::AfterApply;
 use aws_sdk_dynamodb::types::AttributeValue;
+use domain::delays::Delays;
 use domain::held::HeldHash;
 use domain::ids::RunId;
+use domain::integration::Integration;
 use domain::message::Reason;
 use domain::run::{RunRecord, Status};
 use serde_json::Value;
@@ -153,8 +156,9 @@ async fn what_a_simulation_may_leave_out_a_restore_needs() {
     let world = World::in_step(2).await;
     world.leaves("p00");
     let bad = world.asked().await;
-    world.apply(&single("ACME").mode("simulate").without_api_account()).await;
-    world.settled().await;
+    let file = single("ACME").mode("simulate").toml().replace("api_account", "# api_account");
+    let integration = Integration::parse(&file).unwrap();
+    world.operator().apply(&integration, &file, AfterApply::Wait, &Delays::default()).await.unwrap();
     let refused = restore(&world, &bad.id, &[]).await.unwrap();
     assert_eq!((refused.status, refused.tenants[0].code.as_deref()), (Status::Refused, Some("api_account_missing")));
     assert_eq!(world.rows("ACME"), ["p01 user"]);
