@@ -1,6 +1,6 @@
 //! What stands in the way of a tenant, and what that makes of its run.
 
-use adapters::orgvue::OrgvueError;
+use adapters::orgvue::{OrgvueError, StopCause};
 use adapters::store::{LeaseLost, StoreError};
 use domain::backoff::FaultClass;
 use domain::current::DatasetRefusal;
@@ -39,6 +39,15 @@ impl From<StoreError> for TenantFault {
     }
 }
 
+impl From<StopCause<LeaseLost>> for TenantFault {
+    fn from(cause: StopCause<LeaseLost>) -> Self {
+        match cause {
+            StopCause::Fence(lost) => lost.into(),
+            StopCause::Orgvue(error) | StopCause::BreaksDown(error) => error.into(),
+        }
+    }
+}
+
 impl TenantFault {
     /// What to do about it, where the text does not say it.
     pub(crate) fn remedy(&self) -> Option<&'static str> {
@@ -74,9 +83,9 @@ impl TenantFault {
             | Self::Corrupt(_)
             | Self::Dataset(DatasetRefusal::MissingProperty { .. } | DatasetRefusal::WrongForm { .. }) => None,
             Self::NoToken => Some("complete ORGVUE_TOKENS, or store the token in Secrets Manager"),
-            Self::Dataset(DatasetRefusal::ApiAccountMissing) => {
-                Some("compare the tenant's dataset id and api_account with the Users list in Orgvue, and what the token may see")
-            }
+            Self::Dataset(DatasetRefusal::ApiAccountMissing) => Some(
+                "compare the tenant's dataset id and api_account, which a restore needs in any mode, with the Users list in Orgvue, and what the token may see",
+            ),
             Self::Dataset(DatasetRefusal::MissingItemId) => Some("nothing to do: it is tried again; tell Orgvue's support if it lasts"),
             Self::Store(_) => Some("nothing to do: it is tried again; look at the state of AWS if it lasts"),
             Self::LeaseLost(_) => Some("nothing to do: what is owed stays owed"),

@@ -11,7 +11,7 @@ use adapters::clock::now_ms;
 use adapters::http::Deadline;
 use adapters::orgvue::UsersDataset;
 use adapters::store::{Claim, LeaseLost, StoreError};
-use domain::current::Current;
+use domain::current::{Current, DatasetRefusal};
 use domain::desired::{Desired, DesiredAccount};
 use domain::group_name::Roles;
 use domain::guard::{Approved, Completeness, Facts, Held, Scope, guard};
@@ -276,6 +276,10 @@ async fn look(
     state: &TenantState,
     agreed: Option<&BTreeSet<HeldHash>>,
 ) -> Result<Looked, TenantFault> {
+    // Whoever sees only a part of the dataset would make a second account of what is out of sight; in a simulation nobody has to name it.
+    if tenant.api_account.is_none() {
+        return Err(DatasetRefusal::ApiAccountMissing.into());
+    }
     // What a run overwrote is a part of the dataset, and need not hold the account of the API token.
     let part = Tenant { api_account: None, ..tenant.clone() };
     let saved = reading(&part, integration)(rows)?;

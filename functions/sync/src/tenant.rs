@@ -304,13 +304,29 @@ impl Writer<'_> {
         let lease = self.claim.lease();
         let fence = || lease.cover(deps.config.http_timeout);
         let read = reading(self.tenant, integration);
-        let applied = progress.note(additions.actions(), dataset.apply(additions, &integration.dataset, &read, fence).await)?;
-        let failed: BTreeSet<Login> = applied.failed.into_keys().collect();
-        let (removals, held) = removals.second_look(additions, &failed);
+        let (mut applied, ended) = ended(dataset.apply(additions, &integration.dataset, &read, fence).await);
+        let ended = match ended {
+            None => Ok(()),
+            // Whoever is to leave does not wait for accounts at which Orgvue breaks down.
+            Some(StopCause::BreaksDown(error)) => Err(error.into()),
+            Some(cause) => {
+                progress.note(additions.actions(), &applied);
+                return Err(cause.into());
+            }
+        };
+        let failed = |applied: &Applied| applied.failed.keys().cloned().collect();
+        let confirmed = match removals.relies_on(additions, &failed(&applied)) {
+            true => dataset.confirm(additions, &mut applied, &read).await,
+            false => Ok(()),
+        };
+        progress.note(additions.actions(), &applied);
+        confirmed?;
+        let (removals, held) = removals.second_look(additions, &failed(&applied));
         progress.hold(held);
         let removals = &*second.insert(removals);
-        progress.note(removals.actions(), dataset.apply(removals, &integration.dataset, &read, fence).await)?;
-        Ok(())
+        let (applied, removals_ended) = self::ended(dataset.apply(removals, &integration.dataset, &read, fence).await);
+        progress.note(removals.actions(), &applied);
+        removals_ended.map_or(ended, |cause| Err(cause.into()))
     }
 
     /// The harm is known to the next run before it is done, whatever becomes of this one. Returns the log without it.
@@ -326,6 +342,14 @@ impl Writer<'_> {
     }
 }
 
+/// What a phase did, and why it ended early, if it did.
+fn ended(outcome: Result<Applied, Stopped<LeaseLost>>) -> (Applied, Option<StopCause<LeaseLost>>) {
+    match outcome {
+        Ok(applied) => (applied, None),
+        Err(Stopped { applied, cause }) => (applied, Some(cause)),
+    }
+}
+
 impl Progress {
     pub(crate) fn hold(&mut self, held: Vec<Held>) {
         self.record.held.extend(held.iter().map(HeldRecord::from));
@@ -337,11 +361,7 @@ impl Progress {
     }
 
     /// Notes what a phase did, also if it ended early.
-    fn note(&mut self, actions: &[Action], outcome: Result<Applied, Stopped<LeaseLost>>) -> Result<Applied, TenantFault> {
-        let (applied, cause) = match outcome {
-            Ok(applied) => (applied, None),
-            Err(stopped) => (stopped.applied, Some(stopped.cause)),
-        };
+    fn note(&mut self, actions: &[Action], applied: &Applied) {
         let actions: BTreeMap<&Login, &Action> = actions.iter().map(|action| (&action.login, action)).collect();
         for login in &applied.done {
             if let Some(action) = actions.get(login) {
@@ -357,11 +377,6 @@ impl Progress {
                 }
                 AccountFailure::NotTried => self.record.failed.push(login.clone()),
             }
-        }
-        match cause {
-            None => Ok(applied),
-            Some(StopCause::Fence(lost)) => Err(lost.into()),
-            Some(StopCause::Orgvue(error)) => Err(error.into()),
         }
     }
 

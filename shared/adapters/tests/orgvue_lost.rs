@@ -88,7 +88,8 @@ async fn two_losses_in_a_row_cost_two_looks() {
     let world = World::with(&[]).await;
     world.fault("PUT", Nth::First(2), FaultKind::Reset);
     let applied = world.apply(creates(4)).await.unwrap();
-    assert_eq!((applied.done.len(), world.n(WRITE), world.n(READ)), (4, 4, 2));
+    // All four twice, then each by itself.
+    assert_eq!((applied.done.len(), world.n(WRITE), world.n(READ)), (4, 6, 2));
 }
 
 #[tokio::test]
@@ -100,15 +101,26 @@ async fn an_account_that_is_lost_twice_is_unknown() {
 }
 
 #[tokio::test]
-async fn an_account_at_which_the_server_breaks_down_is_found_by_halving() {
+async fn an_account_at_which_the_server_breaks_down_is_found_in_few_losses() {
     let world = World::with(&[]).await;
-    // All four, all four again, (the first half,) the second half, (its first,) its second.
-    for nth in [1, 2, 4, 6] {
-        world.fault("PUT", Nth::At(nth), FaultKind::Status(500));
+    world.server.break_at_login(TENANT, "user0310@example.com");
+    let applied = world.apply(creates(500)).await.unwrap();
+    assert_eq!((applied.done.len(), n_failed(&applied, &AccountFailure::Unknown)), (499, 1));
+    // All of them twice; then one of each eight parts, which are of 63, 8 and 1.
+    assert_eq!((world.n(WRITE), world.n(READ), world.server.rows(TENANT).len()), (25, 5, 500));
+}
+
+#[tokio::test]
+async fn accounts_at_which_the_server_breaks_down_keep_nobody_else_waiting() {
+    // Those of one batch, and of three batches in a row.
+    for (batch_actions_max, breaking) in [(500, &[3, 33][..]), (500, &[7, 8, 9, 30, 31]), (20, &[3, 33, 43])] {
+        let mut world = World::with(&[]).await;
+        world.options.batch_actions_max = batch_actions_max;
+        breaking.iter().for_each(|i| world.server.break_at_login(TENANT, &format!("user{i:04}@example.com")));
+        let applied = world.apply(creates(60)).await.unwrap();
+        assert_eq!(n_failed(&applied, &AccountFailure::Unknown), breaking.len());
+        assert_eq!((applied.done.len(), world.server.rows(TENANT).len()), (60 - breaking.len(), 61 - breaking.len()));
     }
-    let applied = world.apply(creates(4)).await.unwrap();
-    assert_eq!((applied.done.len(), n_failed(&applied, &AccountFailure::Unknown)), (3, 1));
-    assert_eq!((world.n(WRITE), world.n(READ), world.server.rows(TENANT).len()), (6, 4, 4));
 }
 
 #[tokio::test]
@@ -117,10 +129,10 @@ async fn a_server_that_loses_everything_is_left_in_peace() {
     world.options.batch_actions_max = 2;
     world.fault("PUT", Nth::From(1), FaultKind::Status(500));
     let stopped = world.apply(creates(40)).await.unwrap_err();
-    let StopCause::Orgvue(error @ OrgvueError::Unavailable(_)) = &stopped.cause else { panic!("{stopped:?}") };
+    let StopCause::BreaksDown(error @ OrgvueError::Unavailable(_)) = &stopped.cause else { panic!("{stopped:?}") };
     assert!(!error.needs_person() && error.to_string().contains("Root=1-"), "{error}");
     assert_eq!((stopped.applied.done.len(), stopped.applied.failed.len()), (0, 40));
-    assert_eq!((n_failed(&stopped.applied, &AccountFailure::Unknown), world.n(WRITE)), (10, 5));
+    assert_eq!((n_failed(&stopped.applied, &AccountFailure::Unknown), world.n(WRITE)), (16, 8));
 }
 
 #[tokio::test]

@@ -63,6 +63,18 @@ async fn what_was_changed_and_removed_is_put_back_as_it_was() {
 }
 
 #[tokio::test]
+async fn what_was_removed_and_made_anew_since_gets_back_what_it_had() {
+    let world = World::with(&["dot@example.com"]).await;
+    world.server.edit(TENANT, "dot@example.com", |row| row["CostCentre"] = json!("7"));
+    let then = world.current().await;
+    world.apply(vec![remove(&then, "dot@example.com")]).await.unwrap();
+    world.apply(vec![create("dot@example.com")]).await.unwrap();
+
+    let applied = world.apply(vec![restore(&world.current().await, &then, "dot@example.com")]).await.unwrap();
+    assert_eq!((applied.done.len(), &world.row_of("dot@example.com").unwrap()["CostCentre"]), (1, &json!("7")));
+}
+
+#[tokio::test]
 async fn only_login_role_and_enabled_are_written_and_only_by_id() {
     let world = World::with(&["bob@example.com", "cy@example.com", "dot@example.com"]).await;
     let current = world.current().await;

@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use crate::finding::{Finding, FindingCode};
-use crate::group_name::{Role, Roles};
+use crate::group_name::{Role, Roles, administers};
 use crate::ids::{ItemId, TenantId};
 use crate::integration::{DatasetSpelling, EnabledForm, RoleForm, Tenant};
 use crate::login::Login;
@@ -92,7 +92,21 @@ pub struct Account {
 impl Account {
     /// Whether somebody can administer the tenant with this account today.
     pub fn is_usable_admin(&self) -> bool {
-        self.enabled && !self.expired && self.roles.iter().any(Role::is_admin)
+        self.enabled && !self.expired && administers(&self.roles)
+    }
+
+    /// Whether the other one has the same roles and switch.
+    pub fn is_as(&self, other: &Self) -> bool {
+        self.enabled == other.enabled && self.roles == other.roles
+    }
+
+    /// Which of these properties its row has not, or with another value.
+    pub fn lacks(&self, properties: &Map<String, Value>) -> Map<String, Value> {
+        if properties.is_empty() {
+            return Map::new();
+        }
+        let has = self.row.properties();
+        properties.iter().filter(|(key, value)| has.get(*key) != Some(value)).map(|(key, value)| (key.clone(), value.clone())).collect()
     }
 }
 
@@ -158,39 +172,38 @@ fn account(row: Row, spelling: &DatasetSpelling, today: Date, known: &mut KnownR
     let id = id.ok_or(DatasetRefusal::MissingItemId)?;
     let login = match values.get(&spelling.login).map_or(Ok(None), Option::<Login>::deserialize) {
         Ok(login) => login.unwrap_or_else(|| Login::as_found("")),
-        Err(_) => return Err(wrong_form(&spelling.login, &id, &value(values.get(&spelling.login)), "text")),
+        Err(_) => return Err(wrong_form(&spelling.login, &id, value(values.get(&spelling.login)).as_ref(), "text")),
     };
     let written = values.get(&spelling.role);
     let spelled = written.map_or("null", RawValue::get);
     let roles = match known.get(spelled) {
         Some(roles) => Arc::clone(roles),
-        None => Arc::clone(known.entry(spelled.into()).or_insert(roles(&value(written), &id, spelling)?.into())),
+        None => Arc::clone(known.entry(spelled.into()).or_insert(roles(value(written).as_ref(), &id, spelling)?.into())),
     };
     // Orgvue's list knows only true; blank is disabled, and a forgotten switch is its most common mistake.
     let enabled = match value(values.get(&spelling.enabled)) {
-        Value::Bool(enabled) => enabled,
-        Value::String(text) => text == "TRUE",
-        Value::Null | Value::Number(_) | Value::Array(_) | Value::Object(_) => false,
+        Some(Value::Bool(enabled)) => enabled,
+        Some(Value::String(text)) => text == "TRUE",
+        Some(Value::Null | Value::Number(_) | Value::Array(_) | Value::Object(_)) | None => false,
     };
     let expires = value(values.get(&spelling.expiry_date));
-    let expired = expires.as_str().and_then(expiry_date).is_some_and(|date| date < today);
+    let expired = expires.as_ref().and_then(Value::as_str).and_then(expiry_date).is_some_and(|date| date < today);
     Ok(Account { id, login, roles, enabled, expired, row })
 }
 
-/// The value of a property; null, if it is not there.
-fn value(json: Option<&RawValue>) -> Value {
-    let value = |json| Value::deserialize(json).expect("the row was looked through when it was made");
-    json.map_or(Value::Null, value)
+/// The value of a property, null if it is not there; `None` for one that cannot be read.
+fn value(json: Option<&RawValue>) -> Option<Value> {
+    json.map_or(Some(Value::Null), |json| Value::deserialize(json).ok())
 }
 
-fn roles(value: &Value, id: &ItemId, spelling: &DatasetSpelling) -> Result<BTreeSet<Role>, DatasetRefusal> {
+fn roles(value: Option<&Value>, id: &ItemId, spelling: &DatasetSpelling) -> Result<BTreeSet<Role>, DatasetRefusal> {
     let refuse = |found, expected| Err(wrong_form(&spelling.role, id, found, expected));
     let texts: Vec<&str> = match (&spelling.role_form, value) {
-        (_, Value::Null) => Vec::new(),
-        (RoleForm::Text { separator }, Value::String(text)) => text.split(bare(separator)).collect(),
+        (_, Some(Value::Null)) => Vec::new(),
+        (RoleForm::Text { separator }, Some(Value::String(text))) => text.split(bare(separator)).collect(),
         (RoleForm::Text { .. }, other) => return refuse(other, "text"),
-        (RoleForm::Array, Value::Array(values)) => match values.iter().find(|value| !value.is_string()) {
-            Some(other) => return refuse(other, "an array of texts"),
+        (RoleForm::Array, Some(Value::Array(values))) => match values.iter().find(|value| !value.is_string()) {
+            other @ Some(_) => return refuse(other, "an array of texts"),
             None => values.iter().filter_map(Value::as_str).collect(),
         },
         (RoleForm::Array, other) => return refuse(other, "an array"),
@@ -206,14 +219,15 @@ fn bare(separator: &str) -> &str {
     }
 }
 
-fn wrong_form(key: &str, item: &ItemId, found: &Value, expected: &'static str) -> DatasetRefusal {
+fn wrong_form(key: &str, item: &ItemId, found: Option<&Value>, expected: &'static str) -> DatasetRefusal {
     let found = match found {
-        Value::Null => "nothing",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a text",
-        Value::Array(_) => "an array",
-        Value::Object(_) => "an object",
+        Some(Value::Null) => "nothing",
+        Some(Value::Bool(_)) => "a boolean",
+        Some(Value::Number(_)) => "a number",
+        Some(Value::String(_)) => "a text",
+        Some(Value::Array(_)) => "an array",
+        Some(Value::Object(_)) => "an object",
+        None => "what cannot be read",
     };
     DatasetRefusal::WrongForm { key: key.to_owned(), item: item.clone(), found, expected }
 }

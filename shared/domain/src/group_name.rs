@@ -25,6 +25,9 @@ const ROLE_CHARS_MAX: usize = 128;
 const USER: &str = "user";
 const ADMIN: &str = "admin";
 
+/// Whoever has this role may change nothing in the tenant, even as an administrator (article 203910852 of Orgvue's help centre).
+const READONLY: &str = "readonly";
+
 /// What stands between tenant and role.
 const TENANT_MARK: char = '_';
 
@@ -38,6 +41,11 @@ pub struct Role(Arc<str>);
 
 /// The roles of an account. Accounts with the same roles share them: there are few sets of roles among many accounts.
 pub type Roles = Arc<BTreeSet<Role>>;
+
+/// Whether somebody with these roles can administer the tenant: with `admin`, unless `readonly` is beside it.
+pub fn administers(roles: &BTreeSet<Role>) -> bool {
+    roles.iter().any(Role::is_admin) && !roles.iter().any(Role::is_readonly)
+}
 
 impl Role {
     /// The platform role of everybody who may log in.
@@ -83,6 +91,11 @@ impl Role {
     /// Whether the role is `admin`, in any case.
     pub fn is_admin(&self) -> bool {
         self.0.eq_ignore_ascii_case(ADMIN)
+    }
+
+    /// Whether the role is `readonly`, in any case.
+    pub fn is_readonly(&self) -> bool {
+        self.0.eq_ignore_ascii_case(READONLY)
     }
 }
 

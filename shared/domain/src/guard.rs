@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::current::Current;
 use crate::desired::Desired;
-use crate::group_name::Role;
+use crate::group_name::{Role, administers};
 use crate::harm::Harmed;
 use crate::held::HeldSet;
 use crate::ids::{ItemId, TenantId, UserId};
@@ -190,7 +190,7 @@ pub struct Harm {
     actions: Vec<Action>,
     admins: BTreeSet<Login>,
     /// The accounts that renamed users have under their new logins, and can use.
-    enabled: BTreeSet<Login>,
+    usable: BTreeSet<Login>,
     /// Whose accounts a person gave up, whatever else happens; the second of them also as the last administrator.
     agreed: BTreeSet<Login>,
     agreed_as_last_admin: BTreeSet<Login>,
@@ -223,6 +223,10 @@ impl Phase {
     pub fn actions(&self) -> &[Action] {
         &self.actions
     }
+
+    fn but(&self, failed: &BTreeSet<Login>) -> Vec<&Action> {
+        self.actions.iter().filter(|action| !failed.contains(&action.login)).collect()
+    }
 }
 
 impl Harm {
@@ -231,18 +235,28 @@ impl Harm {
     /// `failed` are the logins of the additions that were not applied. Returns what may be written, which includes what is
     /// harmless of the actions that are now held.
     pub fn second_look(self, additions: &Phase, failed: &BTreeSet<Login>) -> (Phase, Vec<Held>) {
-        let applied: Vec<&Action> = additions.actions.iter().filter(|action| !failed.contains(&action.login)).collect();
-        let (kept, mut held) = self.hold_renamed(&applied.iter().map(|action| &action.login).collect());
-        let admins = admins_after(&self.admins, applied.into_iter());
-        let (kept, last_admins) = hold_last_admin(kept, &self.admins, &admins, &self.agreed_as_last_admin);
-        held.extend(last_admins);
+        let (kept, held) = self.judge(&additions.but(failed));
         let harmless = held.iter().filter_map(|held| held.action.without_loss());
         (Phase::new(kept.into_iter().chain(harmless).collect()), held)
     }
 
+    /// Whether something is held without these additions that would not be with them, so that what Orgvue says of them must be true.
+    pub fn relies_on(&self, additions: &Phase, failed: &BTreeSet<Login>) -> bool {
+        let applied = additions.but(failed);
+        !applied.is_empty() && self.judge(&[]).1 != self.judge(&applied).1
+    }
+
+    fn judge(&self, applied: &[&Action]) -> (Vec<Action>, Vec<Held>) {
+        let (kept, mut held) = self.hold_renamed(&applied.iter().map(|action| &action.login).collect());
+        let admins = admins_after(&self.admins, applied.iter().copied());
+        let (kept, last_admins) = hold_last_admin(kept, &self.admins, &admins, &self.agreed_as_last_admin);
+        held.extend(last_admins);
+        (kept, held)
+    }
+
     /// Nobody loses an account while the one that is to follow it cannot be used.
     fn hold_renamed(&self, applied: &BTreeSet<&Login>) -> (Vec<Action>, Vec<Held>) {
-        let can_be_used = |login: &Login| applied.contains(login) || self.enabled.contains(login);
+        let can_be_used = |login: &Login| applied.contains(login) || self.usable.contains(login);
         let is_stranded =
             |action: &Action| !self.agreed.contains(&action.login) && action.renamed_to.as_ref().is_some_and(|login| !can_be_used(login));
         let (held, kept): (Vec<_>, Vec<_>) = self.actions.iter().cloned().partition(is_stranded);
@@ -325,9 +339,11 @@ pub fn guard(plan: Plan, facts: Facts<'_>) -> (Approved, Vec<Held>) {
     held.sort_by(|a, b| a.action.login.cmp(&b.action.login));
     additions.extend(held.iter().filter_map(|held| held.action.without_loss()));
     let renamed_to = approved.iter().filter_map(|action| action.renamed_to.as_ref());
-    let is_enabled = |login: &&Login| facts.current.accounts.get(*login).is_some_and(|account| account.enabled);
-    let enabled = renamed_to.filter(is_enabled).cloned().collect();
-    let harm = Harm { actions: approved, admins, enabled, agreed, agreed_as_last_admin };
+    let is_usable = |login: &&Login| {
+        facts.current.accounts.get(*login).is_some_and(|account| account.enabled && account.roles.iter().any(Role::is_platform))
+    };
+    let usable = renamed_to.filter(is_usable).cloned().collect();
+    let harm = Harm { actions: approved, admins, usable, agreed, agreed_as_last_admin };
     (Approved { additions: Phase::new(additions), harm }, held)
 }
 
@@ -381,7 +397,7 @@ fn perhaps_owned(actions: &[Action], facts: &Facts<'_>) -> BTreeSet<Login> {
 fn admins_after<'a>(admins: &BTreeSet<Login>, actions: impl Iterator<Item = &'a Action>) -> BTreeSet<Login> {
     let gained = actions
         .filter(|action| !action.is_expired_after())
-        .filter(|action| action.roles_after().is_some_and(|roles| roles.iter().any(Role::is_admin)))
+        .filter(|action| action.roles_after().is_some_and(administers))
         .map(|action| action.login.clone());
     admins.iter().cloned().chain(gained).collect()
 }

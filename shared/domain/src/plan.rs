@@ -10,12 +10,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::current::{Account, Current};
 use crate::desired::{Desired, DesiredAccount};
 use crate::directory::Directory;
 use crate::finding::{Finding, FindingCode};
-use crate::group_name::{Role, Roles};
+use crate::group_name::{Role, Roles, administers};
 use crate::ids::{TenantId, UserId};
 use crate::integration::{Deprovision, Integration, Tenant};
 use crate::login::Login;
@@ -88,8 +89,10 @@ pub enum Change {
     Restore {
         /// The account as it is, if it is there.
         before: Option<Account>,
-        /// As it is to be: its roles and switch, and every property where it is made anew.
+        /// As it is to be: its roles and switch.
         to: Account,
+        /// What is written beside them: all that was its own where it is made anew; where that was done since, what of it the new row has not.
+        properties: Map<String, Value>,
     },
 }
 
@@ -160,18 +163,21 @@ impl Action {
     pub fn is_expired_after(&self) -> bool {
         match &self.change {
             Change::Create { .. } => false,
-            Change::Restore { before: None, to } => to.expired,
-            Change::Restore { before: Some(before), .. } => before.expired,
+            Change::Restore { before: None, to, .. } => to.expired,
+            Change::Restore { before: Some(before), to, .. } => before.expired || (to.expired && to.id != before.id),
             Change::Update { before, .. } | Change::Disable { before } | Change::Remove { before } | Change::Block { before } => {
                 before.expired
             }
         }
     }
 
-    /// The roles that the account loses. A platform role that is only written in another case is not lost.
+    /// The roles that the account loses. A platform role that is only written in another case is not lost; `admin` is, where the account
+    /// becomes `readonly`.
     pub fn lost_roles(&self) -> BTreeSet<Role> {
         let Some(before) = self.before() else { return BTreeSet::new() };
-        let stays = |role: &Role| self.roles_after().is_some_and(|after| after.iter().any(|other| other.means(role)));
+        let is_there = |role: &Role, after: &BTreeSet<Role>| after.iter().any(|other| other.means(role));
+        let is_in_vain = |role: &Role, after| role.is_admin() && administers(&before.roles) && !administers(after);
+        let stays = |role: &Role| self.roles_after().is_some_and(|after| is_there(role, after) && !is_in_vain(role, after));
         before.roles.iter().filter(|role| !stays(role)).cloned().collect()
     }
 
@@ -249,14 +255,15 @@ impl Action {
     pub fn without_loss(&self) -> Option<Self> {
         let (before, roles) = match &self.change {
             Change::Update { before, roles } => (before, roles),
-            Change::Restore { before: Some(before), to } if to.enabled => (before, &to.roles),
+            Change::Restore { before: Some(before), to, .. } if to.enabled => (before, &to.roles),
             // Whoever is to be switched off gains no role on the way.
             Change::Restore { before: Some(_), .. } => return None,
             Change::Restore { before: None, .. } => return Some(self.clone()),
             Change::Create { .. } | Change::Disable { .. } | Change::Remove { .. } | Change::Block { .. } => return None,
         };
         let kept = before.roles.iter().filter(|role| !roles.iter().any(|other| other.means(role)));
-        let union: Roles = Arc::new(roles.iter().chain(kept).cloned().collect());
+        let is_gain = |role: &&Role| !(role.is_readonly() && administers(&before.roles));
+        let union: Roles = Arc::new(roles.iter().filter(is_gain).chain(kept).cloned().collect());
         let needed = before.enabled && union != before.roles;
         needed.then(|| Self { change: Change::Update { before: before.clone(), roles: union }, ..self.clone() })
     }

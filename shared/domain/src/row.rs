@@ -1,7 +1,8 @@
 //! One item of a dataset, whole and as it came.
 //!
 //! A row is kept so that it can be put back, and mostly is only kept: so it is the JSON text, which copies share and so do the rows of one
-//! answer, and what is asked of it is read from there. It is looked through when it is made, so that what is read later can be read.
+//! answer, and what is asked of it is read from there. JSON allows for values that no text and no number can hold, such as half a character; one
+//! of these is passed over, sent back as it came, and concerns only who asks for it.
 
 use std::fmt;
 use std::ops::Range;
@@ -37,25 +38,28 @@ impl Row {
         }
         read?;
         let part = |row: &RawValue| {
-            look_through(row)?;
+            check(row)?;
             let start = row.get().as_ptr().addr() - text.as_ptr().addr();
             Ok(Self { text: Arc::clone(&text), part: start..start + row.get().len() })
         };
         rows.into_iter().map(part).collect()
     }
 
-    /// Every property.
+    /// Every property that can be read.
     pub fn properties(&self) -> Map<String, Value> {
-        serde_json::from_str(self.json()).expect("the row was looked through when it was made")
+        self.visit(Readable)
     }
 
     /// The JSON of these of the properties, as far as they are there.
     pub fn only<'a>(&'a self, keys: &[&'a str]) -> Properties<'a> {
-        let mut text = serde_json::Deserializer::from_str(self.json());
-        text.deserialize_map(Only(keys)).expect("the row was looked through when it was made")
+        self.visit(Only(keys))
     }
 
-    /// A text that was looked through and is nothing but the row.
+    fn visit<'a, V: Visitor<'a>>(&'a self, visitor: V) -> V::Value {
+        serde_json::Deserializer::from_str(self.json()).deserialize_map(visitor).expect("the row is the JSON of an object")
+    }
+
+    /// The JSON of an object, and nothing else.
     fn whole(text: String) -> Self {
         Self { part: 0..text.len(), text: Arc::new(text) }
     }
@@ -96,14 +100,14 @@ impl From<Map<String, Value>> for Row {
 impl<'de> Deserialize<'de> for Row {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = Box::<RawValue>::deserialize(deserializer)?;
-        look_through(&text).map_err(D::Error::custom)?;
+        check(&text).map_err(D::Error::custom)?;
         Ok(Self::whole(Box::<str>::from(text).into()))
     }
 }
 
 impl Serialize for Row {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let row: &RawValue = serde_json::from_str(self.json()).expect("the row was looked through when it was made");
+        let row: &RawValue = serde_json::from_str(self.json()).expect("the row is JSON");
         row.serialize(serializer)
     }
 }
@@ -116,14 +120,16 @@ impl fmt::Debug for Row {
 
 impl PartialEq for Row {
     fn eq(&self, other: &Self) -> bool {
-        self.json() == other.json() || self.properties() == other.properties()
+        let whole = |row: &Self| serde_json::from_str::<Map<String, Value>>(row.json()).ok();
+        self.json() == other.json() || whole(self).is_some_and(|row| whole(other) == Some(row))
     }
 }
 
 impl Eq for Row {}
 
-fn look_through(row: &RawValue) -> Result<(), serde_json::Error> {
-    serde_json::Deserializer::from_str(row.get()).deserialize_map(Readable).map(drop)
+/// What is JSON at all, a [`RawValue`] has seen to.
+fn check(row: &RawValue) -> Result<(), serde_json::Error> {
+    if row.get().starts_with('{') { Ok(()) } else { Err(serde_json::Error::custom("a row is an object")) }
 }
 
 /// Takes the elements of a list, which is left at the first one that is too many.
@@ -179,7 +185,8 @@ impl<'de, 'a> DeserializeSeed<'de> for OneOf<'_, 'a> {
     type Value = Option<&'a str>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_str(self)
+        // As bytes, for a key may be no text.
+        deserializer.deserialize_bytes(self)
     }
 }
 
@@ -190,59 +197,48 @@ impl<'a> Visitor<'_> for OneOf<'_, 'a> {
         f.write_str("a key")
     }
 
-    fn visit_str<E>(self, key: &str) -> Result<Self::Value, E> {
-        Ok(self.0.iter().copied().find(|known| *known == key))
+    fn visit_bytes<E>(self, key: &[u8]) -> Result<Self::Value, E> {
+        Ok(self.0.iter().copied().find(|known| known.as_bytes() == key))
     }
 }
 
-/// A value that can be read to its depth, of which nothing is kept. What is only passed over may hold texts and numbers that are none.
+/// The properties of an object, but for those of which key or value cannot be read.
 struct Readable;
 
-impl<'de> Deserialize<'de> for Readable {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Self)
+impl<'a> Visitor<'a> for Readable {
+    type Value = Map<String, Value>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'a>>(self, mut properties: A) -> Result<Self::Value, A::Error> {
+        let mut found = Map::new();
+        while let Some((Key(key), value)) = properties.next_entry::<Key, &RawValue>()? {
+            found.extend(key.zip(Value::deserialize(value).ok()));
+        }
+        Ok(found)
     }
 }
 
-impl<'de> Visitor<'de> for Readable {
+/// A key, if it is a text.
+struct Key(Option<String>);
+
+impl<'de> Deserialize<'de> for Key {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_bytes(Self(None))
+    }
+}
+
+impl Visitor<'_> for Key {
     type Value = Self;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a row")
+        f.write_str("a key")
     }
 
-    fn visit_unit<E>(self) -> Result<Self, E> {
-        Ok(self)
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Self, E> {
-        Ok(self)
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Self, E> {
-        Ok(self)
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Self, E> {
-        Ok(self)
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Self, E> {
-        Ok(self)
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<Self, E> {
-        Ok(self)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut values: A) -> Result<Self, A::Error> {
-        while values.next_element::<Self>()?.is_some() {}
-        Ok(self)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut properties: A) -> Result<Self, A::Error> {
-        while properties.next_entry::<Self, Self>()?.is_some() {}
-        Ok(self)
+    fn visit_bytes<E>(self, key: &[u8]) -> Result<Self, E> {
+        Ok(Self(String::from_utf8(key.to_vec()).ok()))
     }
 }
 
@@ -285,7 +281,7 @@ mod tests {
         let rows = Row::list(br#" [ {"_id":"\u00e4" } ,{}]"#.to_vec(), 2).unwrap();
         assert_eq!(serde_json::to_string(&rows).unwrap(), r#"[{"_id":"\u00e4" },{}]"#);
         assert_eq!(rows[0], read(r#"{"_id":"ä"}"#).unwrap());
-        for bad in [&b"{}"[..], b"[7]", b"[{}", br#"[{"a":"\ud800"}]"#, b"[{\"a\":\"\xff\"}]"] {
+        for bad in [&b"{}"[..], b"[7]", b"[{}", br#"[{"a":}]"#, br#"[{"a":"\x"}]"#, b"[{\"a\":\"\xff\"}]"] {
             assert!(matches!(Row::list(bad.to_vec(), 2), Err(ListError::Json(_))), "{bad:?}");
         }
     }
@@ -301,8 +297,21 @@ mod tests {
     }
 
     #[test]
-    fn what_could_not_be_read_later_is_no_row() {
-        for bad in ["[]", "7", "null", r#"{"a":"\ud800"}"#, r#"{"\ud800":1}"#, r#"{"a":[{"b":"\ud800"}]}"#, r#"{"a":1e999}"#, r#"{"a":}"#] {
+    fn a_value_that_cannot_be_read_spoils_no_other() {
+        let deep = "[".repeat(200) + &"]".repeat(200);
+        for odd in [r#""\ud800""#, "1e999", &deep] {
+            let text = format!(r#"{{"_id":"1","odd":{odd},"\ud800":2}}"#);
+            let row = read(&text).unwrap();
+            assert_eq!(serde_json::to_string(&row).unwrap(), text);
+            assert_eq!(Value::Object(row.properties()), json!({"_id": "1"}));
+            assert_eq!(row.only(&["odd"]).get("odd").unwrap().get(), odd);
+            assert!(row == read(&text).unwrap() && row != read(r#"{"_id":"1"}"#).unwrap());
+        }
+    }
+
+    #[test]
+    fn what_is_no_object_is_no_row() {
+        for bad in ["[]", "7", "null", r#"{"a":}"#, r#"{"a":1"#] {
             assert!(read(bad).is_err(), "{bad}");
         }
     }

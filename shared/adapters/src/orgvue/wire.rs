@@ -156,8 +156,8 @@ pub(super) fn is_word(text: &str) -> bool {
 }
 
 /// An action as the items endpoint takes it. Only the configured keys of the login, the roles and the switch are written,
-/// and the login only where an account is created: rewriting its case would make another account of it. An account that is made anew as a
-/// run had found it has all its properties again, but for those that are Orgvue's own, which begin with `_`.
+/// and the login only where an account is created: rewriting its case would make another account of it. A restore of an account that was deleted
+/// writes its other properties too.
 pub(super) fn item_action(action: &Action, spelling: &DatasetSpelling) -> String {
     let (verb, id, mut values) = match &action.change {
         Change::Create { roles } => {
@@ -171,13 +171,16 @@ pub(super) fn item_action(action: &Action, spelling: &DatasetSpelling) -> String
             ("update", Some(&before.id), Map::from_iter([switch]))
         }
         Change::Remove { before } => ("delete", Some(&before.id), Map::new()),
-        Change::Restore { before: Some(before), to } => ("update", Some(&before.id), spell_account(&to.roles, to.enabled, spelling)),
-        Change::Restore { before: None, to } => {
-            let mut values = to.row.properties();
-            values.retain(|key, _| !key.starts_with('_'));
-            values.insert(spelling.login.clone(), Value::from(to.login.as_str()));
+        Change::Restore { before, to, properties } => {
+            let mut values = properties.clone();
             values.extend(spell_account(&to.roles, to.enabled, spelling));
-            ("create", None, values)
+            match before {
+                Some(before) => ("update", Some(&before.id), values),
+                None => {
+                    values.insert(spelling.login.clone(), Value::from(to.login.as_str()));
+                    ("create", None, values)
+                }
+            }
         }
     };
     values.insert("_action".to_owned(), Value::from(verb));
@@ -199,14 +202,13 @@ mod tests {
     use super::*;
 
     fn account(id: &str, roles: &[&str], enabled: bool) -> Account {
-        let row = json!({"_id": id, "_rev": 7, "_change": "none", "Login": "ADA@acme.com", "Role": "old", "Enabled": "?", "Name": "Ada", "Level": 3.5});
         Account {
             id: ItemId::new(id),
             login: Login::as_found("Ada@acme.com"),
             roles: roles.iter().map(|role| Role::as_found(role)).collect::<BTreeSet<_>>().into(),
             enabled,
             expired: false,
-            row: row.as_object().unwrap().clone().into(),
+            row: Map::new().into(),
         }
     }
 
@@ -216,19 +218,18 @@ mod tests {
     }
 
     #[test]
-    fn an_account_that_is_there_is_put_back_by_its_roles_and_switch_alone() {
+    fn an_account_that_is_there_is_put_back_without_its_login() {
         let (before, to) = (account("9", &["user"], true), account("1", &["HR", "user"], false));
-        let sent = sent(Change::Restore { before: Some(before), to });
-        assert_eq!(sent, json!({"_action": "update", "_id": "9", "Role": "HR,user", "Enabled": false}));
+        let properties = Map::from_iter([("Level".to_owned(), 3.5.into())]);
+        let sent = sent(Change::Restore { before: Some(before), to, properties });
+        assert_eq!(sent, json!({"_action": "update", "_id": "9", "Role": "HR,user", "Enabled": false, "Level": 3.5}));
     }
 
     #[test]
     fn an_account_that_is_gone_is_made_anew_with_all_that_was_its_own() {
-        let sent = sent(Change::Restore { before: None, to: account("1", &["HR"], true) });
-        let expected = json!({
-            "_action": "create", "Login": "Ada@acme.com", "Role": "HR", "Enabled": true, "Name": "Ada", "Level": 3.5
-        });
-        assert_eq!(sent, expected);
+        let properties = Map::from_iter([("Level".to_owned(), 3.5.into())]);
+        let sent = sent(Change::Restore { before: None, to: account("1", &["HR"], true), properties });
+        assert_eq!(sent, json!({"_action": "create", "Login": "Ada@acme.com", "Role": "HR", "Enabled": true, "Level": 3.5}));
     }
 
     #[test]

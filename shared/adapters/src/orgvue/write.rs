@@ -6,7 +6,8 @@
 //! * **Refused**: a batch that is turned away, or the items of it that are, are sent again in halves down to the single
 //!   account, which then is what Orgvue objects to. However many are refused, some are so told.
 //! * **Lost**: when nobody knows whether a write had its effect, the dataset is read again. What is done is done; the rest
-//!   is sent again, from the second loss on in halves, because a server may also break down on one item.
+//!   is sent again, from the second loss on in eighths, because a server may also break down on one item: each loss costs a wait and a look, so
+//!   there are to be few, and what is written between them tells such items from a server that is out of order.
 //!
 //! "Not applied" is a reading of words that Orgvue does not document. Each such word is checked against the dataset the
 //! first time it is met, so that a wrong reading makes no second account.
@@ -21,7 +22,7 @@ use domain::current::{Current, DatasetRefusal};
 use domain::guard::Phase;
 use domain::integration::DatasetSpelling;
 use domain::login::Login;
-use domain::plan::Trace;
+use domain::plan::{Action, Trace};
 use domain::row::Row;
 use tokio::sync::mpsc;
 
@@ -39,8 +40,11 @@ const EXTRA_CALLS_MAX: usize = 256;
 const LAST_CALLS: usize = EXTRA_CALLS_MAX / 4;
 /// Most losses of a single account's write. One is bad luck; two may be the account's own fault.
 const LOST_SINGLE_MAX: u32 = 2;
-/// Most losses in a row. More are the vendor's fault and not that of an account, and it should be left in peace.
-const LOST_IN_A_ROW_MAX: u32 = 5;
+/// In how many parts a batch is sent that was lost twice.
+const PARTS_OF_LOST: usize = 8;
+/// Losses in a row that end the phase: they are the vendor's fault and not that of accounts, and it should be left in peace. Up to five accounts
+/// at which it breaks down, of one batch, or one in each of three, do not come to as many.
+const LOST_IN_A_ROW_MAX: u32 = 8;
 /// Largest answer to a write: 500 results of about a kilobyte each, and much to spare.
 const ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;
 
@@ -85,6 +89,9 @@ pub enum StopCause<E: std::error::Error + 'static> {
     /// Orgvue stands in the way of every account.
     #[error(transparent)]
     Orgvue(#[from] OrgvueError),
+    /// Orgvue breaks down at one write after the other, though it can be read: others may fare better.
+    #[error(transparent)]
+    BreaksDown(OrgvueError),
 }
 
 impl UsersDataset {
@@ -123,6 +130,29 @@ impl UsersDataset {
             Ok(()) => Ok(applied),
             Err(cause) => Err(Stopped { applied, cause }),
         }
+    }
+
+    /// Reads the dataset behind a phase that more is to rely on, and counts as refused what is not as Orgvue said: it may leave out a property
+    /// that the token may not write, and tell of success.
+    ///
+    /// # Errors
+    /// [`OrgvueError`], when the dataset could not be read.
+    pub async fn confirm(
+        &self,
+        phase: &Phase,
+        applied: &mut Applied,
+        read: impl Fn(Vec<Row>) -> Result<Current, DatasetRefusal>,
+    ) -> Result<(), OrgvueError> {
+        let current = read(self.rows().await?).map_err(OrgvueError::Dataset)?;
+        let actions: BTreeMap<&Login, &Action> = phase.actions().iter().map(|action| (&action.login, action)).collect();
+        let is_done = |login: &Login| actions.get(login).is_some_and(|action| action.trace_in(&current) == Trace::Done);
+        let (done, missing): (Vec<_>, Vec<_>) = std::mem::take(&mut applied.done).into_iter().partition(is_done);
+        if !missing.is_empty() {
+            tracing::warn!(tenant.id = %self.tenant, n_accounts = missing.len(), "orgvue said of accounts that they were written, and they were not");
+        }
+        applied.done = done;
+        applied.failed.extend(missing.into_iter().map(|login| (login, AccountFailure::Refused(Refusal::of_nothing_done()))));
+        Ok(())
     }
 }
 
@@ -218,11 +248,11 @@ impl<'a, F: Fn(Vec<Row>) -> Result<Current, DatasetRefusal>> Writing<'a, F> {
 
     /// Sends these again in halves, behind all others; with the last of the calls, before them.
     fn isolate(&mut self, refused: Vec<Item<'a>>) {
-        let halves = batch::halves(refused, Turn::Isolating);
+        let halves = batch::parts(refused, 2, Turn::Isolating);
         if self.extra_calls > LAST_CALLS {
             self.queue.extend(halves);
         } else {
-            halves.rev().for_each(|half| self.queue.push_front(half));
+            halves.into_iter().rev().for_each(|half| self.queue.push_front(half));
         }
     }
 
@@ -253,19 +283,24 @@ impl<'a, F: Fn(Vec<Row>) -> Result<Current, DatasetRefusal>> Writing<'a, F> {
     }
 
     /// Settles by the dataset what became of a batch whose answer was lost. What is not done is sent again.
-    async fn look_again(&mut self, batch: Batch<'a>, error: OrgvueError, still_running: bool) -> Result<(), OrgvueError> {
+    async fn look_again<E: std::error::Error + 'static>(
+        &mut self,
+        batch: Batch<'a>,
+        error: OrgvueError,
+        still_running: bool,
+    ) -> Result<(), StopCause<E>> {
         self.lost_in_a_row += 1;
         let n_lost = batch.turn.n_lost() + 1;
         self.log_loss(&error, batch.items.len(), n_lost);
         if self.lost_in_a_row >= LOST_IN_A_ROW_MAX {
             self.give_up(batch.items);
-            return Err(error);
+            return Err(StopCause::BreaksDown(error));
         }
         // Nobody told the write to stop. As long as a whole call is what it gets to end, or to be ended.
         let wait = if still_running { self.dataset.calls.timeout() } else { self.dataset.options.settle };
         if let Err(error) = self.dataset.wait(wait).await {
             self.give_up(batch.items);
-            return Err(error);
+            return Err(error.into());
         }
         let Some(current) = self.current(&batch.items).await? else { return Ok(()) };
         let left: Vec<Item<'a>> = batch.items.into_iter().filter_map(|item| self.settle(item, &current)).collect();
@@ -274,7 +309,7 @@ impl<'a, F: Fn(Vec<Row>) -> Result<Current, DatasetRefusal>> Writing<'a, F> {
             0 => {}
             1 if n_lost >= LOST_SINGLE_MAX => self.give_up(left),
             _ if n_lost == 1 => self.queue.push_back(Batch { items: left, turn }),
-            _ => self.queue.extend(batch::halves(left, turn)),
+            _ => self.queue.extend(batch::parts(left, PARTS_OF_LOST, turn)),
         }
         Ok(())
     }

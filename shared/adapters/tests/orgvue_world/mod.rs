@@ -40,13 +40,18 @@ pub(crate) struct World {
     pub(crate) dataset: DatasetId,
 }
 
-/// What a guard that nothing alarms makes of these actions: the phases that are not empty.
-pub(crate) fn approved(actions: Vec<Action>) -> Vec<Phase> {
-    let integration = Integration::parse(&format!(
+/// The integration of the tenant.
+fn integration() -> Integration {
+    Integration::parse(&format!(
         "id = 'acme'\ndirectory = 'directory_1'\nmode = 'enforce'\ntenancy = 'single'\nprefix = 'ORG_'\n\
          [[tenants]]\nid = '{TENANT}'\ndataset = '{DATASET}'\napi_account = 'sync@orgvue.com'\n"
     ))
-    .unwrap();
+    .unwrap()
+}
+
+/// What a guard that nothing alarms makes of these actions: the phases that are not empty.
+pub(crate) fn approved(actions: Vec<Action>) -> Vec<Phase> {
+    let integration = integration();
     let confirmed = actions.iter().filter_map(|action| action.user.clone()).collect();
     let wanted = DesiredAccount { login: Login::as_found("somebody"), roles: Roles::default(), user: UserId::new("somebody") };
     let desired = Desired { accounts: [(wanted.login.clone(), wanted)].into(), ..Desired::default() };
@@ -188,8 +193,9 @@ pub(crate) fn remove(current: &Current, name: &str) -> Action {
 
 /// Puts an account back as it was then.
 pub(crate) fn restore(current: &Current, then: &Current, name: &str) -> Action {
-    let change = Change::Restore { before: current.accounts.get(&login(name)).cloned(), to: then.accounts[&login(name)].clone() };
-    Action::new(login(name), None, change)
+    let integration = integration();
+    let plan = domain::plan::restore(then, current, &integration.tenants[0], &integration, &BTreeSet::new());
+    plan.actions.into_iter().find(|action| action.login == login(name)).unwrap()
 }
 
 /// The logins that Orgvue refused.

@@ -32,9 +32,15 @@ impl fmt::Display for Action {
                 Some(new) => write!(f, "- {login}  was {}, renamed to {new}", role_list(&before.roles)),
                 None => write!(f, "- {login}  was {}", role_list(&before.roles)),
             },
-            Change::Restore { to, .. } => {
+            Change::Restore { to, before, properties } => {
                 let off = if to.enabled { "" } else { ", disabled" };
-                write!(f, "^ {login}  restore {}{off}", role_list(&to.roles))
+                write!(f, "^ {login}  restore {}{off}", role_list(&to.roles))?;
+                match before {
+                    Some(_) if !properties.is_empty() => {
+                        write!(f, ", with {}", properties.keys().map(String::as_str).collect::<Vec<_>>().join(", "))
+                    }
+                    Some(_) | None => Ok(()),
+                }
             }
             Change::Update { before, roles } => {
                 write!(f, "~ {login} ")?;

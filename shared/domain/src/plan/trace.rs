@@ -27,8 +27,8 @@ impl Action {
             Change::Create { .. } if account.is_some() || is_there_twice => return Trace::Unclear,
             Change::Create { .. } => false,
             Change::Update { roles, .. } => as_wanted(roles),
-            Change::Restore { to, before } => match (account, before) {
-                (Some(account), _) if account.enabled == to.enabled && account.roles == to.roles => true,
+            Change::Restore { to, before, properties } => match (account, before) {
+                (Some(account), _) if account.is_as(to) && account.lacks(properties).is_empty() => true,
                 (Some(_), None) => return Trace::Unclear,
                 (None, None) if is_there_twice => return Trace::Unclear,
                 (Some(_), Some(_)) | (None, Some(_) | None) => false,

@@ -3,6 +3,7 @@ use std::collections::BTreeSet;
 use domain::current::{Account, Current, DatasetRefusal, check_properties, spell_account, spell_enabled};
 use domain::group_name::Role;
 use domain::integration::{DatasetSpelling, EnabledForm, RoleForm};
+use domain::row::Row;
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 
@@ -71,6 +72,23 @@ fn a_role_in_another_form_than_configured_refuses_the_dataset() {
     {
         assert!(roles(value.clone(), &spelling).contains("is configured"), "{value}");
     }
+}
+
+#[test]
+fn what_cannot_be_read_concerns_nobody_where_it_is_none_of_ours() {
+    let read = |odd: &str| {
+        let odd = format!(r#"{{"_id":"1","Login":"ada@acme.com","Role":"user","Enabled":true,{odd}}}"#);
+        let rows = format!(r#"[{odd},{{"_id":"2","Login":"sync@orgvue.com"}}]"#);
+        Current::read(Row::list(rows.into(), 9).unwrap(), &single().tenants[0], &text(","), TODAY)
+    };
+    for odd in [r#""Note":"\ud83d""#, r#""Level":1e999"#, r#""\ud83d":1"#] {
+        let current = read(odd).unwrap();
+        let ada = &current.accounts[&login("ada")];
+        assert!(current.accounts.len() == 2 && ada.enabled && ada.roles.len() == 1, "{odd}");
+    }
+    let refusal = read(r#""Role":"user\ud83d""#).unwrap_err();
+    assert_snapshot!(refusal, @r#"item 1 has what cannot be read in "Role" where text is configured: correct [dataset] in the integration file"#);
+    assert!(!read(r#""Enabled":"TRUE\ud83d""#).unwrap().accounts[&login("ada")].enabled);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use domain::integration::{Deprovision, Integration, Limits, Tenant};
 use domain::login::Domain;
 use insta::assert_snapshot;
 
-use crate::words::{Case, account, case, multi, rows, single, tenant, user};
+use crate::words::{Case, Line, account, case, login, multi, rows, single, tenant, user};
 
 /// `n_accounts` accounts, all as desired but for `n_leavers` whose users have gone.
 fn leavers(n_leavers: usize, n_accounts: usize) -> Case {
@@ -249,13 +249,43 @@ fn another_admin_lets_the_last_but_one_go() {
 #[test]
 fn admins_who_cannot_be_used_do_not_count() {
     let admin = |name| account(name).role("admin");
-    for others in
-        [vec![admin("ada").expired()], vec![admin("breakglass")], vec![admin("two"), admin("two").again()], vec![admin("ada").disabled()]]
-    {
+    let readonly = || account("ada").role("admin,ReadOnly");
+    for others in [
+        vec![readonly()],
+        vec![admin("ada").expired()],
+        vec![admin("breakglass")],
+        vec![admin("two"), admin("two").again()],
+        vec![admin("ada").disabled()],
+    ] {
         let people = [user("bob").in_group("user"), user("gone").in_group("hr")];
         let verdict = case(people, others.into_iter().chain([account("bob"), admin("boss")])).verdict();
         assert!(verdict.contains("hold - boss@acme.com  was admin  LastAdmin"), "{verdict}");
     }
+}
+
+#[test]
+fn an_administrator_who_becomes_readonly_loses_admin() {
+    let people = [user("boss").in_group("admin").in_group("hr").in_group("readonly")];
+    assert_snapshot!(case(people.clone(), [account("boss").role("admin")]).verdict(), @r"
+    add ~ boss@acme.com  +hr
+    hold ~ boss@acme.com  +hr +readonly  LastAdmin
+    ");
+    let people = [&people[..], &[user("ada").in_group("admin")]].concat();
+    let rows = [account("ada").role("admin"), account("boss").role("admin")];
+    assert_snapshot!(case(people, rows).verdict(), @"take ~ boss@acme.com  +hr +readonly");
+}
+
+#[test]
+fn what_an_addition_must_make_up_for_relies_on_it() {
+    let relies = |case: Case, refused: &[&str]| {
+        let (additions, harm) = case.guard().0.split();
+        harm.relies_on(&additions, &refused.iter().map(|name| login(name)).collect())
+    };
+    let successor = || case([user("new").in_group("admin")], [account("boss").role("admin")]);
+    assert!(relies(successor(), &[]) && !relies(successor(), &["new"]));
+    let renamed = |rows: &[Line]| case([user("new").in_group("user")], rows.to_vec()).formerly("new", "old");
+    assert!(relies(renamed(&[account("old")]), &[]) && !relies(renamed(&[account("old"), account("new").role("hr,user")]), &[]));
+    assert!(!relies(case([user("new").in_group("user")], [account("old")]), &[]));
 }
 
 #[test]

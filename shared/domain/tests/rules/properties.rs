@@ -112,13 +112,14 @@ fn written(case: &Case, actions: &[Action]) -> Case {
                 case.rows.push(row);
             }
             Change::Update { roles, .. } => case.rows[at.unwrap()].extend(spell_account(roles, true, spelling)),
-            Change::Restore { before: None, to } => {
-                let mut row = to.row.properties();
-                row.insert("_id".to_owned(), format!("restored {}", action.login).into());
-                row.extend(spell_account(&to.roles, to.enabled, spelling));
-                case.rows.push(row);
+            Change::Restore { before, to, properties } => {
+                if before.is_none() {
+                    let own = [("_id", format!("restored {}", action.login)), ("Login", to.login.to_string())];
+                    case.rows.push(own.map(|(key, value)| (key.to_owned(), value.into())).into_iter().collect());
+                }
+                let at = at.unwrap_or(case.rows.len() - 1);
+                case.rows[at].extend(properties.clone().into_iter().chain(spell_account(&to.roles, to.enabled, spelling)));
             }
-            Change::Restore { to, .. } => case.rows[at.unwrap()].extend(spell_account(&to.roles, to.enabled, spelling)),
             Change::Disable { .. } | Change::Block { .. } => {
                 case.rows[at.unwrap()]["Enabled"] = spell_enabled(false, spelling.enabled_form)
             }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use domain::plan::{Action, Change, Plan, Trace, Weight, restore};
 use insta::assert_snapshot;
+use serde_json::{Map, Value};
 
 use crate::words::{Case, Line, account, case, login, told, user};
 
@@ -34,9 +35,28 @@ fn accounts_are_put_back_as_they_were() {
 #[test]
 fn a_deleted_account_comes_back_with_all_its_properties() {
     let plan = back([account("ada").with("Phone", "1").expired()], &now([]));
-    let [Action { change: Change::Restore { before: None, to }, .. }] = &plan.actions[..] else { panic!("{plan}") };
-    assert_eq!((&to.row.properties()["Phone"], &to.row.properties()["ExpiryDate"]), (&"1".into(), &"2020-01-31".into()));
+    let [Action { change: Change::Restore { before: None, properties, .. }, .. }] = &plan.actions[..] else { panic!("{plan}") };
+    assert_eq!(*properties, Map::from_iter([("Phone".to_owned(), "1".into()), ("ExpiryDate".to_owned(), "2020-01-31".into())]));
     assert_eq!(plan.actions[0].weight(), Weight::None);
+}
+
+#[test]
+fn an_account_that_was_made_anew_since_gets_back_what_it_had() {
+    let old = || {
+        account("ada").with("_id", "old").with("_rev", 7).with("Phone", "1").with("Cost centre", "4711").with("Note", Value::Null).expired()
+    };
+    let new = || account("ada").with("Cost centre", "4711").with("Note", "new").with("Level", 3);
+    let plan = back([old()], &now([new()]));
+    assert_snapshot!(plan, @r"
+    ACME: 0 to create, 0 to update, 1 to restore, 0 to remove, 0 right already
+      ^ ada@acme.com  restore user, with ExpiryDate, Phone
+    ");
+    let action = &plan.actions[0];
+    assert_eq!((action.weight(), action.is_expired_after()), (Weight::None, true));
+    let trace = |row: Line| action.trace_in(&now([row]).current().unwrap());
+    assert_eq!((trace(new()), trace(new().with("Phone", "1").expired())), (Trace::NotDone, Trace::Done));
+    assert_eq!(back([old()], &now([old().with("_id", "new")])).unchanged, 1);
+    assert_eq!(back([old()], &now([account("ada").with("_id", "old")])).unchanged, 1, "what people changed of the same row is theirs");
 }
 
 #[test]

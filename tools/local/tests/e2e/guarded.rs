@@ -5,12 +5,15 @@ use std::time::Duration;
 use domain::held::Verdict;
 use domain::run::Status;
 use futures::future::join_all;
+use standins::orgvue::Policy;
 use standins::{FaultKind, Matcher, Nth};
 
-use crate::world::{Setup, User, World, fault, single, until};
+use crate::world::{Setup, User, World, email, fault, single, until};
 
 crate::tests![
     a_refused_new_admin_does_not_cost_the_old_one,
+    a_new_admin_without_the_role_does_not_cost_the_old_one,
+    a_renamed_user_whose_new_account_got_no_role_keeps_the_old_one,
     the_last_admin_keeps_the_role,
     #[both]
     the_first_run_holds_removals_and_applies_the_rest,
@@ -21,6 +24,7 @@ crate::tests![
     simulate_writes_nothing_and_lists_what_it_would,
     disable_leaves_the_roles_and_enables_who_returns,
     an_empty_directory_removes_nobody,
+    additions_at_which_orgvue_breaks_down_keep_no_leaver_in,
     removals_that_failed_do_not_count_against_their_next_try,
     removals_that_a_pause_stopped_do_not_count_against_their_next_try,
     removals_that_a_pause_came_too_late_for_count,
@@ -44,6 +48,50 @@ async fn a_refused_new_admin_does_not_cost_the_old_one() {
     world.orgvue.edit_model(|model| model.reject_login("ACME", "new@acme.com", false));
     world.asked().await;
     assert_eq!(world.rows("ACME"), ["bob user", "new admin"]);
+    world.end().await;
+}
+
+/// Orgvue leaves out the roles, which the token may not write, and tells of success.
+fn skip_roles(world: &World) {
+    world.orgvue.switches(|switches| switches.default_policy = Policy::Skip);
+    world.orgvue.edit_model(|model| model.deny_property("ACME", "Role", true));
+}
+
+async fn a_new_admin_without_the_role_does_not_cost_the_old_one() {
+    let world = World::start(single("ACME")).await;
+    world.add(User::new("old").in_group("admin"));
+    world.asked().await;
+    world.leaves("old");
+    world.add(User::new("new").in_group("admin"));
+    skip_roles(&world);
+    let run = world.synced().await;
+
+    assert_eq!(
+        (run.created(), run.held(), run.findings()),
+        (vec![], vec!["old remove last_admin".to_owned()], vec!["refused_by_orgvue new".to_owned()])
+    );
+    assert_eq!(world.rows("ACME"), ["new -", "old admin"]);
+    world.orgvue.edit_model(|model| model.deny_property("ACME", "Role", false));
+    world.asked().await;
+    assert_eq!(world.rows("ACME"), ["new admin"]);
+    world.end().await;
+}
+
+async fn a_renamed_user_whose_new_account_got_no_role_keeps_the_old_one() {
+    let world = World::start(single("ACME")).await;
+    world.add(User::new("ada").in_group("user"));
+    world.asked().await;
+    world.add(User::new("ada").email("eve@acme.com").in_group("user"));
+    skip_roles(&world);
+    let run = world.synced().await;
+
+    assert_eq!(
+        (run.held(), world.rows("ACME")),
+        (vec!["ada remove renamed_not_created".to_owned()], vec!["ada user".to_owned(), "eve -".to_owned()])
+    );
+    world.orgvue.edit_model(|model| model.deny_property("ACME", "Role", false));
+    world.asked().await;
+    assert_eq!(world.rows("ACME"), ["eve user"]);
     world.end().await;
 }
 
@@ -175,6 +223,22 @@ async fn five_of_twenty_leave(setup: Setup) -> World {
 
 fn writes() -> Matcher {
     Matcher::path("/items").method("PUT")
+}
+
+async fn additions_at_which_orgvue_breaks_down_keep_no_leaver_in() {
+    let world = World::in_step(2).await;
+    world.leaves("p00");
+    let joiners: Vec<String> = (0..9).map(|n| format!("new{n}")).collect();
+    for name in &joiners {
+        world.add(User::new(name).in_group("user"));
+        world.orgvue.break_at_login("ACME", &email(name));
+    }
+    world.ask().await;
+    until("the leaver has gone", || world.rows("ACME") == ["p01 user"]).await;
+    world.orgvue.edit_model(|model| joiners.iter().for_each(|name| model.break_at_login("ACME", &email(name), false)));
+    world.settled().await;
+    assert_eq!(world.rows("ACME").len(), 10);
+    world.end().await;
 }
 
 async fn removals_that_failed_do_not_count_against_their_next_try() {

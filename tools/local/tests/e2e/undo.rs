@@ -3,9 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use adapters::store::AfterApply;
 use aws_sdk_dynamodb::types::AttributeValue;
+use domain::delays::Delays;
 use domain::held::HeldHash;
 use domain::ids::RunId;
+use domain::integration::Integration;
 use domain::message::Reason;
 use domain::run::{RunRecord, Status};
 use serde_json::Value;
@@ -21,6 +24,7 @@ crate::tests![
     what_a_run_gave_is_taken_back_over_the_limit_by_its_hash_alone,
     nothing_is_put_back_beside_a_run,
     what_a_killed_run_overwrote_is_put_back,
+    what_a_simulation_may_leave_out_a_restore_needs,
     a_restore_that_fails_is_told_and_may_be_repeated_at_once,
 ];
 
@@ -145,6 +149,23 @@ async fn what_a_killed_run_overwrote_is_put_back() {
     world.operator().resume(&world.id(), async |_| Ok(())).await.unwrap();
     world.settled().await;
     assert_eq!(world.rows("ACME"), ["ada Retail,user"]);
+    world.end().await;
+}
+
+async fn what_a_simulation_may_leave_out_a_restore_needs() {
+    let world = World::in_step(2).await;
+    world.leaves("p00");
+    let bad = world.asked().await;
+    let file = single("ACME").mode("simulate").toml().replace("api_account", "# api_account");
+    let integration = Integration::parse(&file).unwrap();
+    world.operator().apply(&integration, &file, AfterApply::Wait, &Delays::default()).await.unwrap();
+    let refused = restore(&world, &bad.id, &[]).await.unwrap();
+    assert_eq!((refused.status, refused.tenants[0].code.as_deref()), (Status::Refused, Some("api_account_missing")));
+    assert_eq!(world.rows("ACME"), ["p01 user"]);
+
+    world.apply(&single("ACME").mode("simulate")).await;
+    world.settled().await;
+    assert_eq!(restore(&world, &bad.id, &[]).await.unwrap().created(), ["p00"]);
     world.end().await;
 }
 

@@ -63,6 +63,15 @@ pub(crate) fn apply(tenant: &mut Tenant, params: &Params, switches: &Switches, a
     Ok(Outcome { results, is_complete })
 }
 
+/// Whether one of the actions is about an account at which a write breaks down.
+pub(crate) fn breaks_down<'a>(tenant: &'a Tenant, actions: &'a [Value]) -> bool {
+    let fields = |action: &'a Value| {
+        let row = action.get(ID).and_then(Value::as_str).and_then(|id| tenant.rows.get(id));
+        row.or_else(|| action.as_object())
+    };
+    actions.iter().filter_map(fields).any(|fields| tenant.breaking.contains(&login_of(fields, &tenant.spelling).to_lowercase()))
+}
+
 fn not_applied(action: &Value, error: &ApiError, switches: &Switches) -> Value {
     json!({
         "_id": action.get(ID),

@@ -183,6 +183,11 @@ impl Orgvue {
         self.edit_model(|model| model.reject_login(tenant, login, true));
     }
 
+    /// Makes every write with this login in it break down with a 500 and no effect.
+    pub fn break_at_login(&self, tenant: &str, login: &str) {
+        self.edit_model(|model| model.break_at_login(tenant, login, true));
+    }
+
     /// The bodies of all writes as they were received, also of those that were refused.
     pub fn writes(&self, tenant: &str) -> Vec<Value> {
         self.shared.store.read(|model| model.tenants.get(tenant).map_or_else(Vec::new, |held| held.writes.clone()))

@@ -67,6 +67,9 @@ pub(crate) struct Tenant {
     pub(crate) cache_key: String,
     /// Logins, in lower case, whose writes fail validation.
     pub(crate) rejected: BTreeSet<String>,
+    /// Logins, in lower case, at which a whole write breaks down.
+    #[serde(default)]
+    pub(crate) breaking: BTreeSet<String>,
     /// Logins, in lower case, whose rows the API account may not touch.
     pub(crate) denied_items: BTreeSet<String>,
     /// Properties the API account may not write.
@@ -100,6 +103,7 @@ impl Model {
             rows: BTreeMap::new(),
             cache_key: ids::upper_uuid(),
             rejected: BTreeSet::new(),
+            breaking: BTreeSet::new(),
             denied_items: BTreeSet::new(),
             denied_properties: BTreeSet::new(),
             writes: Vec::new(),
@@ -161,6 +165,11 @@ impl Model {
     /// Makes every write for this login fail validation, or lets it pass again.
     pub fn reject_login(&mut self, tenant: &str, login: &str, rejected: bool) {
         set_member(&mut self.tenant_mut(tenant).rejected, login.to_lowercase(), rejected);
+    }
+
+    /// Makes every write with this login in it break down with a 500 and no effect, or lets it pass again.
+    pub fn break_at_login(&mut self, tenant: &str, login: &str, breaks: bool) {
+        set_member(&mut self.tenant_mut(tenant).breaking, login.to_lowercase(), breaks);
     }
 
     /// Denies the API account the row with this login, or allows it again.

@@ -122,6 +122,9 @@ fn write(model: &mut Model, tenant: &str, pairs: &[(String, String)], body: &[u8
     let params = Params::parse(pairs, held, &switches)?;
     let actions: Vec<Value> = serde_json::from_slice(body).map_err(|error| ApiError::new("400604").message(error.to_string()))?;
     held.writes.push(actions.clone().into());
+    if items::breaks_down(held, &actions) {
+        return Ok(by_status(StatusCode::INTERNAL_SERVER_ERROR, None));
+    }
     let outcome = items::apply(held, &params, &switches, &actions)?;
     let status = if outcome.is_complete { 200 } else { switches.partial_status };
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);

@@ -30,6 +30,12 @@ impl Refusal {
         Self { status, code, name, message }
     }
 
+    /// Of an account that is not as it was to be, though its status is the one of success.
+    pub(super) fn of_nothing_done() -> Self {
+        let message = "but the dataset does not have it so: may the token's account write the login, the roles and the switch?";
+        Self { status: wire::SUCCESS.to_owned(), code: None, name: None, message: Some(message.to_owned()) }
+    }
+
     /// What Orgvue says, whole, for a report.
     pub fn explain(&self) -> String {
         match &self.message {

@@ -83,8 +83,13 @@ pub(super) fn batches(items: Vec<Item<'_>>, actions_max: usize, bytes_max: usize
     batches
 }
 
-/// The same items in two batches, or in one if there is only one, or in none.
-pub(super) fn halves(mut items: Vec<Item<'_>>, turn: Turn) -> impl DoubleEndedIterator<Item = Batch<'_>> {
-    let second = items.split_off(items.len().div_ceil(2));
-    [items, second].into_iter().filter(|items| !items.is_empty()).map(move |items| Batch { items, turn })
+/// The same items in at most so many batches, as even as can be.
+pub(super) fn parts(items: Vec<Item<'_>>, n_max: usize, turn: Turn) -> Vec<Batch<'_>> {
+    let size = items.len().div_ceil(n_max);
+    let mut items = items.into_iter().peekable();
+    let mut parts = Vec::with_capacity(n_max);
+    while items.peek().is_some() {
+        parts.push(Batch { items: items.by_ref().take(size).collect(), turn });
+    }
+    parts
 }
