@@ -221,7 +221,8 @@ impl Pending {
         self.generation > self.reconciled_generation
     }
 
-    fn is_leased(&self, now_ms: i64) -> bool {
+    /// Whether a run is at work, or was cut short a moment ago.
+    pub fn is_leased(&self, now_ms: i64) -> bool {
         self.lease.as_ref().is_some_and(|lease| lease.until_ms > now_ms)
     }
 
