@@ -138,15 +138,16 @@ impl HeldSet {
     /// The same set, and what of another one it does not hold itself.
     #[must_use]
     pub fn and(mut self, other: &Self) -> Self {
-        let missing = |held: &&HeldAction| !self.includes(held);
+        let missing = |held: &&HeldAction| self.covering(&held.tenant, &held.login, held.action, &held.lost_roles).is_none();
         let missing: Vec<HeldAction> = other.actions().filter(missing).cloned().collect();
         self.0.extend(missing);
         self
     }
 
-    /// Whether what is held is in this set too, be it as a part of a larger loss.
-    pub fn includes(&self, held: &HeldAction) -> bool {
-        self.covering(&held.tenant, &held.login, held.action, &held.lost_roles).is_some()
+    /// Whether a person who approved the set lets go what is held in another: the last administrator only as that.
+    pub fn lets_go(&self, held: &HeldAction) -> bool {
+        let agreed = self.covering(&held.tenant, &held.login, held.action, &held.lost_roles);
+        agreed.is_some_and(|agreed| held.why != HoldReason::LastAdmin || agreed.why == HoldReason::LastAdmin)
     }
 
     /// Whether a person turned all of it down.

@@ -132,7 +132,7 @@ async fn accounts(
         why: held.why,
         rejected: held.rejected,
         rejected_in_part: held.rejected_in_part,
-        approved: approval.includes(held),
+        approved: approval.lets_go(held),
     };
     Ok(set.actions().map(account).collect())
 }

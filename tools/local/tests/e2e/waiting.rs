@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use adapters::clock::now_ms;
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::held::{APPROVAL_MS, Decision, Verdict};
+use domain::held::{APPROVAL_MS, Decision, HeldSet, Verdict};
+use domain::ids::TenantId;
 use domain::login::Login;
 use domain::run::Status;
 use futures::future::join_all;
@@ -28,6 +29,7 @@ crate::tests![
     who_is_turned_down_while_a_run_removes_the_others_stays,
     an_approval_of_a_list_that_was_erased_is_used_up,
     what_a_run_held_that_was_stopped_takes_nobodys_place,
+    what_is_approved_is_no_longer_marked_as_turned_down,
 ];
 
 const NO_LIMIT: &str = "[limits]\nremovals_percent = 100";
@@ -44,6 +46,12 @@ impl World {
             let run = self.asked().await;
             assert_eq!((run.tenants[0].verdict, run.held()), (verdict, held.iter().map(ToString::to_string).collect()), "run {n}");
         }
+    }
+
+    /// What is held of the first customer's only tenant, as it is stored.
+    async fn held_set(&self) -> HeldSet {
+        let (tenant, head) = (TenantId::parse("ACME").unwrap(), self.state("ACME").await.held.unwrap());
+        self.store().held(&self.id(), &tenant, &head.hash).await.unwrap().unwrap()
     }
 
     /// Puts another file of the first customer in force, and waits for its run.
@@ -91,8 +99,7 @@ async fn what_was_turned_down_stays_though_something_else_is_held() {
 
     ["p00", "p09"].iter().for_each(|name| world.leaves(name));
     world.keeps_holding(None, &["p00 remove unknown_owner", "p09 remove last_admin"]).await;
-    let held = world.state("ACME").await.held.unwrap();
-    let set = world.store().held(&world.id(), &world.last_run().await.tenants[0].tenant, &held.hash).await.unwrap().unwrap();
+    let set = world.held_set().await;
     assert_eq!(set.actions().map(|held| held.rejected).collect::<Vec<_>>(), [true, false], "nobody decided about the second");
     world.end().await;
 }
@@ -210,7 +217,7 @@ async fn who_is_turned_down_while_a_run_removes_the_others_stays() {
     let puts = world.puts();
     world.decide("ACME", Verdict::Approved).await.unwrap();
     until("the removals", || world.puts() > puts).await;
-    world.decide("ACME", Verdict::Rejected).await.unwrap();
+    assert!(world.decide("ACME", Verdict::Rejected).await.unwrap().is_at_work, "nobody is told that it stays held");
     until("the removal of the others", || world.rows("ACME").len() == 15).await;
     world.orgvue.edit_model(|model| model.deny_item("ACME", &email("p00"), false));
     world.settled().await;
@@ -246,5 +253,26 @@ async fn what_a_run_held_that_was_stopped_takes_nobodys_place() {
     world.operator().resume(&world.id(), async |_| Ok(())).await.unwrap();
     world.settled().await;
     assert_eq!(world.last_run().await.held(), over_limit(0..7));
+    world.end().await;
+}
+
+async fn what_is_approved_is_no_longer_marked_as_turned_down() {
+    let world = six_of_twenty_leave().await;
+    world.joins("p19", "admin");
+    world.asked().await;
+    world.decide("ACME", Verdict::Rejected).await.unwrap();
+    world.keeps_holding(Some(Verdict::Rejected), &over_limit(0..6)).await;
+    world.orgvue.fault(fault(Matcher::path("/items").method("PUT"), Nth::From(1), FaultKind::Status(503)));
+    world.leaves("p19");
+    world.decide("ACME", Verdict::Approved).await.unwrap();
+    world.run_where("failed", |run| run.status == Status::Failed).await;
+    world.drained().await;
+    let set = world.held_set().await;
+    assert_eq!((set.len(), set.actions().any(|held| held.rejected)), (7, false));
+
+    world.orgvue.clear_faults();
+    world.settled().await;
+    world.keeps_holding(None, &["p19 remove last_admin"]).await;
+    assert_eq!(world.rows("ACME").len(), 14);
     world.end().await;
 }
