@@ -25,7 +25,7 @@ use crate::metrics;
 use crate::round::{Round, Rounded, Unread};
 use crate::run::Opening;
 use crate::seen::{Seen, View};
-use crate::tenant::Reconciled;
+use crate::tenant::{Keeping, Reconciled};
 
 /// How often in a row a directory is not found before it counts as gone: a proxy's or WorkOS's slip must not suspend anybody.
 const NOT_FOUND_MIN: u8 = 3;
@@ -41,7 +41,7 @@ pub(crate) struct Attempt {
     findings: Vec<Finding>,
     workos_calls: u64,
     orgvue_calls: u64,
-    pub(crate) states: Vec<(TenantId, TenantState)>,
+    pub(crate) states: Vec<(TenantId, TenantState, Keeping)>,
     /// What was seen, if it differs from what is stored.
     pub(crate) snapshot: Option<Snapshot>,
     /// What is to be counted from now on, if the tenants were looked at.
@@ -265,8 +265,8 @@ impl Attempt {
 
     fn summed(reconciled: Vec<Reconciled>) -> Self {
         let mut attempt = Self { orgvue_calls: reconciled.iter().map(|one| one.orgvue_calls).sum(), ..Self::idle(None) };
-        attempt.states = reconciled.iter().map(|one| (one.record.tenant.clone(), one.state.clone())).collect();
-        attempt.tenants = reconciled.into_iter().map(|one| one.record).collect();
+        (attempt.states, attempt.tenants) =
+            reconciled.into_iter().map(|one| ((one.record.tenant.clone(), one.state, one.keeping), one.record)).unzip();
         attempt.tenants.sort_by(|a, b| a.tenant.cmp(&b.tenant));
         attempt.status = attempt.tenants.iter().map(|tenant| tenant.status).max().unwrap_or(Status::Applied);
         attempt

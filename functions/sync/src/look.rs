@@ -15,7 +15,7 @@ use domain::directory::Directory;
 use domain::finding::Finding;
 use domain::guard::{Approved, Completeness, Facts, Held, guard, lists_are_believable, still_due};
 use domain::harm::HarmLog;
-use domain::held::{self, HeldSet, Verdict};
+use domain::held::{self, HeldHash, HeldSet, Verdict};
 use domain::ids::{IntegrationId, TenantId, UserId};
 use domain::integration::{Integration, Tenant};
 use domain::login::Login;
@@ -51,7 +51,7 @@ pub(crate) struct Look<'a> {
 
 /// What is stored of a tenant by earlier runs and by people.
 pub(crate) struct Before {
-    /// What a person approved, and no run has used up.
+    /// What a person approved, and no run has used up; empty also where that is not to be found any more.
     pub(crate) approved: HeldSet,
     /// What the run before held, as it is stored; `None` where that is not to be found.
     pub(crate) held: Option<HeldSet>,
@@ -117,7 +117,7 @@ pub async fn approval(
     decision: Option<&held::Decision>,
 ) -> Result<HeldSet, StoreError> {
     match decision.and_then(|decision| decision.approves(state.decisions_used_ms, now_ms())) {
-        Some(hash) => Ok(store.held(integration, tenant, hash).await?.unwrap_or_default()),
+        Some(hash) => Ok(store.held(integration, tenant, hash).await?.unwrap_or_default().judged(decision)),
         None => Ok(HeldSet::default()),
     }
 }
@@ -135,15 +135,16 @@ impl Before {
             Some(head) => store.held(integration, tenant, &head.hash).await?,
             None => Some(HeldSet::default()),
         };
-        let decision = state.unused(decision);
-        let rejected = match (&state.held, decision) {
-            // It was turned down while a run was at work, which then held something else.
-            (Some(head), Some(decision)) if decision.verdict == Verdict::Rejected && decision.hash != head.hash => {
-                store.held(integration, tenant, &decision.hash).await?.unwrap_or_default().judged(Some(decision))
+        let decision = state.counting(decision, now_ms());
+        let is_head = |hash: &HeldHash| state.held.as_ref().is_some_and(|head| head.hash == *hash);
+        let rejected = match decision {
+            // It was turned down while a run was at work, which then held something else, or nothing.
+            Some(held::Decision { verdict: Verdict::Rejected, hash, .. }) if !is_head(hash) => {
+                store.held(integration, tenant, hash).await?.unwrap_or_default().judged(decision)
             }
-            _ => HeldSet::default(),
+            Some(_) | None => HeldSet::default(),
         };
-        let waiting = held.clone().map(|held| held.remembering(&rejected).waiting(decision));
+        let waiting = held.clone().map(|held| held.remembering(&rejected).waiting(decision).and(&rejected));
         let begun = match state.harm.begun_by() {
             Some(run) => store.saved_before(run, tenant).await?.of(place),
             None => Vec::new(),

@@ -39,6 +39,8 @@ pub struct DecidedOn {
     pub already: Option<Decision>,
     /// The generation of the run that was asked for.
     pub generation: Option<u64>,
+    /// Whether a run is at work that may have read what was decided before, and goes on by it.
+    pub is_at_work: bool,
 }
 
 /// Why an operator's wish was not done. Nothing has changed then, but by [`OperateError::Queue`], [`OperateError::Audit`],
@@ -179,7 +181,9 @@ impl Operator<'_> {
             let detail = format!("{tenant} {} (accounts: {})", head.hash.short(), head.n_actions);
             self.note(Some(id), what, Some(detail)).await?;
         }
-        Ok(DecidedOn { tenant: tenant.clone(), held: head.clone(), already, generation: asked.transpose()? })
+        // Behind the decision: whatever begins from now on reads it.
+        let is_at_work = self.pending(id).await?.is_leased(now_ms);
+        Ok(DecidedOn { tenant: tenant.clone(), held: head.clone(), already, generation: asked.transpose()?, is_at_work })
     }
 
     /// Stops an integration, also one whose pending item cannot be read; the switch behind it, which is still `suspended` where it was.

@@ -22,6 +22,7 @@ use uuid::Uuid;
 use crate::Deps;
 use crate::attempt::{Attempt, News, attempt};
 use crate::metrics;
+use crate::tenant::Keeping;
 
 /// Time for a run that may not write any more to notice it and to tell what it did, beyond the longest request.
 const LEAVING: Duration = Duration::from_secs(5);
@@ -168,13 +169,20 @@ async fn record_work(deps: &Deps, claim: &Claim, mut attempt: Attempt, record: R
             is_seen = false;
         }
     }
-    for (tenant, mut state) in states {
+    for (tenant, mut state, Keeping { held, replaced }) in states {
         if !is_ours(claim.lease()).await {
             return Ok(None);
+        }
+        // The state never names what is not there, and what it names never expires.
+        if let Some(held) = held {
+            deps.store.put_held(&record.integration, &held).await?;
         }
         // That the list of users is known is said behind what was seen in it.
         state.whole_ms = state.whole_ms.filter(|_| is_seen);
         deps.store.put_tenant_state(&record.integration, &tenant, &state).await?;
+        if let Some(replaced) = replaced {
+            deps.store.let_held_expire(&record.integration, &replaced).await?;
+        }
     }
     if let Some(tally) = &tally {
         // Nothing is decided from it, and the next run leaves its own.

@@ -32,10 +32,20 @@ const HELD_AGE_MAX_MS: i64 = 30 * 86_400_000;
 /// Where Orgvue refuses as many accounts, writes none and has none that is right, it is not the accounts' own matter.
 const ALL_REFUSED_MIN: usize = 5;
 
+/// What is to be stored of what is held, beside the state that names it: before that no run and no person knows of it.
+#[derive(Default)]
+pub(crate) struct Keeping {
+    /// What is held now, unless it is stored as it is.
+    pub(crate) held: Option<HeldSet>,
+    /// What was held before it.
+    pub(crate) replaced: Option<HeldSet>,
+}
+
 /// How one tenant ended.
 pub(crate) struct Reconciled {
     pub(crate) record: TenantRecord,
     pub(crate) state: TenantState,
+    pub(crate) keeping: Keeping,
     /// The findings of this tenant's dataset and writes, and those of the users who were looked at again.
     pub(crate) findings: Vec<Finding>,
     /// Who was looked at again: what the lists said of them no longer counts.
@@ -72,6 +82,7 @@ pub(crate) struct Progress {
     pub(crate) state: TenantState,
     pub(crate) findings: Vec<Finding>,
     held: Option<Vec<Held>>,
+    keeping: Keeping,
     confirmed: BTreeSet<UserId>,
     renamed: Option<BTreeMap<Login, UserId>>,
     /// Accounts of which nobody knows whether they were written.
@@ -88,6 +99,7 @@ impl Progress {
             state,
             findings: Vec::new(),
             held: None,
+            keeping: Keeping::default(),
             confirmed: BTreeSet::new(),
             renamed: None,
             unknown: BTreeSet::new(),
@@ -121,7 +133,7 @@ impl Writer<'_> {
             progress.state.whole_ms = Some(now_ms());
         }
         let class = self.tell_fault(outcome, &mut progress);
-        let Progress { record, state, findings, held: _, confirmed, renamed, unknown: _, n_refused: _, n_kept: _ } = progress;
+        let Progress { record, state, findings, held: _, keeping, confirmed, renamed, unknown: _, n_refused: _, n_kept: _ } = progress;
         let was_quarantined = state.backoff.is_quarantined();
         let state = state.after(&record, class, self.integration, now_ms(), &self.deps.config.delays);
         if state.backoff.is_quarantined() && !was_quarantined {
@@ -131,7 +143,7 @@ impl Writer<'_> {
             let is_done = |login: &Login| record.mode == Mode::Enforce && record.removed.contains(login);
             by_login.into_iter().filter(|(login, _)| !is_done(login)).map(|(_, user)| user).collect()
         });
-        Ok(Reconciled { record, state, findings, confirmed, renamed, orgvue_calls })
+        Ok(Reconciled { record, state, keeping, findings, confirmed, renamed, orgvue_calls })
     }
 
     /// What stood in the way goes into the record and the log. Returns whose fault it was.
@@ -201,64 +213,50 @@ impl Writer<'_> {
         };
         // What Orgvue refuses it refuses the next time too: an approval is used up all the same.
         let is_through = ended.as_ref().err().is_none_or(|fault| fault.class() == FaultClass::Accounts);
-        self.keep_held(before, decision, is_through, progress).await?;
-        if is_through && self.tenant.mode == Mode::Enforce && !before.approved.is_empty() {
-            progress.state.decisions_used_ms = decision.map(|decision| decision.at_ms);
-        }
+        self.keep_held(before, decision, is_through, progress);
         ended
     }
 
-    /// Stores what is held, so that a person can decide about it; and what was approved, until a run is through with it: till then a person
-    /// can take it back.
-    async fn keep_held(
-        &self,
-        before: &Before,
-        decision: Option<&Decision>,
-        is_through: bool,
-        progress: &mut Progress,
-    ) -> Result<(), TenantFault> {
+    /// What is held is to be stored, so that a person can decide about it; and what was approved, until a run is through with it: till then a
+    /// person can take it back.
+    fn keep_held(&self, before: &Before, decision: Option<&Decision>, is_through: bool, progress: &mut Progress) {
+        let Progress { record, state, held, keeping, .. } = progress;
+        let now_ms = now_ms();
+        let is_old = |head: &HeldHead| now_ms - head.since_ms > HELD_AGE_MAX_MS;
         if self.tenant.mode != Mode::Enforce {
-            return self.keep_what_waits(&progress.state).await;
+            // What was held before a simulation still waits when the tenant is written again.
+            keeping.held = before.held.clone().filter(|_| state.held.as_ref().is_some_and(is_old));
+            return;
         }
-        let (store, integration) = (&self.deps.store, &self.integration.id);
-        let held = HeldSet::of(&self.tenant.id, progress.held.as_deref().unwrap_or_default());
+        let counting = state.counting(decision, now_ms);
+        let held = HeldSet::of(&self.tenant.id, held.as_deref().unwrap_or_default());
         let is_held = !held.is_empty();
-        let set = before.judged(if is_through { held } else { held.and(&before.approved) }, progress.state.unused(decision));
-        let (hash, now_ms) = (set.hash(), now_ms());
-        let since_ms = progress.state.held.as_ref().filter(|head| head.hash == hash).map(|head| head.since_ms);
-        let is_stored = before.held.as_ref() == Some(&set) && since_ms.is_some_and(|since_ms| now_ms - since_ms <= HELD_AGE_MAX_MS);
-        if !is_stored {
-            store.put_held(integration, &set).await?;
-        }
-        if let Some(replaced) = before.held.as_ref().filter(|_| since_ms.is_none()) {
-            store.let_held_expire(integration, replaced).await?;
-        }
+        let set = before.judged(if is_through { held } else { held.and(&before.approved) }, counting);
+        let hash = set.hash();
+        let same = state.held.as_ref().filter(|head| head.hash == hash);
+        let is_stored = before.held.as_ref() == Some(&set) && !same.is_some_and(is_old);
+        keeping.replaced = before.held.clone().filter(|_| same.is_none());
         let head = HeldHead {
             hash,
             n_actions: set.len(),
             run: self.claim.run().clone(),
-            since_ms: since_ms.unwrap_or(now_ms),
+            since_ms: same.map_or(now_ms, |head| head.since_ms),
             rejected: set.is_rejected(),
         };
         if is_held {
-            progress.record.verdict = head.is_rejected(decision, progress.state.decisions_used_ms).then_some(Verdict::Rejected);
-            progress.record.held_hash = Some(head.hash.clone());
+            record.verdict = head.is_rejected(decision, state.decisions_used_ms).then_some(Verdict::Rejected);
+            record.held_hash = Some(head.hash.clone());
         }
-        progress.state.held = (!set.is_empty()).then_some(head);
-        // From now on the marks tell it: the same list of another day is asked about anew.
-        if let Some(decision) = decision.filter(|decision| decision.verdict == Verdict::Rejected) {
-            progress.state.decisions_used_ms = Some(decision.at_ms);
-        }
-        Ok(())
-    }
-
-    /// What was held before a simulation still waits when the tenant is written again.
-    async fn keep_what_waits(&self, state: &TenantState) -> Result<(), TenantFault> {
-        let Some(head) = state.held.as_ref().filter(|head| now_ms() - head.since_ms > HELD_AGE_MAX_MS) else { return Ok(()) };
-        if let Some(set) = self.deps.store.held(&self.integration.id, &self.tenant.id, &head.hash).await? {
-            self.deps.store.put_held(&self.integration.id, &set).await?;
-        }
-        Ok(())
+        // From now on the marks tell what was turned down: the same list of another day is asked about anew. An approval of a list that is not to
+        // be found lets nothing through, nor does it when the same is held again.
+        let is_used = |decision: &&Decision| match decision.verdict {
+            Verdict::Rejected => true,
+            Verdict::Approved => is_through || before.approved.is_empty(),
+        };
+        let used_ms = counting.filter(is_used).map(|decision| decision.at_ms);
+        state.decisions_used_ms = used_ms.or(state.decisions_used_ms);
+        state.held = (!set.is_empty()).then_some(head);
+        keeping.held = (!is_stored).then_some(set);
     }
 
     /// Writes what was approved: additions, a second look, then removals. What is overwritten is saved before, and that the run began to write.

@@ -37,6 +37,9 @@ pub struct HeldAction {
     /// Whether a person turned it down, be it as a part of another set. It is none of what the hash is over.
     #[serde(default, skip_serializing_if = "is_false")]
     pub rejected: bool,
+    /// Whether a person turned a part of it down, but not all of its lost roles: it waits for a word about the whole. None of the hash either.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub rejected_in_part: bool,
 }
 
 /// All that is held of one tenant.
@@ -106,25 +109,30 @@ impl HeldSet {
     pub fn judged(self, decision: Option<&Decision>) -> Self {
         let Some(decision) = decision.filter(|decision| decision.hash == self.hash()) else { return self };
         let rejected = decision.verdict == Verdict::Rejected;
-        Self(self.0.into_iter().map(|held| HeldAction { rejected, ..held }).collect())
+        Self(self.0.into_iter().map(|held| HeldAction { rejected, rejected_in_part: false, ..held }).collect())
     }
 
-    /// What of it waits for a decision although nothing else would hold it any more: what a person turned down; what was over a limit, for
-    /// limits let more through when a day has passed or somebody has joined, which is nobody's word about it; and what may be either.
+    /// What of it waits for a decision although nothing else would hold it any more: what a person turned down, if only in part; what was over
+    /// a limit, for limits let more through when a day has passed or somebody has joined, which is nobody's word about it; and what may be either.
     #[must_use]
     pub fn waiting(self, decision: Option<&Decision>) -> Self {
         let mut set = self.judged(decision);
-        set.0.retain(|held| held.rejected || held.why.outlasts_its_cause());
+        set.0.retain(|held| held.rejected || held.rejected_in_part || held.why.outlasts_its_cause());
         set
     }
 
-    /// The same set, also with the marks of those actions that `waiting` holds.
+    /// The same set, also with the marks of those actions that `waiting` holds. What loses more than was turned down is so in part.
     #[must_use]
     pub fn remembering(self, waiting: &Self) -> Self {
-        let is_rejected = |held: &HeldAction| {
-            held.rejected || waiting.holding(&held.tenant, &held.login, held.action, &held.lost_roles).is_some_and(|before| before.rejected)
+        let marked = |held: HeldAction| {
+            let before = || waiting.holding(&held.tenant, &held.login, held.action, &held.lost_roles);
+            let is_all = |before: &HeldAction| held.action.is_removal() || held.lost_roles.is_subset(&before.lost_roles);
+            let rejected = held.rejected || before().any(|before| before.rejected && is_all(before));
+            let is_in_part = || held.rejected_in_part || before().any(|before| before.rejected || before.rejected_in_part);
+            let rejected_in_part = !rejected && is_in_part();
+            HeldAction { rejected, rejected_in_part, ..held }
         };
-        Self(self.0.into_iter().map(|held| HeldAction { rejected: is_rejected(&held), ..held }).collect())
+        Self(self.0.into_iter().map(marked).collect())
     }
 
     /// The same set, and what of another one it does not hold itself.
@@ -136,6 +144,12 @@ impl HeldSet {
         self
     }
 
+    /// Whether a person who approved the set lets go what is held in another: the last administrator only as that.
+    pub fn lets_go(&self, held: &HeldAction) -> bool {
+        let agreed = self.covering(&held.tenant, &held.login, held.action, &held.lost_roles);
+        agreed.is_some_and(|agreed| held.why != HoldReason::LastAdmin || agreed.why == HoldReason::LastAdmin)
+    }
+
     /// Whether a person turned all of it down.
     pub fn is_rejected(&self) -> bool {
         self.actions().all(|held| held.rejected)
@@ -143,9 +157,11 @@ impl HeldSet {
 
     /// Why the set, of what waits for a decision, keeps this action from being done: what takes nothing waits for nobody.
     pub fn holds(&self, tenant: &TenantId, action: &Action) -> Option<HoldReason> {
-        let holding = || self.holding(tenant, &action.login, action.verb(), &action.lost_roles());
         // Mostly nothing waits, and then there is nothing to look up.
-        if self.is_empty() || action.weight() == Weight::None { None } else { holding().map(|held| held.why) }
+        if self.is_empty() || action.weight() == Weight::None {
+            return None;
+        }
+        self.holding(tenant, &action.login, action.verb(), &action.lost_roles()).next().map(|held| held.why)
     }
 
     /// Why the set holds this action, or one that takes more from the same account.
@@ -173,11 +189,20 @@ impl HeldSet {
         self.of_account(tenant, login).filter(|held| held.action == action).find(|held| lost_roles.is_subset(&held.lost_roles))
     }
 
-    /// What of the set an action waits with: what reaches it, and any removal where it is one. Whether accounts are deleted or disabled is no
-    /// answer to whether this one is to go.
-    fn holding(&self, tenant: &TenantId, login: &Login, action: Verb, lost_roles: &BTreeSet<Role>) -> Option<&HeldAction> {
-        let removal = || self.of_account(tenant, login).find(|held| held.action.is_removal());
-        if action.is_removal() { removal() } else { self.covering(tenant, login, action, lost_roles) }
+    /// What of the set an action waits with: whatever would take one of the same roles from the same account, for a larger loss is no way around
+    /// a word about a smaller one; and any removal where it is one, for whether accounts are deleted or disabled is no answer to whether this
+    /// one is to go.
+    fn holding<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        login: &'a Login,
+        action: Verb,
+        lost_roles: &'a BTreeSet<Role>,
+    ) -> impl Iterator<Item = &'a HeldAction> {
+        self.of_account(tenant, login).filter(move |held| match action.is_removal() {
+            true => held.action.is_removal(),
+            false => held.action == action && !held.lost_roles.is_disjoint(lost_roles),
+        })
     }
 
     fn of_account<'a>(&'a self, tenant: &TenantId, login: &Login) -> impl Iterator<Item = &'a HeldAction> {
@@ -189,6 +214,7 @@ impl HeldSet {
             lost_roles: BTreeSet::new(),
             why: HoldReason::NothingDesired,
             rejected: false,
+            rejected_in_part: false,
         };
         self.0.range(first..).take_while(move |held| held.tenant == *tenant && held.login == *login)
     }
@@ -213,7 +239,7 @@ impl HeldSet {
 impl HeldAction {
     fn of(tenant: &TenantId, action: &Action, why: HoldReason) -> Self {
         let (login, lost_roles) = (action.login.clone(), action.lost_roles());
-        Self { tenant: tenant.clone(), login, action: action.verb(), lost_roles, why, rejected: false }
+        Self { tenant: tenant.clone(), login, action: action.verb(), lost_roles, why, rejected: false, rejected_in_part: false }
     }
 
     fn hashed(&self) -> Vec<String> {
@@ -263,6 +289,14 @@ impl Decision {
     /// Whether it is one of the decisions made until `used_ms`, which runs have used up: what they were about may be asked anew.
     pub fn is_used_up(&self, used_ms: Option<i64>) -> bool {
         used_ms.is_some_and(|used_ms| self.at_ms <= used_ms)
+    }
+
+    /// Whether it counts: no run has used it up, and it is no approval that has ended. What was said before it counts on then.
+    pub fn counts(&self, used_ms: Option<i64>, now_ms: i64) -> bool {
+        match self.verdict {
+            Verdict::Approved => self.approves(used_ms, now_ms).is_some(),
+            Verdict::Rejected => !self.is_used_up(used_ms),
+        }
     }
 
     /// The hash of the set that may be applied now. A run that ended well used up the decisions made until `used_ms`.

@@ -221,12 +221,13 @@ impl Pending {
         self.generation > self.reconciled_generation
     }
 
-    /// The run that is at work now.
+    /// The run that is at work now, or was cut short a moment ago.
     pub fn at_work(&self, now_ms: i64) -> Option<&RunId> {
         self.lease.as_ref().filter(|lease| lease.until_ms > now_ms).map(|lease| &lease.run)
     }
 
-    fn is_leased(&self, now_ms: i64) -> bool {
+    /// Whether there is one.
+    pub fn is_leased(&self, now_ms: i64) -> bool {
         self.at_work(now_ms).is_some()
     }
 

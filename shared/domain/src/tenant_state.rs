@@ -95,9 +95,9 @@ impl TenantState {
         self.whole_ms.is_some_and(|at| now_ms - at < delays.drift_ms / 2)
     }
 
-    /// The newest decision about the tenant, unless a run has used it up.
-    pub fn unused<'d>(&self, decision: Option<&'d Decision>) -> Option<&'d Decision> {
-        decision.filter(|decision| !decision.is_used_up(self.decisions_used_ms))
+    /// The newest decision about the tenant, if it counts.
+    pub fn counting<'d>(&self, decision: Option<&'d Decision>, now_ms: i64) -> Option<&'d Decision> {
+        decision.filter(|decision| decision.counts(self.decisions_used_ms, now_ms))
     }
 
     /// Whether what is held asks for a decision, beside the newest one about the tenant: it has been neither turned down nor approved, or the

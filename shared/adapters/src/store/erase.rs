@@ -21,6 +21,7 @@ use super::integrations::Stored;
 use super::item::Item;
 use super::{SavedRows, Store, StoreError, held, locks, runs, s, snapshot, tenants};
 use crate::aws::AwsError;
+use crate::clock::now_ms;
 
 /// Values that are looked through at once: each may be megabytes.
 const AT_ONCE: usize = 4;
@@ -167,7 +168,7 @@ impl Store {
         let Some((tenant, state)) = TenantId::parse(tenant).ok().and_then(|tenant| states.remove_entry(&tenant)) else { return Ok(()) };
         let Some(head) = state.held.as_ref().filter(|head| head.hash == *hash) else { return Ok(()) };
         let decision = self.decision(integration, &tenant).await?;
-        let left = set.judged(state.unused(decision.as_ref())).without(login);
+        let left = set.judged(state.counting(decision.as_ref(), now_ms())).without(login);
         self.put_held(integration, &left).await?;
         let (hash, rejected) = (left.hash(), left.is_rejected());
         let held = (!left.is_empty()).then(|| HeldHead { hash, n_actions: left.len(), rejected, ..head.clone() });

@@ -19,6 +19,7 @@ pub(crate) fn held(logins: &[&str]) -> HeldSet {
         lost_roles: Default::default(),
         why: HoldReason::OverLimit,
         rejected: false,
+        rejected_in_part: false,
     };
     let actions: Vec<HeldAction> = logins.iter().map(action).collect();
     serde_json::from_value(serde_json::to_value(actions).unwrap()).unwrap()

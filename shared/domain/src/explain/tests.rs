@@ -225,6 +225,7 @@ fn what_was_approved_since_is_told_as_such_unless_the_approval_does_not_reach_so
         lost_roles: [Role::user()].into(),
         why,
         rejected: false,
+        rejected_in_part: false,
     };
     let verdict = |held: HoldReason, approved: HoldReason| {
         let held = held_record(Verb::Remove, held);

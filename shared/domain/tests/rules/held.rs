@@ -133,6 +133,26 @@ fn what_was_turned_down_is_held_though_its_reason_is_gone() {
 }
 
 #[test]
+fn who_waits_for_a_word_about_one_role_waits_with_it_when_another_is_to_go_too() {
+    let demoted = |roles, boss: &str| {
+        let people = [user("boss").in_group(boss), user("dem").in_group("user")];
+        case(people, [account("boss").role(boss), account("dem").role(roles)])
+    };
+    let held = demoted("admin,user", "user").held();
+    let rejected = Decision { hash: held.hash(), ..decided(Verdict::Rejected, 1_000) };
+    let waiting = held.waiting(Some(&rejected));
+    let later = demoted("admin,hr,user", "admin").waiting(waiting.clone());
+    assert_snapshot!(later.verdict(), @"hold ~ dem@acme.com  -admin -hr  LastAdmin");
+
+    let asked = later.held().remembering(&waiting);
+    assert!(!asked.is_rejected(), "nobody said a word about the other role");
+    let (undecided, decision) = (asked.clone().waiting(None), Decision { hash: asked.hash(), ..rejected });
+    assert_eq!((undecided, asked.judged(Some(&decision)).is_rejected()), (later.held().remembering(&waiting), true));
+    assert_snapshot!(demoted("admin,it,user", "admin").waiting(waiting.clone()).verdict(), @"hold ~ dem@acme.com  -admin -it  LastAdmin");
+    assert_snapshot!(demoted("hr,user", "admin").waiting(waiting).verdict(), @"add ~ dem@acme.com  -hr");
+}
+
+#[test]
 fn what_takes_nothing_waits_for_nobody() {
     let waiting = demoted("admin,user").held();
     assert_eq!(waiting.len(), 1);

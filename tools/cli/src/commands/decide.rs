@@ -26,6 +26,8 @@ pub(crate) struct Decided {
     expires_at: Option<At>,
     /// Whether it had been decided before.
     already: bool,
+    /// Whether a run is at work that may not know of it, and go on by what was decided before.
+    is_at_work: bool,
     #[serde(flatten)]
     asked: Asked,
 }
@@ -43,7 +45,7 @@ pub(crate) async fn reject(cx: &Context, args: &DecideArgs) -> Result<Decided, C
 async fn decide(cx: &Context, args: &DecideArgs, verdict: Verdict, wait: Option<&Wait>) -> Result<Decided, CliError> {
     let (hands, id, at_ms) = (cx.hands().await?, &args.id, now_ms());
     let decided = hands.operator().decide(id, args.tenant.as_ref(), &args.hash, verdict).await?;
-    let DecidedOn { tenant, held: HeldHead { hash, n_actions, .. }, already, generation } = decided;
+    let DecidedOn { tenant, held: HeldHead { hash, n_actions, .. }, already, generation, is_at_work } = decided;
     let (already, decision) = match already {
         Some(before) => (true, before),
         None => (false, Decision { verdict, hash: hash.clone(), by: hands.by.clone(), at_ms }),
@@ -65,16 +67,21 @@ async fn decide(cx: &Context, args: &DecideArgs, verdict: Verdict, wait: Option<
         by: decision.by,
         at: At(decision.at_ms),
         already,
+        is_at_work,
         asked,
     })
 }
 
 impl Answer for Decided {
     fn text(&self, page: &Page) -> String {
-        let Self { integration, tenant, hash, n_accounts, verdict, by, at, expires_at, already, asked } = self;
+        let Self { integration, tenant, hash, n_accounts, verdict, by, at, expires_at, already, is_at_work, asked } = self;
         let what = page.paint(Tone::Good, &format!("{}{}", word(verdict), if *already { " already" } else { "" }));
         let until = match expires_at {
             Some(at) => format!("it is good for one run, until {}", page.time(at.0)),
+            None if *is_at_work => format!(
+                "a run is at work that may know nothing of it and do what was approved before: `orgvue-scim pause {integration}` stops it; \
+                 what it leaves stays held"
+            ),
             None => "it stays held, and nobody is asked again until something else is held beside it".to_owned(),
         };
         format!(

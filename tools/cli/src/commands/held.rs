@@ -10,7 +10,7 @@ use domain::held::{Decision, HeldAction, HeldHash, HeldHead};
 use domain::ids::{IntegrationId, RunId, TenantId};
 use domain::login::Login;
 use domain::plan::Verb;
-use domain::tenant_state::written_to;
+use domain::tenant_state::{TenantState, written_to};
 use serde::Serialize;
 
 use super::fleet;
@@ -73,6 +73,10 @@ struct Account {
     why: HoldReason,
     /// Whether a person turned it down, be it in another list.
     rejected: bool,
+    /// Whether a person turned down the loss of some of these roles.
+    rejected_in_part: bool,
+    /// Whether a person approved it, be it in another list: it is done, or will be with the next run.
+    approved: bool,
     /// The login that the account's user has now, where the user was renamed.
     renamed_to: Option<Login>,
 }
@@ -94,11 +98,10 @@ async fn of_integration(store: &Store, id: IntegrationId) -> Result<OfIntegratio
     let is_asked = |tenant: &TenantId| in_force.as_ref().map_or(true, |file| written_to(file).any(|one| one.id == *tenant));
     let mut tenants = Vec::new();
     for (tenant, state) in states.into_iter().filter(|(tenant, _)| is_asked(tenant)) {
-        let Some(head) = state.held else { continue };
+        let Some(head) = state.held.clone() else { continue };
         let decision = decisions.get(&tenant);
         let standing = Standing::of(&head, decision, state.decisions_used_ms, now_ms());
-        let unused = decision.filter(|decision| !decision.is_used_up(state.decisions_used_ms));
-        let accounts = accounts(store, &id, &tenant, &head, unused).await?;
+        let accounts = accounts(store, &id, &tenant, &head, &state, decision).await?;
         let HeldHead { hash, n_actions, run, since_ms, rejected: _ } = head;
         let why = reasons(&accounts);
         tenants.push(OfTenant { tenant, hash, n_accounts: n_actions, since: At(since_ms), run, standing, why, accounts });
@@ -112,20 +115,24 @@ async fn accounts(
     id: &IntegrationId,
     tenant: &TenantId,
     head: &HeldHead,
+    state: &TenantState,
     decision: Option<&Decision>,
 ) -> Result<Vec<Account>, CliError> {
-    let set = store.held(id, tenant, &head.hash).await?.unwrap_or_default().judged(decision);
+    let set = store.held(id, tenant, &head.hash).await?.unwrap_or_default().judged(state.counting(decision, now_ms()));
+    let approval = sync::approval(store, id, tenant, state, decision).await?;
     let record = store.run(&head.run).await?;
     let told = record.into_iter().flat_map(|record| record.tenants).filter(|record| record.tenant == *tenant);
     let mut renamed: BTreeMap<Login, Login> =
         told.flat_map(|record| record.held).filter_map(|held| Some((held.login, held.renamed_to?))).collect();
-    let account = |HeldAction { tenant: _, login, action, lost_roles, why, rejected }: &HeldAction| Account {
-        renamed_to: renamed.remove(login),
-        login: login.clone(),
-        action: *action,
-        lost_roles: lost_roles.clone(),
-        why: *why,
-        rejected: *rejected,
+    let account = |held: &HeldAction| Account {
+        renamed_to: renamed.remove(&held.login),
+        login: held.login.clone(),
+        action: held.action,
+        lost_roles: held.lost_roles.clone(),
+        why: held.why,
+        rejected: held.rejected,
+        rejected_in_part: held.rejected_in_part,
+        approved: approval.lets_go(held),
     };
     Ok(set.actions().map(account).collect())
 }
@@ -183,16 +190,29 @@ impl Answer for AllHeld {
     }
 }
 
+impl Account {
+    /// What people said of it, behind the reason.
+    fn word(&self) -> &'static str {
+        match self {
+            Self { approved: true, .. } => ", approved",
+            Self { rejected: true, .. } => ", rejected",
+            Self { rejected_in_part: true, .. } => ", rejected in part",
+            Self { .. } => "",
+        }
+    }
+}
+
 impl OfTenant {
     fn accounts_text(&self, page: &Page) -> String {
         let mut table = page.table(&["account", "action", "lost roles", "why", "renamed to"]);
-        for Account { login, action, lost_roles, why, rejected, renamed_to } in &self.accounts {
+        for account in &self.accounts {
+            let Account { login, action, lost_roles, why, rejected: _, rejected_in_part: _, approved: _, renamed_to } = account;
             let lost: Vec<_> = lost_roles.iter().map(ToString::to_string).collect();
             table.add_row([
                 page.plain(login),
                 page.plain(word(action)),
                 page.plain(lost.join(", ")),
-                page.plain(format!("{}{}", word(why), if *rejected { ", rejected" } else { "" })),
+                page.plain(format!("{}{}", word(why), account.word())),
                 page.plain(renamed_to.as_ref().map(ToString::to_string).unwrap_or_default()),
             ]);
         }

@@ -1,8 +1,10 @@
 //! `held`, `approve` and `reject`: what waits for a person, and what the person decides.
 
+use adapters::clock::now_ms;
+use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::json;
 
-use crate::deployment::{Deployment, Ended};
+use crate::deployment::{Deployment, Ended, directory};
 use crate::redacted::redacted;
 
 fn tenant(held: &serde_json::Value) -> &serde_json::Value {
@@ -104,6 +106,18 @@ async fn what_was_rejected_stays_held_and_nobody_is_asked_again() {
     let (held, status) = (deployment.run(&["held", "acme", "--output", "json"]).await, deployment.run(&["status"]).await);
     assert_eq!((held.code, status.code, &tenant(&held.json())["decision"]), (0, 0, &json!("rejected")));
     assert_eq!(deployment.accounts().len(), 8);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_rejects_while_a_run_is_at_work_is_told_that_it_may_go_on() {
+    let deployment = Deployment::holding().await;
+    let hash = deployment.hash().await;
+    let (item, until_ms) = ((&*format!("PENDING#{}", directory("acme")), "PENDING"), now_ms() + 60_000);
+    deployment.set(item, "lease_run", AttributeValue::S("another".to_owned())).await;
+    deployment.set(item, "lease_until_ms", AttributeValue::N(until_ms.to_string())).await;
+    let Ended { code, stdout, .. } = deployment.run(&["reject", "acme", &hash]).await;
+    assert!(code == 0 && stdout.contains("a run is at work") && stdout.contains("`orgvue-scim pause acme` stops it"), "{stdout}");
+    assert!(!stdout.contains("nobody is asked again"), "{stdout}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

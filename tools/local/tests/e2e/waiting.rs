@@ -1,16 +1,19 @@
 //! What waits for a person's word waits for it, whatever else changes: what was turned down, and what was over a limit.
 
 use std::ops::Range;
+use std::time::Duration;
 
 use adapters::clock::now_ms;
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::held::{Decision, Verdict};
+use domain::held::{APPROVAL_MS, Decision, HeldSet, Verdict};
+use domain::ids::TenantId;
+use domain::login::Login;
 use domain::run::Status;
 use futures::future::join_all;
 use standins::{FaultKind, Matcher, Nth};
 
 use crate::approvals::{over_limit, six_of_twenty_leave};
-use crate::world::{Customer, User, World, fault, people, single};
+use crate::world::{Customer, GET_ITEMS, User, World, email, fault, people, single, until};
 
 crate::tests![
     who_was_turned_down_as_an_administrator_stays_though_another_comes_back,
@@ -21,7 +24,12 @@ crate::tests![
     what_goes_over_the_limit_waits_though_it_was_first_held_for_another_reason,
     what_was_turned_down_stays_though_it_would_be_done_in_another_way,
     what_was_held_is_not_done_when_nobody_knows_any_more_what_it_was,
+    what_was_turned_down_stays_though_a_later_approval_ran_out,
     an_approval_that_is_not_used_up_can_be_taken_back,
+    who_is_turned_down_while_a_run_removes_the_others_stays,
+    an_approval_of_a_list_that_was_erased_is_used_up,
+    what_a_run_held_that_was_stopped_takes_nobodys_place,
+    what_is_approved_is_no_longer_marked_as_turned_down,
 ];
 
 const NO_LIMIT: &str = "[limits]\nremovals_percent = 100";
@@ -38,6 +46,12 @@ impl World {
             let run = self.asked().await;
             assert_eq!((run.tenants[0].verdict, run.held()), (verdict, held.iter().map(ToString::to_string).collect()), "run {n}");
         }
+    }
+
+    /// What is held of the first customer's only tenant, as it is stored.
+    async fn held_set(&self) -> HeldSet {
+        let (tenant, head) = (TenantId::parse("ACME").unwrap(), self.state("ACME").await.held.unwrap());
+        self.store().held(&self.id(), &tenant, &head.hash).await.unwrap().unwrap()
     }
 
     /// Puts another file of the first customer in force, and waits for its run.
@@ -85,8 +99,7 @@ async fn what_was_turned_down_stays_though_something_else_is_held() {
 
     ["p00", "p09"].iter().for_each(|name| world.leaves(name));
     world.keeps_holding(None, &["p00 remove unknown_owner", "p09 remove last_admin"]).await;
-    let held = world.state("ACME").await.held.unwrap();
-    let set = world.store().held(&world.id(), &world.last_run().await.tenants[0].tenant, &held.hash).await.unwrap().unwrap();
+    let set = world.held_set().await;
     assert_eq!(set.actions().map(|held| held.rejected).collect::<Vec<_>>(), [true, false], "nobody decided about the second");
     world.end().await;
 }
@@ -176,5 +189,90 @@ async fn an_approval_that_is_not_used_up_can_be_taken_back() {
     world.under(&single("ACME").section(NO_LIMIT)).await;
     world.keeps_holding(Some(Verdict::Rejected), &over_limit(0..6)).await;
     assert_eq!(world.rows("ACME").len(), 20);
+    world.end().await;
+}
+
+async fn what_was_turned_down_stays_though_a_later_approval_ran_out() {
+    let world = World::in_step(10).await;
+    world.add(User::new("p00").no_email());
+    world.asked().await;
+    world.decide("ACME", Verdict::Rejected).await.unwrap();
+    world.keeps_holding(Some(Verdict::Rejected), &["p00 remove unknown_owner"]).await;
+    world.operator().pause(&world.id()).await.unwrap();
+    world.decide("ACME", Verdict::Approved).await.unwrap();
+    let ago = |ms: i64| AttributeValue::N((now_ms() - ms).to_string());
+    world.set_item("APPROVAL#acme", "ACME", "at_ms", ago(APPROVAL_MS)).await;
+    world.set_item("TENANTS#acme", "ACME", "decisions_used_ms", ago(2 * APPROVAL_MS)).await;
+    world.leaves("p00");
+    world.operator().resume(&world.id(), async |_| Ok(())).await.unwrap();
+    world.settled().await;
+    assert_eq!(world.last_run().await.held(), ["p00 remove unknown_owner"]);
+    world.end().await;
+}
+
+async fn who_is_turned_down_while_a_run_removes_the_others_stays() {
+    let world = six_of_twenty_leave().await;
+    world.orgvue.edit_model(|model| model.deny_item("ACME", &email("p00"), true));
+    world.orgvue.fault(fault(Matcher::path("/items").method("PUT"), Nth::At(1), FaultKind::Slow(Duration::from_secs(2))));
+    let puts = world.puts();
+    world.decide("ACME", Verdict::Approved).await.unwrap();
+    until("the removals", || world.puts() > puts).await;
+    assert!(world.decide("ACME", Verdict::Rejected).await.unwrap().is_at_work, "nobody is told that it stays held");
+    until("the removal of the others", || world.rows("ACME").len() == 15).await;
+    world.orgvue.edit_model(|model| model.deny_item("ACME", &email("p00"), false));
+    world.settled().await;
+    world.keeps_holding(Some(Verdict::Rejected), &over_limit(0..1)).await;
+    world.end().await;
+}
+
+async fn an_approval_of_a_list_that_was_erased_is_used_up() {
+    let world = six_of_twenty_leave().await;
+    world.operator().pause(&world.id()).await.unwrap();
+    world.decide("ACME", Verdict::Approved).await.unwrap();
+    world.store().erase_login(&world.id(), &Login::as_found(&email("p05"))).await.unwrap();
+    world.operator().resume(&world.id(), async |_| Ok(())).await.unwrap();
+    world.settled().await;
+    world.keeps_holding(None, &over_limit(0..6)).await;
+    world.end().await;
+}
+
+async fn what_a_run_held_that_was_stopped_takes_nobodys_place() {
+    let world = six_of_twenty_leave().await;
+    let hash = world.state("ACME").await.held.unwrap().hash;
+    world.depart(6..7);
+    let reads = world.orgvue.calls().of(GET_ITEMS);
+    world.orgvue.fault(fault(Matcher::path("/items").method("GET"), Nth::At(1), FaultKind::Slow(Duration::from_secs(3))));
+    world.ask().await;
+    until("the read", || world.orgvue.calls().of(GET_ITEMS) > reads).await;
+    world.operator().pause(&world.id()).await.unwrap();
+    world.run_where("stopped", |run| run.code.as_deref() == Some("paused")).await;
+
+    let items = world.items().await;
+    let held: Vec<_> = items.iter().filter(|item| item["pk"] == AttributeValue::S("HELD#acme".to_owned())).collect();
+    assert!(held.iter().all(|item| item["sk"] == AttributeValue::S(format!("ACME#{hash}#0000")) && !item.contains_key("expires_at")));
+    world.operator().resume(&world.id(), async |_| Ok(())).await.unwrap();
+    world.settled().await;
+    assert_eq!(world.last_run().await.held(), over_limit(0..7));
+    world.end().await;
+}
+
+async fn what_is_approved_is_no_longer_marked_as_turned_down() {
+    let world = six_of_twenty_leave().await;
+    world.joins("p19", "admin");
+    world.asked().await;
+    world.decide("ACME", Verdict::Rejected).await.unwrap();
+    world.keeps_holding(Some(Verdict::Rejected), &over_limit(0..6)).await;
+    world.orgvue.fault(fault(Matcher::path("/items").method("PUT"), Nth::From(1), FaultKind::Status(503)));
+    world.leaves("p19");
+    world.decide("ACME", Verdict::Approved).await.unwrap();
+    world.run_where("failed", |run| run.status == Status::Failed).await;
+    world.drained().await;
+    let set = world.held_set().await;
+    assert_eq!((set.len(), set.actions().any(|held| held.rejected)), (7, false));
+
+    world.orgvue.clear_faults();
+    world.settled().await;
+    world.keeps_holding(None, &["p19 remove last_admin"]).await;
+    assert_eq!(world.rows("ACME").len(), 14);
     world.end().await;
 }

@@ -1,7 +1,7 @@
 //! What a person agreed to and what waits for a word, by what that person was shown; and what runs take without being asked.
 //!
-//! Of what was rejected nobody loses anything until it is approved, however the limit moves and whatever else is held; the facts themselves may
-//! change, and then it is another matter. Of the rest no more goes within a day than the limit.
+//! Of what was rejected nobody loses anything until it is approved, however the limit moves, whatever else is held, and though the directory asks
+//! for fewer roles; otherwise the facts themselves may change, and then it is another matter. Of the rest no more goes within a day than the limit.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,7 +31,7 @@ pub(crate) struct Consent {
 /// What an account is not to lose.
 struct Withheld {
     roles: BTreeSet<String>,
-    /// What the directory asked for then. If it asks for anything else, it is another matter.
+    /// What the directory asked for then. If it asks for anything else but fewer roles, it is another matter.
     desired: Option<BTreeSet<String>>,
 }
 
@@ -52,8 +52,12 @@ impl Consent {
     /// What the directory asks for now. Of those of whom nothing is said nothing is known.
     pub(crate) fn facts_change(&mut self, desired: &Tenants, unsaid: &BTreeSet<String>) {
         self.withheld.retain(|(tenant, login), withheld| {
-            let now = desired.get(tenant).map(|accounts| accounts.get(login).cloned());
-            now == Some(withheld.desired.clone()) && !unsaid.contains(login)
+            let is_no_more = match (desired.get(tenant).map(|accounts| accounts.get(login)), &withheld.desired) {
+                (Some(Some(now)), Some(then)) => now.is_subset(then),
+                (Some(None), None) => true,
+                (Some(Some(_)), None) | (Some(None), Some(_)) | (None, _) => false,
+            };
+            is_no_more && !unsaid.contains(login)
         });
     }
 
