@@ -2,7 +2,7 @@
 
 mod orgvue_world;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use adapters::http::Deadline;
 use adapters::orgvue::{AccountFailure, OrgvueError, StopCause};
@@ -133,6 +133,18 @@ async fn a_server_that_loses_everything_is_left_in_peace() {
     assert!(!error.needs_person() && error.to_string().contains("Root=1-"), "{error}");
     assert_eq!((stopped.applied.done.len(), stopped.applied.failed.len()), (0, 40));
     assert_eq!((n_failed(&stopped.applied, &AccountFailure::Unknown), world.n(WRITE)), (16, 8));
+}
+
+#[tokio::test]
+async fn the_last_loss_of_too_many_is_waited_for_like_the_others() {
+    let mut world = World::with(&[]).await;
+    (world.options.batch_actions_max, world.options.timeout) = (1, Duration::from_millis(100));
+    world.fault("PUT", Nth::From(1), FaultKind::Slow(Duration::from_secs(5)));
+    let (users, phase, began) = (world.users(), phase(creates(10)), Instant::now());
+    let fence = async || Ok::<(), std::convert::Infallible>(());
+    let stopped = users.apply(&phase, &world.spelling, |rows| world.read(rows), fence).await.unwrap_err();
+    assert!(matches!(stopped.cause, StopCause::BreaksDown(_)) && world.n(WRITE) == 8, "{stopped:?}");
+    assert!(began.elapsed() >= 16 * world.options.timeout, "a write and a wait, eight times");
 }
 
 #[tokio::test]

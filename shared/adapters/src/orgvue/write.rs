@@ -29,6 +29,7 @@ use tokio::sync::mpsc;
 use self::answer::Answer;
 use self::batch::{Batch, Item, Turn};
 use super::{OrgvueError, UsersDataset};
+use crate::clock;
 
 pub use self::answer::Refusal;
 
@@ -292,15 +293,13 @@ impl<'a, F: Fn(Vec<Row>) -> Result<Current, DatasetRefusal>> Writing<'a, F> {
         self.lost_in_a_row += 1;
         let n_lost = batch.turn.n_lost() + 1;
         self.log_loss(&error, batch.items.len(), n_lost);
+        // Nobody told the write to stop. As long as a whole call is what it gets to end, or to be ended, before anything is written beside it, by
+        // this run or the next. There was time for that when it began.
+        let wait = if still_running { self.dataset.calls.timeout() } else { self.dataset.options.settle };
+        clock::wait(wait.min(self.dataset.calls.deadline().remaining())).await;
         if self.lost_in_a_row >= LOST_IN_A_ROW_MAX {
             self.give_up(batch.items);
             return Err(StopCause::BreaksDown(error));
-        }
-        // Nobody told the write to stop. As long as a whole call is what it gets to end, or to be ended.
-        let wait = if still_running { self.dataset.calls.timeout() } else { self.dataset.options.settle };
-        if let Err(error) = self.dataset.wait(wait).await {
-            self.give_up(batch.items);
-            return Err(error.into());
         }
         let Some(current) = self.current(&batch.items).await? else { return Ok(()) };
         let left: Vec<Item<'a>> = batch.items.into_iter().filter_map(|item| self.settle(item, &current)).collect();
