@@ -72,7 +72,7 @@ pub(crate) struct Looked<P> {
     pub(crate) findings: Vec<Finding>,
     /// Who was looked at again: what the lists said of them no longer counts.
     pub(crate) confirmed: BTreeSet<UserId>,
-    /// Users whose account under their former login is to go, by that login: who has a new one, and who has that of another now.
+    /// Users whose account is to go, by its login: who has another address now is to be known by this one while the account is there.
     pub(crate) renamed: BTreeMap<Login, UserId>,
     /// The harm of before, once it is known how much of it an interrupted run did.
     pub(crate) harm: HarmLog,
@@ -220,7 +220,7 @@ impl<'a> Look<'a> {
         let owners: BTreeMap<&Login, &UserId> = desired.sharing.iter().flat_map(own_of).collect();
         let renamed = plan.actions.iter().filter(|action| action.is_removal()).filter_map(|action| {
             let renamed = action.renamed_to.as_ref().and_then(|new| desired.accounts.get(new));
-            let user = renamed.map(|account| &account.user).or_else(|| owners.get(&action.login).copied())?;
+            let user = renamed.map(|account| &account.user).or_else(|| owners.get(&action.login).copied()).or(action.user.as_ref())?;
             Some((action.login.clone(), user.clone()))
         });
         let renamed = renamed.collect();
