@@ -97,6 +97,13 @@ impl Progress {
     }
 }
 
+impl Reconciled {
+    /// Whether users' own groups showed that the lists of the read were not whole.
+    pub(crate) fn contradicts_the_lists(&self) -> bool {
+        self.record.code.as_ref() == Some(&TenantFault::Contradicted { n_users: 0 }.code())
+    }
+}
+
 impl Writer<'_> {
     /// Makes the tenant as desired, as far as the guard and the newest decision about the tenant let it.
     pub(crate) async fn reconcile(
