@@ -203,7 +203,7 @@ impl Writer<'_> {
         let n_users = progress.held.iter().flatten().filter(|held| held.why == HoldReason::Unconfirmed).count();
         let ended = match applied {
             Err(fault) if fault.class() != FaultClass::Accounts => Err(fault),
-            _ if n_users > 0 => Err(TenantFault::Unconfirmed { n_users }),
+            _ if n_users > 0 && self.tenant.mode == Mode::Enforce => Err(TenantFault::Unconfirmed { n_users }),
             ended => ended,
         };
         // What Orgvue refuses it refuses the next time too: an approval is used up all the same.
