@@ -170,7 +170,12 @@ fn suspend(deps: &Deps) -> RunEnd {
 /// What it comes to that the directory was not read.
 async fn not_read(deps: &Deps, claim: &Claim, error: &ReadError, deadline: Deadline) -> Result<Attempt, StoreError> {
     tracing::warn!(
-        run.id = %claim.run(), directory.id = %claim.directory(), code = error.code(), error = chain(error), "the directory was not read"
+        run.id = %claim.run(),
+        directory.id = %claim.directory(),
+        code = error.code(),
+        error = chain(error),
+        request.id = error.request_id(),
+        "the directory was not read"
     );
     let retry = || retry(deps, claim, error.class());
     let (status, end) = match error {

@@ -29,7 +29,7 @@ pub(crate) enum TenantFault {
     Contradicted { n_users: usize },
     #[error("orgvue refuses every one of {n_accounts} accounts; see the findings for its reason")]
     AllRefused { n_accounts: usize },
-    #[error("the groups of {n_users} users who seem to lose something could not be read a second time")]
+    #[error("the groups of {n_users} users who seem to lose something were not read a second time")]
     Unconfirmed { n_users: usize },
 }
 
@@ -93,7 +93,7 @@ impl TenantFault {
             Self::Kept { .. } => Some("correct what Orgvue names; it is tried again every 15 minutes at most"),
             Self::Contradicted { .. } => Some("nothing was written; the next try reads the lists again"),
             Self::AllRefused { .. } => Some("mostly [dataset] in the integration file is spelled otherwise than the dataset: correct it"),
-            Self::Unconfirmed { .. } => Some("nothing to do: the next try reads them again"),
+            Self::Unconfirmed { .. } => Some("nothing to do: the next try goes on with them"),
         }
     }
 

@@ -13,7 +13,7 @@ use domain::current::{Current, DatasetRefusal, check_properties};
 use domain::desired::{Decision, Desired, desired};
 use domain::directory::Directory;
 use domain::finding::Finding;
-use domain::guard::{Approved, Completeness, Facts, Held, guard, lists_are_believable, still_due};
+use domain::guard::{Approved, Completeness, Facts, Held, guard, is_held_anyway, lists_are_believable, still_due};
 use domain::harm::HarmLog;
 use domain::held::{self, HeldHash, HeldSet, Verdict};
 use domain::ids::{IntegrationId, TenantId, UserId};
@@ -29,9 +29,11 @@ use jiff::tz::TimeZone;
 use crate::Deps;
 use crate::fault::TenantFault;
 
-/// Of how many of a tenant's users who wait for a decision the groups are read again: enough to show lists that were not whole, for which four
+/// Of how many of a tenant's users who are held all the same the groups are read again: enough to show lists that were not whole, for which four
 /// contradictions do. A call for each at every run would go on for as long as nobody decides.
-const WAITING_ASKED_ABOUT: usize = 10;
+const HELD_ASKED_ABOUT: usize = 10;
+
+static NOBODY: BTreeSet<UserId> = BTreeSet::new();
 
 /// What the tenants of one read of the directory share.
 pub(crate) struct Look<'a> {
@@ -72,19 +74,20 @@ pub(crate) struct Looked<P> {
     pub(crate) findings: Vec<Finding>,
     /// Who was looked at again: what the lists said of them no longer counts.
     pub(crate) confirmed: BTreeSet<UserId>,
-    /// Users whose account under their former login is to go, by that login: who has a new one, and who has that of another now.
+    /// Users whose account is to go, by its login: who has another address now is to be known by this one while the account is there.
     pub(crate) renamed: BTreeMap<Login, UserId>,
     /// The harm of before, once it is known how much of it an interrupted run did.
     pub(crate) harm: HarmLog,
 }
 
-/// A plan, and who was looked at again for it.
-struct Confirmed<'a> {
-    desired: Cow<'a, Desired>,
-    plan: Plan,
-    users: BTreeSet<UserId>,
-    /// What the second look found about them.
-    findings: Vec<Finding>,
+/// What was read again, of single users of a tenant.
+struct SecondLook<'a> {
+    /// The lists, corrected by what was read.
+    directory: Cow<'a, Directory>,
+    /// Whose groups were to be read.
+    asked: BTreeSet<UserId>,
+    /// Whose groups were.
+    confirmed: BTreeSet<UserId>,
 }
 
 /// Reads the rows of a tenant's dataset as they stand today.
@@ -190,6 +193,8 @@ impl<'a> Look<'a> {
 
     /// Reads the tenant's dataset, plans, and asks the guard; `None` where that wants the list of users, which was not read. `keep` is what is to
     /// be had of the plan behind the guard.
+    ///
+    /// Those who seem to lose something although they are active are looked at again, until the guard lets nothing through of which nobody asked.
     pub(crate) async fn tenant<P>(
         &self,
         tenant: &Tenant,
@@ -199,88 +204,105 @@ impl<'a> Look<'a> {
         keep: impl FnOnce(&Plan) -> P,
     ) -> Result<Option<Looked<P>>, TenantFault> {
         let current = current(dataset, tenant, self.integration).await?;
-        let Some(confirmed) = self.confirmed_plan(tenant, &current, before).await? else { return Ok(None) };
-        let Confirmed { desired, mut plan, users: confirmed, findings } = confirmed;
-        let now_ms = now_ms();
-        let harm = state.harm.clone().settle(still_due(&plan, &before.begun, &before.approved), now_ms);
-        let waiting = before.waiting.as_ref().map_or_else(|| Cow::Owned(HeldSet::lost(&plan)), Cow::Borrowed);
-        let facts = Facts {
-            desired: &desired,
-            current: &current,
-            tenant,
-            integration: self.integration,
-            scope: state.scope(self.integration),
-            confirmed: &confirmed,
-            completeness: self.completeness,
-            former: &self.former,
-            approved: &before.approved,
-            waiting: &waiting,
-            lately: harm.lately(now_ms),
-        };
+        let users_known = Users { directory: self.directory, former: &self.former };
+        let plan_of = |desired: &Desired| plan(desired, &current, tenant, self.integration, users_known);
+        let by_the_lists = self.decision.tenants.get(&tenant.id).map(Cow::Borrowed).unwrap_or_default();
+        let (mut wanted, mut plan) = (Cow::Borrowed(&*by_the_lists), plan_of(&by_the_lists));
+        if !self.is_whole && plan.actions.iter().any(Action::takes) {
+            return Ok(None);
+        }
+        let mut again = SecondLook { directory: Cow::Borrowed(self.directory), asked: BTreeSet::new(), confirmed: BTreeSet::new() };
+        let mut findings = Vec::new();
+        loop {
+            let now_ms = now_ms();
+            let harm = state.harm.clone().settle(still_due(&plan, &before.begun, &before.approved), now_ms);
+            let waiting = before.waiting.as_ref().map_or_else(|| Cow::Owned(HeldSet::lost(&plan)), Cow::Borrowed);
+            let facts = Facts {
+                desired: &wanted,
+                current: &current,
+                tenant,
+                integration: self.integration,
+                scope: state.scope(self.integration),
+                confirmed: &again.confirmed,
+                completeness: self.completeness,
+                former: &self.former,
+                approved: &before.approved,
+                waiting: &waiting,
+                lately: harm.lately(now_ms),
+            };
+            let doubtful = again.doubtful(&plan, &facts);
+            if doubtful.is_empty() {
+                let renamed = self.renamed(&plan, &wanted);
+                let kept = keep(&plan);
+                findings.splice(0..0, std::mem::take(&mut plan.findings));
+                let (approved, held) = guard(plan, facts);
+                let confirmed = again.confirmed;
+                return Ok(Some(Looked { plan: kept, current, approved, held, findings, confirmed, renamed, harm }));
+            }
+            self.ask(tenant, doubtful, &mut again).await;
+            let mut decision = desired(&again.directory, self.integration);
+            wanted = Cow::Owned(decision.tenants.remove(&tenant.id).unwrap_or_default());
+            plan = plan_of(&wanted);
+            let n_users = again.n_contradictions(&plan);
+            if !lists_are_believable(&by_the_lists, n_users) {
+                return Err(TenantFault::Contradicted { n_users });
+            }
+            let is_of_them = |finding: &Finding| finding.user.as_ref().is_some_and(|user| again.confirmed.contains(user));
+            findings = decision.findings.into_iter().filter(is_of_them).collect();
+        }
+    }
+
+    /// Whose account under a login that is not, or no longer, the user's is to go.
+    fn renamed(&self, plan: &Plan, desired: &Desired) -> BTreeMap<Login, UserId> {
         let own_of = |user| self.former.get(user).into_iter().flatten().map(move |login| (login, user));
         let owners: BTreeMap<&Login, &UserId> = desired.sharing.iter().flat_map(own_of).collect();
         let renamed = plan.actions.iter().filter(|action| action.is_removal()).filter_map(|action| {
             let renamed = action.renamed_to.as_ref().and_then(|new| desired.accounts.get(new));
-            let user = renamed.map(|account| &account.user).or_else(|| owners.get(&action.login).copied())?;
+            let user = renamed.map(|account| &account.user).or_else(|| owners.get(&action.login).copied()).or(action.user.as_ref())?;
             Some((action.login.clone(), user.clone()))
         });
-        let renamed = renamed.collect();
-        let kept = keep(&plan);
-        let findings = std::mem::take(&mut plan.findings).into_iter().chain(findings).collect();
-        let (approved, held) = guard(plan, facts);
-        Ok(Some(Looked { plan: kept, current, approved, held, findings, confirmed, renamed, harm }))
+        renamed.collect()
     }
 
-    /// The plan, once those who seem to lose something although they are active were looked at again.
-    ///
-    /// A person who is moved between two groups while they are read is seen in neither; the user's own list of groups tells. Of those who lose
-    /// nothing but what waits for a person's decision a few are enough to find lists that were not whole; the others wait on unasked.
-    async fn confirmed_plan(&self, tenant: &Tenant, current: &Current, before: &Before) -> Result<Option<Confirmed<'_>>, TenantFault> {
-        let users_known = Users { directory: self.directory, former: &self.former };
-        let plan_of = |desired: &Desired| plan(desired, current, tenant, self.integration, users_known);
-        let desired_first = self.decision.tenants.get(&tenant.id).map(Cow::Borrowed).unwrap_or_default();
-        let plan_first = plan_of(&desired_first);
-        if !self.is_whole && plan_first.actions.iter().any(Action::takes) {
-            return Ok(None);
-        }
-        let nobody = BTreeSet::new();
-        let is_held = |action: &Action| before.waiting.as_ref().is_some_and(|waiting| waiting.holds(&tenant.id, action).is_some());
-        let waits = |action: &Action| is_held(action) && !before.approved.covers(&tenant.id, action);
-        let doubtful = plan_first.actions.iter().filter_map(|action| Some((waits(action), action.takes_from_active(&nobody)?)));
-        let (waiting, others): (Vec<_>, Vec<_>) = doubtful.partition(|(waits, _)| *waits);
-        let doubtful = others.into_iter().chain(waiting.into_iter().take(WAITING_ASKED_ABOUT));
-        let doubtful: BTreeSet<UserId> = doubtful.map(|(_, user)| user.clone()).collect();
-        if doubtful.is_empty() {
-            return Ok(Some(Confirmed { desired: desired_first, plan: plan_first, users: nobody, findings: Vec::new() }));
-        }
-        let mut users = BTreeSet::new();
-        let mut directory = self.directory.clone();
-        for (user, groups) in self.reader.groups_of_each(doubtful).await {
+    /// Reads the groups of these users again. A person who is moved between two groups while they are read is seen in neither; the user's own
+    /// list of groups tells.
+    async fn ask(&self, tenant: &Tenant, users: BTreeSet<UserId>, again: &mut SecondLook<'_>) {
+        again.asked.extend(users.iter().cloned());
+        for (user, groups) in self.reader.groups_of_each(users).await {
             match groups {
                 Ok(groups) => {
-                    directory.correct_memberships(&user, groups);
-                    users.insert(user);
+                    again.directory.to_mut().correct_memberships(&user, groups);
+                    again.confirmed.insert(user);
                 }
                 Err(error) => tracing::warn!(
-                    tenant.id = %tenant.id, user.id = %user, error = chain(&error), "the user's groups were not read again"
+                    tenant.id = %tenant.id,
+                    user.id = %user,
+                    error = chain(&error),
+                    request.id = error.request_id(),
+                    "the user's groups were not read again"
                 ),
             }
         }
-        let mut decision = desired(&directory, self.integration);
-        let desired = decision.tenants.remove(&tenant.id).unwrap_or_default();
-        let plan = plan_of(&desired);
-        let losing: BTreeSet<&UserId> = takes_from(&plan, &nobody).collect();
-        let n_users = users.iter().filter(|user| !losing.contains(user)).count();
-        if !lists_are_believable(&desired_first, n_users) {
-            return Err(TenantFault::Contradicted { n_users });
-        }
-        let findings =
-            decision.findings.into_iter().filter(|finding| finding.user.as_ref().is_some_and(|user| users.contains(user))).collect();
-        Ok(Some(Confirmed { desired: Cow::Owned(desired), plan, users, findings }))
     }
 }
 
-/// The active users who would lose something by the plan, but for those who were looked at again.
-fn takes_from<'a>(plan: &'a Plan, confirmed: &'a BTreeSet<UserId>) -> impl Iterator<Item = &'a UserId> {
-    plan.actions.iter().filter_map(move |action: &Action| action.takes_from_active(confirmed))
+impl SecondLook<'_> {
+    /// Who is to be asked about now: the active users who would lose something. Of those who lose nothing but what waits for a person all the
+    /// same, a few are enough to find lists that were not whole.
+    fn doubtful(&self, plan: &Plan, facts: &Facts<'_>) -> BTreeSet<UserId> {
+        let losing = || plan.actions.iter().filter_map(|action| Some((action, action.takes_from_active(&NOBODY)?)));
+        if losing().all(|(_, user)| self.asked.contains(user)) {
+            return BTreeSet::new();
+        }
+        let is_held_anyway = is_held_anyway(plan, facts);
+        let (waiting, others): (Vec<_>, Vec<_>) = losing().partition(|(action, _)| is_held_anyway(action));
+        let doubtful = others.into_iter().chain(waiting.into_iter().take(HELD_ASKED_ABOUT)).map(|(_, user)| user);
+        doubtful.filter(|user| !self.asked.contains(*user)).cloned().collect()
+    }
+
+    /// How many users would lose nothing by this plan, who were asked about because they seemed to by the lists.
+    fn n_contradictions(&self, plan: &Plan) -> usize {
+        let losing: BTreeSet<&UserId> = plan.actions.iter().filter_map(|action| action.takes_from_active(&NOBODY)).collect();
+        self.confirmed.iter().filter(|user| !losing.contains(user)).count()
+    }
 }

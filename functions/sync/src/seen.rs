@@ -10,6 +10,7 @@ use domain::ids::{RunId, TenantId, UserId};
 use domain::integration::Integration;
 use domain::notice::FindingNews;
 use domain::snapshot::{Snapshot, Undone};
+use domain::tenant_state::worked_on;
 
 use crate::tenant::Reconciled;
 
@@ -53,7 +54,8 @@ impl View<'_> {
             // Nobody knows whether the account under the old address is still there.
             false => directory.users().iter().map(|user| user.id.clone()).collect(),
         };
-        let undone = Undone { renamed: &renamed, holds };
+        let is_unknown = || worked_on(integration).any(|tenant| others.contains(&tenant.id));
+        let undone = Undone { renamed: &renamed, holds: holds || is_unknown() };
         let mut snapshot = Snapshot::take(directory, integration, run, now_ms, before.as_ref(), undone);
         snapshot.findings = Snapshot::carried(before.as_ref(), self.found(of_the_directory, reconciled), &others, now_ms);
         let is_of_others =
@@ -64,15 +66,23 @@ impl View<'_> {
         Seen { findings, n_open: snapshot.findings.len(), changes, news: (!is_known).then_some(snapshot) }
     }
 
-    /// What the run has to tell: what the lists said of users who were looked at again no longer counts.
-    fn found(&self, of_the_directory: Vec<Finding>, reconciled: &[Reconciled]) -> Vec<Finding> {
+    /// What the run has to tell. What the lists said of users who were looked at again no longer counts; and where lists were not whole, what
+    /// was told before stays in the place of what they say.
+    fn found(&self, by_the_lists: Vec<Finding>, reconciled: &[Reconciled]) -> Vec<Finding> {
         let is_outdated =
             |finding: &Finding| finding.user.as_ref().is_some_and(|user| reconciled.iter().any(|one| one.confirmed.contains(user)));
-        let renamed_groups = self.before.iter().flat_map(|before| before.renamed_groups(self.directory, self.integration));
-        let of_the_directory = of_the_directory.into_iter().filter(|finding| !is_outdated(finding));
+        let before = self.before.iter();
+        let of_the_directory: Vec<Finding> = match reconciled.iter().any(Reconciled::contradicts_the_lists) {
+            true => before.flat_map(|before| &before.findings).filter(|told| !told.code.is_of_the_dataset()).cloned().collect(),
+            false => {
+                let renamed_groups = before.clone().flat_map(|before| before.renamed_groups(self.directory, self.integration));
+                let outsiders = before.filter(|_| !self.is_whole).flat_map(|before| before.outsiders(self.directory));
+                by_the_lists.into_iter().chain(renamed_groups).chain(outsiders).collect()
+            }
+        };
         let of_the_tenants = reconciled.iter().flat_map(|one| &one.findings).cloned();
-        let outsiders = self.before.iter().filter(|_| !self.is_whole).flat_map(|before| before.outsiders(self.directory));
-        let mut findings: Vec<Finding> = of_the_directory.chain(renamed_groups).chain(of_the_tenants).chain(outsiders).collect();
+        let mut findings: Vec<Finding> =
+            of_the_directory.into_iter().filter(|finding| !is_outdated(finding)).chain(of_the_tenants).collect();
         name_groups(&mut findings, self.directory);
         findings.sort();
         findings.dedup();

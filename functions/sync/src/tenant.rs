@@ -109,6 +109,13 @@ impl Progress {
     }
 }
 
+impl Reconciled {
+    /// Whether users' own groups showed that the lists of the read were not whole.
+    pub(crate) fn contradicts_the_lists(&self) -> bool {
+        self.record.code.as_ref() == Some(&TenantFault::Contradicted { n_users: 0 }.code())
+    }
+}
+
 impl Writer<'_> {
     /// Makes the tenant as desired, as far as the guard and the newest decision about the tenant let it.
     pub(crate) async fn reconcile(
@@ -208,7 +215,7 @@ impl Writer<'_> {
         let n_users = progress.held.iter().flatten().filter(|held| held.why == HoldReason::Unconfirmed).count();
         let ended = match applied {
             Err(fault) if fault.class() != FaultClass::Accounts => Err(fault),
-            _ if n_users > 0 => Err(TenantFault::Unconfirmed { n_users }),
+            _ if n_users > 0 && self.tenant.mode == Mode::Enforce => Err(TenantFault::Unconfirmed { n_users }),
             ended => ended,
         };
         // What Orgvue refuses it refuses the next time too: an approval is used up all the same.

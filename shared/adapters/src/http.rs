@@ -127,6 +127,14 @@ impl CallError {
         }
     }
 
+    /// The vendor's name for the request, for their support.
+    pub fn request_id(&self) -> Option<&str> {
+        match self {
+            Self::Status { request_id, .. } => request_id.as_deref(),
+            Self::Transport(_) | Self::TooLarge { .. } | Self::OutOfTime | Self::Secret(_) => None,
+        }
+    }
+
     fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Status { retry_after, .. } => *retry_after,

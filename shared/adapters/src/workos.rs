@@ -1,7 +1,7 @@
 //! WorkOS Directory Sync: reads a whole directory that can be trusted, or says why there is none.
 //!
 //! Invariants of a [`Directory`](domain::directory::Directory) made here: the directory was linked before and after, every list
-//! ended, and every row carried the asked directory id. Whatever is less is a [`ReadError`].
+//! ended, every row carried the asked directory id, and no group had another name behind its members than before them. Whatever is less is a [`ReadError`].
 //!
 //! Deliberately absent: writes (there are none), webhooks (`domain` verifies them), and `groups` on users, which WorkOS no longer fills
 //! for newer teams; memberships are read per group.
@@ -205,6 +205,11 @@ impl ReadError {
         }
     }
 
+    /// WorkOS's name for the request, for their support.
+    pub fn request_id(&self) -> Option<&str> {
+        if let Self::Unavailable(error) = self { error.request_id() } else { None }
+    }
+
     /// Whose fault it is. A key that is refused, or that finds no directory at all, concerns every customer; and a directory that is not
     /// settled costs one call to ask about, and is to be read soon after it is.
     pub fn class(&self) -> FaultClass {
@@ -268,6 +273,9 @@ pub enum Distrust {
     /// The list came in another order than the one asked for, in which it seems to end after the first page.
     #[error("it is not in the order that was asked for")]
     Order,
+    /// A group of ours has another name behind the reading of its members than before: which of the two gave them what it gives nobody knows.
+    #[error("a group was renamed while its members were read")]
+    Renamed,
     /// A cursor came twice.
     #[error("a cursor came twice")]
     RepeatedCursor,
@@ -312,6 +320,7 @@ impl Distrust {
             Self::NoId
             | Self::Foreign
             | Self::Order
+            | Self::Renamed
             | Self::RepeatedCursor
             | Self::RepeatedRows
             | Self::RefusedCursor

@@ -35,7 +35,7 @@ pub enum HoldReason {
     NewScope,
     /// Users without a usable address should have accounts here: this may be one of theirs.
     UnknownOwner,
-    /// The user is still active and the groups could not be read a second time.
+    /// The user is still active and the groups were not read a second time.
     Unconfirmed,
     /// The user has another address now, and the account under it was not created.
     RenamedNotCreated,
@@ -297,21 +297,20 @@ fn item_id(row: &Row) -> Option<ItemId> {
     ItemId::deserialize(row.only(&["_id"]).get("_id")?).ok()
 }
 
+/// Whether an action of a plan waits for a person, whatever a second look at its user's groups finds.
+pub fn is_held_anyway<'a>(plan: &Plan, facts: &'a Facts<'_>) -> impl Fn(&Action) -> bool + 'a {
+    let limits = OverLimits::of(plan, facts);
+    move |action| limits.reason_to_hold(action, facts).is_some_and(|why| why != HoldReason::Unconfirmed)
+}
+
 /// Splits a plan into what may be written and what waits for a person. Harm over the limit is held whole, never the first part of it.
 ///
 /// What a person agreed to is not held again, but for users whose groups could not be read again, and for the last administrator, which
 /// has to be agreed to as such. It does not count against the limits either: these judge what nobody has looked at.
 pub fn guard(plan: Plan, facts: Facts<'_>) -> (Approved, Vec<Held>) {
     let tenant = &facts.tenant.id;
-    let planned = counted(plan.actions.iter(), facts.approved, tenant);
-    let limit = facts.integration.limits.harm_max(plan.managed + facts.lately.n_removed);
-    let limits = OverLimits {
-        harm: planned.n_accounts > 0 && planned.n_accounts + facts.lately.n_accounts > limit,
-        roles: planned.n_roles > 0 && planned.n_roles + facts.lately.n_roles > limit,
-        perhaps_owned: perhaps_owned(&plan.actions, &facts),
-    };
-
-    let mut additions = Vec::with_capacity(plan.actions.len() - planned.n_accounts);
+    let limits = OverLimits::of(&plan, &facts);
+    let mut additions = Vec::with_capacity(plan.actions.len());
     let mut approved = Vec::new();
     let mut held = Vec::new();
     for action in plan.actions {
@@ -355,6 +354,16 @@ struct OverLimits {
 }
 
 impl OverLimits {
+    fn of(plan: &Plan, facts: &Facts<'_>) -> Self {
+        let planned = counted(plan.actions.iter(), facts.approved, &facts.tenant.id);
+        let limit = facts.integration.limits.harm_max(plan.managed + facts.lately.n_removed);
+        Self {
+            harm: planned.n_accounts > 0 && planned.n_accounts + facts.lately.n_accounts > limit,
+            roles: planned.n_roles > 0 && planned.n_roles + facts.lately.n_roles > limit,
+            perhaps_owned: perhaps_owned(&plan.actions, facts),
+        }
+    }
+
     /// Why one action waits for a person; nothing, for most.
     fn reason_to_hold(&self, action: &Action, facts: &Facts<'_>) -> Option<HoldReason> {
         let unconfirmed = || action.takes_from_active(facts.confirmed).map(|_| HoldReason::Unconfirmed);
@@ -374,7 +383,7 @@ impl OverLimits {
             Weight::Harm if facts.completeness == Completeness::Doubtful => Some(HoldReason::DirectoryLooksIncomplete),
             Weight::Harm if self.harm => Some(HoldReason::OverLimit),
             Weight::Harm if action.is_removal() && facts.scope == Scope::New => Some(HoldReason::NewScope),
-            Weight::Harm => unconfirmed().or_else(perhaps_owned),
+            Weight::Harm => perhaps_owned().or_else(unconfirmed),
         }
     }
 }

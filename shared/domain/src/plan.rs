@@ -47,7 +47,8 @@ pub struct Plan {
 pub struct Action {
     /// Whose.
     pub login: Login,
-    /// The directory's user, while there is an active one: a removal then wants a second look at the user's groups.
+    /// The directory's user, while there is an active one with this address, or who had it when the directory was last read: a removal then
+    /// wants a second look at the user's groups.
     pub user: Option<UserId>,
     /// The login that the account's user has now, where this is the removal of the one of before.
     pub renamed_to: Option<Login>,
@@ -335,6 +336,14 @@ pub fn plan(desired: &Desired, current: &Current, tenant: &Tenant, integration: 
     let is_let_in = |account: &DesiredAccount| !blocked(&account.login) && !was_blocked(&account.user);
     for (old, new) in renamed(&leaving, desired, users.former, is_let_in) {
         plan.actions[leaving[old]].renamed_to = Some(new.clone());
+    }
+    // Who has another address now, and no account under it, is active all the same.
+    let active = users.former.iter().filter(|(user, _)| users.directory.user(user).is_some_and(|user| user.active));
+    for (old, user) in active.flat_map(|(user, logins)| logins.iter().map(move |old| (old, user))) {
+        let action = leaving.get(old).map(|place| &mut plan.actions[*place]);
+        if let Some(action) = action.filter(|action| action.renamed_to.is_none()) {
+            action.user.get_or_insert_with(|| user.clone());
+        }
     }
     plan.findings.extend(blocked_in_vain(current, tenant, integration));
     plan.findings.sort();

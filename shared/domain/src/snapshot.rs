@@ -3,8 +3,10 @@
 //! No account is created, changed or removed on the strength of it, but that who is blocked under an address of before is kept disabled
 //! under the one of now. It names a rename where there is one, it may hold a removal back, it
 //! says since when something could not be synced, and it lets an operator ask about one login without reading the directory again.
-//! It holds personal data: of the users in groups of ours, of those who are blocked, wherever they are now, and of those whom the findings name.
+//! It holds personal data: of the users in groups of ours; of those who were in one, while something is held or as long as they are blocked;
+//! and of those whom the findings name.
 
+use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
@@ -32,7 +34,7 @@ pub struct Snapshot {
     /// The groups that gave something, by the name under which they did. A group that was renamed keeps its old name here until what its
     /// members would lose is lost.
     pub groups: BTreeMap<GroupId, String>,
-    /// The users in these groups, and those who were and are blocked.
+    /// The users in these groups; and those who were in one, while something is held or as long as they are blocked.
     #[serde(deserialize_with = "users_who_share")]
     pub users: BTreeMap<UserId, SeenUser>,
     /// What could not be synced, with since when; also of tenants that the run did not work on.
@@ -42,7 +44,7 @@ pub struct Snapshot {
 /// The logins under which users may have an account, by the user: only of those who may have one under another login than that of now.
 pub type FormerLogins = BTreeMap<UserId, BTreeSet<Login>>;
 
-/// A user in groups of ours, or who was in one and is blocked.
+/// A user in groups of ours, or who was in one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SeenUser {
     /// The identity provider's id.
@@ -65,7 +67,7 @@ pub struct SeenUser {
 pub struct Undone<'a> {
     /// Users whose account under their former login is still there.
     pub renamed: &'a BTreeSet<UserId>,
-    /// Whether something is held.
+    /// Whether something is held, or nobody knows: a tenant was not looked at, or not with lists that were whole.
     pub holds: bool,
 }
 
@@ -97,13 +99,15 @@ impl Snapshot {
         };
         let mut users: BTreeMap<UserId, SeenUser> =
             directory.users().iter().zip(directory.logins()).zip(&memberships.of_users).filter_map(seen).collect();
-        // Who is blocked is not forgotten outside these groups, wherever that is: a read of the members alone does not tell.
-        for (id, gone) in before.into_iter().flat_map(|before| &before.users).filter(|(_, seen)| seen.is_blocked(integration)) {
-            let is_back = || gone.idp_id.is_some() && users.values().any(|user| user.idp_id == gone.idp_id);
-            if !users.contains_key(id) && !is_back() {
-                users.insert(id.clone(), SeenUser { active: false, groups: Arc::default(), ..gone.clone() });
-            }
-        }
+        // Nobody is forgotten outside these groups whose account may be there still. Nor is who is blocked, wherever that is: a read of the members
+        // alone does not tell.
+        let idp_ids: LazyCell<HashSet<&str>, _> = LazyCell::new(|| users.values().filter_map(|user| user.idp_id.as_deref()).collect());
+        let is_back = |gone: &SeenUser| gone.idp_id.as_deref().is_some_and(|idp_id| idp_ids.contains(idp_id));
+        let gone = before.into_iter().flat_map(|before| &before.users);
+        let gone = gone.filter(|(id, gone)| (undone.holds || gone.is_blocked(integration)) && !users.contains_key(*id) && !is_back(gone));
+        let gone = gone.map(|(id, gone)| (id.clone(), SeenUser { active: false, groups: Arc::default(), ..gone.clone() }));
+        let gone: Vec<(UserId, SeenUser)> = gone.collect();
+        users.extend(gone);
         Self { v: 1, run: run.clone(), at_ms, groups, users, findings: Vec::new() }
     }
 

@@ -42,7 +42,7 @@ impl DirectoryReader {
 
     /// Reads the whole directory: its users, its groups, and the members of the groups whose name is `wanted`.
     ///
-    /// A call for every page of 100 rows and two for the directory itself. It is no snapshot: of two rows of one user the later one is right, a
+    /// A call for every page of 100 rows, once more for those of the groups, and two for the directory itself. It is no snapshot: of two rows of one user the later one is right, a
     /// user seen only as a member is a user, and whoever moves between two groups meanwhile may seem to be in neither
     /// ([`groups_of`](Self::groups_of) tells).
     ///
@@ -55,7 +55,7 @@ impl DirectoryReader {
         self.counted(directory, &before).await
     }
 
-    /// Reads the groups, and of the users only the members of groups whose name is `wanted`: a call for every page of these. Whoever is in none
+    /// Reads the groups, and of the users only the members of groups whose name is `wanted`. Whoever is in none
     /// of them is not there, be it as active as can be, so that nobody can be told to have left; [`complete`](Self::complete) makes it whole.
     ///
     /// # Errors
@@ -109,11 +109,20 @@ impl DirectoryReader {
         Ok(rows.into_iter().map(|seen| (seen.row.id.clone(), seen.row)).collect())
     }
 
-    /// The groups and members, beside users who were read before.
+    async fn groups(&self) -> Result<BTreeMap<GroupId, Group>, ReadError> {
+        Ok(by_id(self.list(List::Groups(&self.directory), None, |body| self.group_page(body)).await?))
+    }
+
+    /// The groups and members, beside users who were read before. The members of a group are given what its name gives, so it has to be the same
+    /// behind them.
     async fn beside(&self, mut users: BTreeMap<UserId, User>, wanted: impl Fn(&str) -> bool) -> Result<Directory, ReadError> {
-        let groups = by_id(self.list(List::Groups(&self.directory), None, |body| self.group_page(body)).await?);
+        let groups = self.groups().await?;
         let ours: Vec<GroupId> = groups.values().filter(|group| wanted(&group.name)).map(|group| group.id.clone()).collect();
         let lists = self.members(ours, &users).await?;
+        let later = self.groups().await?;
+        if lists.iter().any(|(group, _)| later.get(group).is_some_and(|later| later.name != groups[group].name)) {
+            return Err(ReadError::Untrusted { what: List::Groups(&self.directory).to_string(), why: Distrust::Renamed });
+        }
         let ids = |rows: &[Seen<Member>]| rows.iter().map(|seen| seen.row.id.clone()).collect();
         let members: Vec<(GroupId, Vec<UserId>)> = lists.iter().map(|(group, rows)| (group.clone(), ids(rows))).collect();
         users.append(&mut latest(lists).map(|user| (user.id.clone(), user)).collect());

@@ -28,6 +28,20 @@ async fn a_member_who_is_not_in_the_user_list_counts() {
 }
 
 #[tokio::test]
+async fn members_of_a_group_that_is_renamed_meanwhile_are_not_given_what_its_old_name_gave() {
+    let workos = standin().await;
+    fill(&workos, 1);
+    workos.put_group(DIRECTORY, "ORG_admin");
+    workos.before_call(Matcher::any().query("group="), 1, |model| {
+        model.rename_group(DIRECTORY, "ORG_admin", "Everyone");
+        model.add_member(DIRECTORY, "Everyone", "0");
+    });
+    let reader = reader(&workos);
+    assert!(matches!(reader.read(ours).await, Err(ReadError::Untrusted { why: Distrust::Renamed, .. })));
+    assert_eq!(reader.read(ours).await.unwrap().groups.len(), 1);
+}
+
+#[tokio::test]
 async fn of_two_rows_of_one_user_the_later_one_is_right() {
     let workos = standin().await;
     fill(&workos, 1);

@@ -23,7 +23,7 @@ pub(super) fn directory(login: &Login, integration: &Integration, snapshot: &Sna
     let mut users: BTreeMap<UserId, User> = BTreeMap::new();
 
     let emails = Emails::of(snapshot, last);
-    // Who is in no group of ours is kept for being blocked, and may be in the directory or not.
+    // Who is in no group of ours is kept for the account, which may be there still, and may be in the directory or not.
     for (id, seen) in snapshot.users.iter().filter(|(_, seen)| !seen.groups.is_empty()) {
         let email = emails.of_user(id, seen);
         if seen.login.as_ref() == Some(login) || seen.formerly.contains(login) || email == Some(login) {

@@ -33,6 +33,14 @@ fn another_case_of_the_same_address_is_no_rename() {
 }
 
 #[test]
+fn who_has_another_address_and_is_in_no_group_by_the_lists_is_looked_at_again() {
+    let people = || [user("ada").with_email("eve@acme.com"), user("zoe").in_group("user")];
+    let case = case(people(), ["ada", "zoe"].map(account)).formerly("ada", "ada");
+    assert_snapshot!(case.verdict(), @"take - ada@acme.com  was user");
+    assert_snapshot!(case.unconfirmed("ada").verdict(), @"hold - ada@acme.com  was user  Unconfirmed");
+}
+
+#[test]
 fn two_users_who_exchange_their_addresses_lose_nothing() {
     let people = [user("ada").with_email("bob@acme.com").in_group("user"), user("bob").with_email("ada@acme.com").in_group("user")];
     let case = case(people, ["ada", "bob"].map(account)).once(["ada", "bob"].map(|name| user(name).in_group("user")));

@@ -117,6 +117,17 @@ fn who_is_blocked_is_known_again_however_long_the_absence() {
 }
 
 #[test]
+fn who_is_in_no_group_any_more_is_known_again_while_something_is_held() {
+    let ada = |id: &str, email| user(id).with_email(email).with_idp_id("idp_ada");
+    let before = seen([ada("ada", "ada@acme.com").in_group("user")], &single());
+    let after = |holds| take(&before, [ada("ada", "eve@acme.com")], Undone { renamed: &BTreeSet::new(), holds });
+    assert!(after(false).users.is_empty());
+    assert_eq!(logins_of(&after(true), "ada"), [login("ada")]);
+    let back = next(&after(true), [ada("new", "zoe@acme.com").in_group("user")], &["new"]);
+    assert_eq!((back.users.len(), logins_of(&back, "new")), (1, vec![login("ada"), login("zoe")]));
+}
+
+#[test]
 fn a_renamed_group_keeps_its_old_name_while_something_is_held() {
     let hr = |name: &str| [user("ada").in_group("user").in_renamed_group("hr", name)];
     let before = seen(hr("IAMAPP_Orgvue_SCIM_hr"), &single());

@@ -20,6 +20,7 @@ crate::tests![
     an_empty_list_of_users_is_made_up_for_by_their_groups,
     empty_lists_of_members_write_nothing,
     who_loses_a_role_in_two_tenants_is_looked_at_again_once,
+    who_cannot_be_read_again_keeps_everything_for_as_long_as_it_takes,
     empty_lists_everywhere_hold_every_removal,
     a_storm_of_429s_is_sat_out,
     a_refused_key_changes_nothing_and_recovers,
@@ -44,10 +45,10 @@ async fn a_directory_of_1234_users_takes_the_fewest_calls_there_are() {
     let (workos, orgvue) = (world.workos.calls(), world.orgvue.calls());
     assert_eq!(workos.of("GET /directories/{id}"), 2, "before and after");
     assert_eq!(workos.of("GET /directory_users"), 13 + 13 + 2, "users, members of user, members of Retail");
-    assert_eq!(workos.of("GET /directory_groups"), 1);
+    assert_eq!(workos.of("GET /directory_groups"), 2, "before and after their members");
     assert_eq!((orgvue.of(GET_DATASET), orgvue.of(GET_ITEMS), orgvue.of(PUT_ITEMS)), (1, 1, 3));
     assert_eq!((run.workos_calls, run.orgvue_calls), (workos.total(), orgvue.total()));
-    assert_eq!((workos.total(), orgvue.total()), (31, 5));
+    assert_eq!((workos.total(), orgvue.total()), (32, 5));
     let rows = world.rows("ACME");
     assert_eq!((rows.len(), rows[0].as_str(), rows[1_233].as_str()), (1_234, "user0000 Retail,user", "user1233 user"));
     world.end().await;
@@ -60,7 +61,7 @@ async fn the_limit_of_four_calls_a_second_is_kept() {
     let run = world.synced().await;
 
     assert_eq!(world.rows("ACME"), ["ada a,b,c,d,e,f,g,user"]);
-    assert_eq!(run.workos_calls, 2 + 1 + 1 + 8, "no call was turned away");
+    assert_eq!(run.workos_calls, 2 + 1 + 2 + 8, "no call was turned away");
     world.end().await;
 }
 
@@ -218,14 +219,37 @@ async fn who_loses_a_role_in_two_tenants_is_looked_at_again_once() {
     }
     world.asked().await;
     world.workos.calls().reset();
-    for name in people(0..20) {
+    for name in people(0..4) {
         ["ACME_Retail", "BETA_Retail"].iter().for_each(|role| world.quits(&name, role));
     }
     let run = world.asked().await;
 
-    assert_eq!(run.held().len(), 40, "{:?}", run.held());
-    assert_eq!(world.workos.calls().lines().iter().filter(|line| line.starts_with("GET /directory_groups?user=")).count(), 20);
-    world.close().await;
+    assert_eq!((run.updated().len(), run.held().len()), (8, 0));
+    assert_eq!(world.workos.calls().lines().iter().filter(|line| line.starts_with("GET /directory_groups?user=")).count(), 4);
+    world.end().await;
+}
+
+async fn who_cannot_be_read_again_keeps_everything_for_as_long_as_it_takes() {
+    let world = World::in_step(6).await;
+    world.add(User::new("p00").email("ada@acme.com").in_group("Retail"));
+    world.quits("p00", "user");
+    world.workos.fault(fault(Matcher::path("/directory_groups").query("user="), Nth::From(1), FaultKind::Status(400)));
+    let mut last = world.last_run().await.id.clone();
+    for _ in 0..2 {
+        world.poke().await;
+        let run = world.run_where("failed", |run| run.id > last && run.status == Status::Failed).await;
+        assert_eq!((run.tenants[0].code.as_deref(), run.held()), (Some("users_not_confirmed"), vec!["p00 remove unconfirmed".to_owned()]));
+        last = run.id.clone();
+    }
+    world.apply(&single("ACME").mode("simulate")).await;
+    let run = world.run_where("simulated", |run| run.id > last && run.status == Status::Simulated).await;
+    assert_eq!((run.tenants[0].code.as_deref(), run.held().len()), (None, 1), "it is told, and not tried again");
+
+    world.workos.clear_faults();
+    world.apply(&single("ACME")).await;
+    world.settled().await;
+    assert_eq!(world.rows("ACME").len(), 5);
+    world.end().await;
 }
 
 async fn empty_lists_everywhere_hold_every_removal() {
@@ -250,7 +274,7 @@ async fn a_storm_of_429s_is_sat_out() {
     let run = world.synced().await;
 
     assert_eq!((run.status, world.rows("ACME")), (Status::Applied, vec!["ada user".to_owned()]));
-    assert_eq!((run.workos_calls, run.orgvue_calls, world.runs().await.len()), (5 + 2, 3 + 2, 1));
+    assert_eq!((run.workos_calls, run.orgvue_calls, world.runs().await.len()), (6 + 2, 3 + 2, 1));
     assert!(Duration::from_secs_f64(run.seconds) >= Duration::from_secs(4), "each time the second that was asked for");
     world.end().await;
 }

@@ -1,15 +1,17 @@
 //! A user whose address changes is told as one, keeps an account throughout, and is nobody else.
 
 use domain::run::Status;
+use standins::{FaultKind, Matcher, Nth};
 
 use crate::words::Run;
-use crate::world::{User, World, email, single};
+use crate::world::{User, World, email, fault, single};
 
 crate::tests![
     a_new_address_is_told_with_the_removal_of_the_old_account,
     an_account_whose_successor_is_refused_stays,
     who_loses_the_address_keeps_the_own_account_and_holds_no_other,
     who_is_given_the_address_of_another_keeps_the_own_account,
+    who_shares_an_address_keeps_the_own_account_behind_lists_that_were_not_whole,
     who_gets_the_address_of_a_leaver_takes_over_the_account,
 ];
 
@@ -80,6 +82,20 @@ async fn who_is_given_the_address_of_another_keeps_the_own_account() {
     world.add(User::new("p02"));
     world.asked().await.assert_nothing_was_done();
     assert_eq!(world.rows("ACME").len(), 4);
+    world.end().await;
+}
+
+async fn who_shares_an_address_keeps_the_own_account_behind_lists_that_were_not_whole() {
+    let world = World::in_step(4).await;
+    world.add(User::new("p02").email(&email("p01")));
+    let told = world.asked().await.findings();
+    world.workos.fault(fault(Matcher::path("/directory_users").query("group="), Nth::At(1), FaultKind::EmptyList));
+    world.poke().await;
+    let run = world.run_where("failed", |run| run.status == Status::Failed).await;
+    assert_eq!((run.tenants[0].code.as_deref(), run.findings()), (Some("lists_contradicted"), told), "nobody is told to be in no group");
+
+    world.settled().await;
+    assert_eq!((world.last_run().await.held(), world.rows("ACME").len()), (vec!["p02 remove unknown_owner".to_owned()], 4));
     world.end().await;
 }
 
