@@ -181,8 +181,8 @@ impl Operator<'_> {
             let detail = format!("{tenant} {} (accounts: {})", head.hash.short(), head.n_actions);
             self.note(Some(id), what, Some(detail)).await?;
         }
-        // Behind the decision: whatever begins from now on reads it.
-        let is_at_work = self.pending(id).await?.is_leased(now_ms);
+        // Behind the decision, which stands: whatever begins from now on reads it. Where nobody can tell, one may be.
+        let is_at_work = self.pending(id).await.map_or(true, |pending| pending.is_leased(now_ms));
         Ok(DecidedOn { tenant: tenant.clone(), held: head.clone(), already, generation: asked.transpose()?, is_at_work })
     }
 
