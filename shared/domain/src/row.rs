@@ -2,7 +2,7 @@
 //!
 //! A row is kept so that it can be put back, and mostly is only kept: so it is the JSON text, which copies share and so do the rows of one
 //! answer, and what is asked of it is read from there. JSON allows for values that no text and no number can hold, such as half a character; one
-//! of these is passed over, sent back as it came, and concerns only who asks for it.
+//! of these is kept as it came and concerns only who asks for it. A restore leaves it out.
 
 use std::fmt;
 use std::ops::Range;
