@@ -21,7 +21,7 @@ Examples:
   orgvue-scim approve acme 4f1d09bb36e2 --wait
 
 Exactly what was shown under this hash is approved, once and for seven days; a run is asked for at once.
-Exit code 2: nothing runs because it is paused; or, with --wait, the run ended held or failing.";
+Exit code 2: nothing runs because it is paused; or, with --wait, the run ended failing, or held, unless all that is held was rejected.";
 
 pub(super) const REJECT_HELP: &str = "\
 Examples:
