@@ -147,6 +147,7 @@ pub(crate) const EXPECTED: &[(&str, &str, &str)] = &[
     ("sync WorkOS GET directory_users of directory next page", "........r.RR.rr..r.........r", "  r   r. rRRr r  r r rrrr.rr"),
     ("sync WorkOS GET directory_users of address", "........rrRRrrr..r.....    r", "  r   r. rRRr r  r r rr    r"),
     ("sync WorkOS GET directory_groups of directory", ".......rrrRRrrr..r.....    r", "  r   rr rRRr r  r r rr    r"),
+    ("sync WorkOS GET directory_groups of directory again", "........rrRRrrr..r.....    r", "  r   r. rRRr r  r r rr    r"),
     ("sync WorkOS GET directory_users of group", "........rrRRrrr..r.....    r", "  r   rr rRRr r  r r rr    r"),
     ("sync WorkOS GET directory_users of group again", ".......lrrRRrrr..r.....     ", "  r   rl rRRr r  r r rr     "),
     ("sync WorkOS GET directories again", "........rrRRRrr..r.....     ", "  r   rr rRRs r  r r rr     "),
