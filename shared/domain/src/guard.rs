@@ -310,7 +310,7 @@ pub fn is_held_anyway<'a>(plan: &Plan, facts: &'a Facts<'_>) -> impl Fn(&Action)
 pub fn guard(plan: Plan, facts: Facts<'_>) -> (Approved, Vec<Held>) {
     let tenant = &facts.tenant.id;
     let limits = OverLimits::of(&plan, &facts);
-    let mut additions = Vec::with_capacity(plan.actions.len());
+    let mut additions = Vec::with_capacity(plan.actions.len() - limits.n_harmed);
     let mut approved = Vec::new();
     let mut held = Vec::new();
     for action in plan.actions {
@@ -348,6 +348,8 @@ pub fn guard(plan: Plan, facts: Facts<'_>) -> (Approved, Vec<Held>) {
 
 /// What the plan as a whole exceeds.
 struct OverLimits {
+    /// From how many accounts something is taken that nobody agreed to.
+    n_harmed: usize,
     harm: bool,
     roles: bool,
     perhaps_owned: BTreeSet<Login>,
@@ -358,6 +360,7 @@ impl OverLimits {
         let planned = counted(plan.actions.iter(), facts.approved, &facts.tenant.id);
         let limit = facts.integration.limits.harm_max(plan.managed + facts.lately.n_removed);
         Self {
+            n_harmed: planned.n_accounts,
             harm: planned.n_accounts > 0 && planned.n_accounts + facts.lately.n_accounts > limit,
             roles: planned.n_roles > 0 && planned.n_roles + facts.lately.n_roles > limit,
             perhaps_owned: perhaps_owned(&plan.actions, facts),

@@ -93,7 +93,7 @@ pub enum Change {
         /// As it is to be: its roles and switch.
         to: Account,
         /// What is written beside them: all that was its own where it is made anew; where that was done since, what of it the new row has not.
-        properties: Map<String, Value>,
+        properties: Box<Map<String, Value>>,
     },
 }
 

@@ -172,7 +172,7 @@ pub(super) fn item_action(action: &Action, spelling: &DatasetSpelling) -> String
         }
         Change::Remove { before } => ("delete", Some(&before.id), Map::new()),
         Change::Restore { before, to, properties } => {
-            let mut values = properties.clone();
+            let mut values = (**properties).clone();
             values.extend(spell_account(&to.roles, to.enabled, spelling));
             match before {
                 Some(before) => ("update", Some(&before.id), values),
@@ -220,14 +220,14 @@ mod tests {
     #[test]
     fn an_account_that_is_there_is_put_back_without_its_login() {
         let (before, to) = (account("9", &["user"], true), account("1", &["HR", "user"], false));
-        let properties = Map::from_iter([("Level".to_owned(), 3.5.into())]);
+        let properties = Box::new(Map::from_iter([("Level".to_owned(), 3.5.into())]));
         let sent = sent(Change::Restore { before: Some(before), to, properties });
         assert_eq!(sent, json!({"_action": "update", "_id": "9", "Role": "HR,user", "Enabled": false, "Level": 3.5}));
     }
 
     #[test]
     fn an_account_that_is_gone_is_made_anew_with_all_that_was_its_own() {
-        let properties = Map::from_iter([("Level".to_owned(), 3.5.into())]);
+        let properties = Box::new(Map::from_iter([("Level".to_owned(), 3.5.into())]));
         let sent = sent(Change::Restore { before: None, to: account("1", &["HR"], true), properties });
         assert_eq!(sent, json!({"_action": "create", "Login": "Ada@acme.com", "Role": "HR", "Enabled": true, "Level": 3.5}));
     }

@@ -42,7 +42,7 @@ pub fn restore(saved: &Current, current: &Current, tenant: &Tenant, integration:
             Some((code, what)) => plan.findings.push(Finding::new(code, what).login(login).tenant(&tenant.id)),
             None if is_as_it_was => plan.unchanged += 1,
             None => {
-                let change = Change::Restore { before: before.cloned(), to: to.clone(), properties };
+                let change = Change::Restore { before: before.cloned(), to: to.clone(), properties: Box::new(properties) };
                 plan.actions.push(Action::new(login.clone(), None, change));
             }
         }

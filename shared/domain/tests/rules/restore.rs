@@ -36,7 +36,7 @@ fn accounts_are_put_back_as_they_were() {
 fn a_deleted_account_comes_back_with_all_its_properties() {
     let plan = back([account("ada").with("Phone", "1").expired()], &now([]));
     let [Action { change: Change::Restore { before: None, properties, .. }, .. }] = &plan.actions[..] else { panic!("{plan}") };
-    assert_eq!(*properties, Map::from_iter([("Phone".to_owned(), "1".into()), ("ExpiryDate".to_owned(), "2020-01-31".into())]));
+    assert_eq!(**properties, Map::from_iter([("Phone".to_owned(), "1".into()), ("ExpiryDate".to_owned(), "2020-01-31".into())]));
     assert_eq!(plan.actions[0].weight(), Weight::None);
 }
 
